@@ -1,0 +1,233 @@
+//! One conversation, and writing in it.
+
+use super::*;
+use chrono::{DateTime, Utc};
+use meantime_model::{ItemId, PersonId, Urgency};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// One conversation.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct Conversation {
+    /// As the list shows it.
+    pub row: Row,
+    /// The space, mailbox or feed it belongs to.
+    pub place: String,
+    /// Who is asked, and when each one's answer is due.
+    pub asked: Vec<Asked>,
+    /// Oldest first.
+    pub messages: Vec<MessageView>,
+    /// It can be answered here.
+    pub can_reply: bool,
+    /// Whom a reply goes to, as the composer shows them.
+    pub recipients: Vec<Recipient>,
+    /// What was being typed.
+    pub draft: Option<String>,
+}
+
+/// Somebody whose answer is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Asked {
+    /// Who.
+    pub person: PersonId,
+    /// Their name, `you` for myself.
+    pub name: String,
+    /// Has answered.
+    pub answered: bool,
+    /// When their answer is due; none if they keep no hours.
+    pub due: Option<DateTime<Utc>>,
+    /// Their zone.
+    pub zone: Option<String>,
+}
+
+/// One message.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct MessageView {
+    /// Unique within the conversation.
+    pub id: String,
+    /// As shown.
+    pub author: String,
+    /// Mail address, where there is one.
+    pub address: String,
+    /// The teammate, where it is one: colour and zone go by them.
+    pub person: Option<PersonId>,
+    /// The author's zone, where it is known.
+    pub zone: Option<String>,
+    /// I wrote it.
+    pub own: bool,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The body.
+    pub body: Body,
+    /// What hangs on it.
+    pub attachments: Vec<AttachmentView>,
+    /// It could not be read (fully): why.
+    pub unreadable: Option<String>,
+    /// On its way, or refused.
+    pub sending: Option<Sending>,
+    /// Where it can be opened in a browser.
+    pub link: Option<String>,
+}
+
+/// A message's body.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(tag = "format", rename_all = "lowercase")]
+pub enum Body {
+    /// Plain text; lines that begin with `>` are quotes.
+    Text {
+        /// As written.
+        text: String,
+    },
+    /// Our own Markdown, rendered to a small safe subset of HTML.
+    Rich {
+        /// Safe to insert.
+        html: String,
+        /// As written.
+        text: String,
+    },
+    /// Somebody else's HTML, sanitised. Only ever shown in a sandboxed frame.
+    Foreign {
+        /// Sanitised; remote images are named in `data-src` and not loaded.
+        html: String,
+        /// The same as plain text.
+        text: String,
+        /// How many remote images were held back.
+        remote_images: u32,
+    },
+}
+
+/// What hangs on a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AttachmentView {
+    /// File name.
+    pub name: String,
+    /// Media type as declared.
+    pub media_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// A message of mine that has not arrived yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Sending {
+    /// Waits for the connection, or for the seconds in which it can be undone.
+    Pending,
+    /// Held by the server until then.
+    Scheduled {
+        /// When it is delivered.
+        at: DateTime<Utc>,
+    },
+    /// Refused; it is in the list of refusals.
+    Refused {
+        /// Why.
+        message: String,
+    },
+}
+
+/// What is being typed.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct Draft {
+    /// The conversation; none for a new thread.
+    pub item: Option<ItemId>,
+    /// Markdown or plain text; empty drops the draft.
+    pub text: String,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct Reply {
+    /// The conversation; ends of ids are allowed as in [`ItemRef`].
+    pub item: String,
+    /// Markdown in a team thread, plain text in mail.
+    pub text: String,
+    /// Marks the conversation done as well.
+    pub done: bool,
+    /// When it is delivered; team threads only.
+    pub deliver: Deliver,
+}
+
+/// A new team thread.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct Compose {
+    /// One line.
+    pub title: String,
+    /// Markdown.
+    pub text: String,
+    /// How soon an answer is wanted; red must ask somebody by name.
+    pub urgency: Urgency,
+    /// Whose answer is wanted; nobody for an update.
+    pub asked: Vec<PersonId>,
+    /// The room it belongs to, by name.
+    pub space: Option<String>,
+    /// When it is delivered.
+    pub deliver: Deliver,
+}
+
+/// When something is delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "when", rename_all = "snake_case")]
+pub enum Deliver {
+    /// At once.
+    #[default]
+    Now,
+    /// When the first of the recipients works; at once if one does.
+    WhenTheyStart,
+    /// At an instant.
+    At {
+        /// In the future.
+        at: DateTime<Utc>,
+    },
+}
+
+/// Who a new thread would go to.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct RecipientsQuery {
+    /// Who; nobody asks for everybody.
+    pub people: Vec<PersonId>,
+    /// Decides the reply window.
+    pub urgency: Urgency,
+}
+
+/// Somebody who will get what is being written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Recipient {
+    /// The teammate; none for a mail address.
+    pub person: Option<PersonId>,
+    /// As shown.
+    pub name: String,
+    /// Their zone, where it is known.
+    pub zone: Option<String>,
+    /// What they do now.
+    pub state: PersonState,
+    /// Whether a notification would be held, were it sent now: why.
+    pub held: Option<String>,
+    /// When their answer would be due.
+    pub due: Option<DateTime<Utc>>,
+    /// When they start to work next, if they don't now.
+    pub starts: Option<DateTime<Utc>>,
+}
+
+/// Something refused: nothing a person typed is ever dropped.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct Refusal {
+    /// For [`SettleRefusal`].
+    pub id: i64,
+    /// The conversation, where there is one.
+    pub item: Option<ItemId>,
+    /// What was to be done, in a few words.
+    pub what: String,
+    /// What was typed.
+    pub text: String,
+    /// Why it was refused.
+    pub message: String,
+}
+
+/// What to do about a refusal.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, TS)]
+pub struct SettleRefusal {
+    /// Which.
+    pub id: i64,
+    /// Try it again; else let it go.
+    pub retry: bool,
+}

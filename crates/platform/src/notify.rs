@@ -1,0 +1,63 @@
+//! Notifications of the operating system.
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+/// One notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Ours: a second note of the same key replaces the first in place.
+    pub key: String,
+    /// One line.
+    pub title: String,
+    /// A few lines of plain text; the notifier escapes what its system would read as markup.
+    pub body: String,
+    /// Buttons, where the system has them: `(id, label)`. Clicking the note itself is `Open`.
+    pub actions: Vec<(String, String)>,
+    /// Stays until it is answered.
+    pub urgent: bool,
+}
+
+/// What became of a note. Events may come late, twice or never.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteEvent {
+    /// The note itself was clicked.
+    Open {
+        /// Which.
+        key: String,
+    },
+    /// A button was clicked.
+    Act {
+        /// Which note.
+        key: String,
+        /// Which button.
+        action: String,
+    },
+    /// It is gone: dismissed, expired or withdrawn.
+    Closed {
+        /// Which.
+        key: String,
+    },
+    /// The daemon came (back): what it showed is lost, what is still due is to be shown again.
+    DaemonRestarted,
+}
+
+/// The note could not be shown: one plain sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotifyError(pub String);
+
+/// Shows notes. Calls may run side by side; none blocks for longer than a few
+/// seconds; dropping a future may leave the note shown.
+#[async_trait]
+pub trait Notifier: Send + Sync + 'static {
+    /// Shows a note, or replaces the one with the same key. `Ok` means that
+    /// the system took it, not that somebody saw it.
+    async fn show(&self, note: Note) -> Result<(), NotifyError>;
+
+    /// Takes a note back, if it is still there.
+    async fn withdraw(&self, key: &str);
+
+    /// What becomes of notes, from now on.
+    fn events(&self) -> broadcast::Receiver<NoteEvent>;
+}

@@ -1,0 +1,26 @@
+//! The system's keyring.
+
+use async_trait::async_trait;
+
+/// Why a secret could not be read or written. Never means "there is none".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretsError {
+    /// No keyring can be reached, or it stays locked: why, in plain words.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The passphrase does not open the file.
+    #[error("this passphrase does not open the file with your secrets")]
+    WrongPassphrase,
+}
+
+/// Keeps secrets by name. Calls may run side by side; each ends within a time
+/// limit of its own (a keyring may ask the person to unlock it).
+#[async_trait]
+pub trait Secrets: Send + Sync + 'static {
+    /// The secret, or `None` if there is none by this name.
+    async fn get(&self, name: &str) -> Result<Option<String>, SecretsError>;
+    /// Writes a secret, replacing the old one.
+    async fn set(&self, name: &str, secret: &str) -> Result<(), SecretsError>;
+    /// Removes a secret; one that is not there is fine.
+    async fn delete(&self, name: &str) -> Result<(), SecretsError>;
+}

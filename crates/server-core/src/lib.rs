@@ -1,0 +1,1 @@
+//! The server's rules and its Storage trait

@@ -1,0 +1,60 @@
+//! How a source fails.
+
+use std::time::Duration;
+
+/// What a source call gives.
+pub type SourceResult<T> = Result<T, SourceError>;
+
+/// Why a source call failed. The sentence is for people: what happened, and
+/// the next step; it never carries a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// Signing in was refused: ask the person once, and stop until then.
+    #[error("{0}")]
+    Auth(String),
+    /// The server's certificate is not the one trusted: stop, never "accept anyway".
+    #[error("{0}")]
+    Certificate(String),
+    /// Too many requests; none before `after`.
+    #[error("{message}")]
+    RateLimited {
+        /// How long to wait.
+        after: Duration,
+        /// For people.
+        message: String,
+    },
+    /// No connection, a time-out, a server's bad moment: back off and try again.
+    #[error("{0}")]
+    Transient(String),
+    /// It won't work until somebody changes something.
+    #[error("{0}")]
+    Permanent(String),
+    /// The cursor means nothing to the server any more: start again, alert nobody.
+    #[error("the server no longer knows where we were; reading again from the start")]
+    CursorInvalid,
+    /// The server answered what its protocol does not allow.
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl SourceError {
+    /// A word for programs (`auth`, `certificate`, …).
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Auth(_) => "auth",
+            Self::Certificate(_) => "certificate",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Transient(_) => "transient",
+            Self::Permanent(_) => "permanent",
+            Self::CursorInvalid => "cursor_invalid",
+            Self::Protocol(_) => "protocol",
+        }
+    }
+
+    /// Trying again by itself may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Transient(_) | Self::CursorInvalid | Self::Protocol(_))
+    }
+}

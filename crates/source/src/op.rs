@@ -1,0 +1,64 @@
+//! What is written back.
+
+use crate::Person;
+use meantime_model::OpId;
+use serde::{Deserialize, Serialize};
+
+/// One change on its way back to its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Op {
+    /// The same through every retry; a reply's Message-ID is made of it.
+    pub id: OpId,
+    /// What to do.
+    pub what: What,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum What {
+    /// Mark messages read.
+    Read {
+        /// Which, by their upstream ids.
+        messages: Vec<String>,
+    },
+    /// Mark messages unread.
+    Unread {
+        /// Which.
+        messages: Vec<String>,
+    },
+    /// Archive messages.
+    Done {
+        /// Which.
+        messages: Vec<String>,
+    },
+    /// Take messages out of the archive again.
+    NotDone {
+        /// Which.
+        messages: Vec<String>,
+    },
+    /// Answer.
+    Reply {
+        /// The message that is answered.
+        to_message: String,
+        /// Those it goes to.
+        to: Vec<Person>,
+        /// Those it goes to as well.
+        cc: Vec<Person>,
+        /// The subject line.
+        subject: String,
+        /// Plain text.
+        text: String,
+    },
+}
+
+/// What became of an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActOutcome {
+    /// Done.
+    Applied,
+    /// Was so already.
+    AlreadyApplied,
+    /// This system can't; the state stays ours alone.
+    Unsupported,
+}

@@ -1,0 +1,1355 @@
+// Generated from crates/engine/src/api by `cargo xtask codegen`. Do not edit.
+
+/**
+ * One configured login, with its state.
+ */
+export type Account = { 
+/**
+ * Its id.
+ */
+id: AccountId, 
+/**
+ * What kind of place it is.
+ */
+kind: SourceKind, 
+/**
+ * As shown, say `ana@example.org`.
+ */
+name: string, 
+/**
+ * How it goes.
+ */
+state: AccountState, 
+/**
+ * The last time it was read without an error.
+ */
+checked_at: string | null, 
+/**
+ * Changes that wait to be written back.
+ */
+pending: number, };
+
+/**
+ * One configured login to a source.
+ */
+export type AccountId = string;
+
+/**
+ * An account, by its id.
+ */
+export type AccountRef = { 
+/**
+ * Which.
+ */
+id: AccountId, };
+
+/**
+ * How an account goes.
+ */
+export type AccountState = { "state": "new" } | { "state": "reading", 
+/**
+ * Messages so far.
+ */
+messages: number, } | { "state": "fine" } | { "state": "retrying", 
+/**
+ * What happened, in plain words.
+ */
+message: string, 
+/**
+ * When.
+ */
+at: string, } | { "state": "needs_you", 
+/**
+ * A new password is asked for.
+ */
+password: boolean, 
+/**
+ * What happened and what to do, in plain words.
+ */
+message: string, };
+
+/**
+ * What triage does.
+ */
+export type Action = { "do": "done" } | { "do": "not_done" } | { "do": "snooze", 
+/**
+ * In the future.
+ */
+until: string, } | { "do": "snooze_for", 
+/**
+ * In words.
+ */
+words: string, } | { "do": "read" } | { "do": "unread" } | { "do": "mute" } | { "do": "unmute" } | { "do": "urgency", 
+/**
+ * The new one.
+ */
+urgency: Urgency, };
+
+/**
+ * Somebody whose answer is wanted.
+ */
+export type Asked = { 
+/**
+ * Who.
+ */
+person: PersonId, 
+/**
+ * Their name, `you` for myself.
+ */
+name: string, 
+/**
+ * Has answered.
+ */
+answered: boolean, 
+/**
+ * When their answer is due; none if they keep no hours.
+ */
+due: string | null, 
+/**
+ * Their zone.
+ */
+zone: string | null, };
+
+/**
+ * What hangs on a message.
+ */
+export type AttachmentView = { 
+/**
+ * File name.
+ */
+name: string, 
+/**
+ * Media type as declared.
+ */
+media_type: string, 
+/**
+ * Size in bytes.
+ */
+bytes: number, };
+
+/**
+ * A stretch of somebody's day.
+ */
+export type Band = { 
+/**
+ * From, until; may begin before and end after the day shown.
+ */
+span: Span, 
+/**
+ * What it is.
+ */
+kind: BandKind, 
+/**
+ * Say `leave until Thu`; may be empty.
+ */
+label: string, };
+
+/**
+ * What a band shows.
+ */
+export type BandKind = "work" | "focus" | "away";
+
+/**
+ * A running block.
+ */
+export type Block = { 
+/**
+ * Its id.
+ */
+id: BlockId, 
+/**
+ * When it was started.
+ */
+since: string, 
+/**
+ * When it ends; none runs until it is stopped.
+ */
+until: string | null, 
+/**
+ * Items held so far.
+ */
+held: number, };
+
+/**
+ * One focus block.
+ */
+export type BlockId = string;
+
+/**
+ * A message's body.
+ */
+export type Body = { "format": "text", 
+/**
+ * As written.
+ */
+text: string, } | { "format": "rich", 
+/**
+ * Safe to insert.
+ */
+html: string, 
+/**
+ * As written.
+ */
+text: string, } | { "format": "foreign", 
+/**
+ * Sanitised; remote images are named in `data-src` and not loaded.
+ */
+html: string, 
+/**
+ * The same as plain text.
+ */
+text: string, 
+/**
+ * How many remote images were held back.
+ */
+remote_images: number, };
+
+/**
+ * Where to keep secrets without a keyring.
+ */
+export type ChooseSecrets = { "keep": "keyring" } | { "keep": "session" } | { "keep": "file", 
+/**
+ * Encrypts it; at least 12 characters.
+ */
+passphrase: string, };
+
+/**
+ * A new team thread.
+ */
+export type Compose = { 
+/**
+ * One line.
+ */
+title: string, 
+/**
+ * Markdown.
+ */
+text: string, 
+/**
+ * How soon an answer is wanted; red must ask somebody by name.
+ */
+urgency: Urgency, 
+/**
+ * Whose answer is wanted; nobody for an update.
+ */
+asked: Array<PersonId>, 
+/**
+ * The room it belongs to, by name.
+ */
+space: string | null, 
+/**
+ * When it is delivered.
+ */
+deliver: Deliver, };
+
+/**
+ * The connection to the team server.
+ */
+export type Connection = { "state": "none" } | { "state": "connecting" } | { "state": "live" } | { "state": "offline", 
+/**
+ * Since when.
+ */
+since: string, 
+/**
+ * Why, in plain words.
+ */
+message: string, } | { "state": "refused", 
+/**
+ * What happened and what to do, in plain words.
+ */
+message: string, };
+
+/**
+ * One conversation.
+ */
+export type Conversation = { 
+/**
+ * As the list shows it.
+ */
+row: Row, 
+/**
+ * The space, mailbox or feed it belongs to.
+ */
+place: string, 
+/**
+ * Who is asked, and when each one's answer is due.
+ */
+asked: Array<Asked>, 
+/**
+ * Oldest first.
+ */
+messages: Array<MessageView>, 
+/**
+ * It can be answered here.
+ */
+can_reply: boolean, 
+/**
+ * Whom a reply goes to, as the composer shows them.
+ */
+recipients: Array<Recipient>, 
+/**
+ * What was being typed.
+ */
+draft: string | null, };
+
+/**
+ * Rows of each list.
+ */
+export type Counts = { 
+/**
+ * With something to do: `due today` and `due later`.
+ */
+inbox: number, 
+/**
+ * Where I wait for others.
+ */
+waiting: number, 
+/**
+ * Snoozed.
+ */
+later: number, 
+/**
+ * Changes not yet at the server or source.
+ */
+pending: number, };
+
+/**
+ * When something is delivered.
+ */
+export type Deliver = { "when": "now" } | { "when": "when_they_start" } | { "when": "at", 
+/**
+ * In the future.
+ */
+at: string, };
+
+/**
+ * How close rows stand.
+ */
+export type Density = "comfortable" | "compact";
+
+/**
+ * What is being typed.
+ */
+export type Draft = { 
+/**
+ * The conversation; none for a new thread.
+ */
+item: ItemId | null, 
+/**
+ * Markdown or plain text; empty drops the draft.
+ */
+text: string, };
+
+/**
+ * Something happened. The engine decides what it makes stale.
+ */
+export type Event = { "event": "changed", 
+/**
+ * What is stale.
+ */
+tags: Array<Tag>, } | { "event": "show", 
+/**
+ * What to show.
+ */
+what: Target, };
+
+/**
+ * Why a command failed: a code for programs, a plain sentence with the next
+ * step for people.
+ */
+export type Failure = { 
+/**
+ * For programs.
+ */
+code: FailureCode, 
+/**
+ * For people.
+ */
+message: string, };
+
+/**
+ * What kind of failure it is.
+ */
+export type FailureCode = "invalid" | "not_found" | "not_possible" | "auth" | "certificate" | "offline" | "refused" | "no_secrets" | "internal";
+
+/**
+ * Starts a block, or gives the running one a new end.
+ */
+export type FocusStart = { 
+/**
+ * Minutes from now, 1 to 1440; none runs until it is stopped.
+ */
+minutes: number | null, 
+/**
+ * The minutes are added to the running block's end.
+ */
+extend: boolean, };
+
+/**
+ * The running block, if any.
+ */
+export type FocusStatus = { 
+/**
+ * None: notifications come at once.
+ */
+block: Block | null, 
+/**
+ * How long a block is when nothing is said, in minutes.
+ */
+usual_minutes: number, };
+
+/**
+ * Groups of the inbox, in the order they are shown.
+ */
+export type Group = "held" | "due_today" | "due_later" | "for_information";
+
+/**
+ * A heading of the inbox.
+ */
+export type GroupCount = { 
+/**
+ * Which.
+ */
+group: Group, 
+/**
+ * Its rows.
+ */
+count: number, 
+/**
+ * For `held`: when the block was.
+ */
+held: Span | null, };
+
+/**
+ * One message that was found.
+ */
+export type Hit = { 
+/**
+ * The conversation it stands in.
+ */
+row: Row, 
+/**
+ * When the message was written.
+ */
+at: string, 
+/**
+ * Who wrote it.
+ */
+author: string, 
+/**
+ * The place in its text, split so that each second piece is a match.
+ */
+excerpt: Array<string>, };
+
+/**
+ * My working hours: the hours file, see docs/hours.schema.json.
+ */
+export type Hours = { 
+/**
+ * What teammates see.
+ */
+schedule: HoursFile, 
+/**
+ * Not kept yet: a proposal (this computer's zone, Monday to Friday).
+ */
+proposed: boolean, };
+
+/**
+ * Mail to be read from files.
+ */
+export type ImportMail = { 
+/**
+ * A file or folder of this machine.
+ */
+path: string, 
+/**
+ * What is there.
+ */
+format: MailFormat, };
+
+/**
+ * What an import did.
+ */
+export type Imported = { 
+/**
+ * Messages new to the store.
+ */
+added: number, 
+/**
+ * Messages that were there already.
+ */
+known: number, 
+/**
+ * Messages that could not be read; each is visible as an item that says why.
+ */
+unreadable: number, };
+
+/**
+ * The rows of one window, in the order they are shown.
+ */
+export type InboxPage = { 
+/**
+ * Rows of the whole list.
+ */
+total: number, 
+/**
+ * First row of `rows`.
+ */
+offset: number, 
+/**
+ * The list's groups in order, with how many rows each has. Empty where
+ * the list has none.
+ */
+groups: Array<GroupCount>, 
+/**
+ * The window.
+ */
+rows: Array<Row>, };
+
+/**
+ * A window of rows.
+ */
+export type InboxQuery = { 
+/**
+ * Which list.
+ */
+view: View, 
+/**
+ * First row, from 0.
+ */
+offset: number, 
+/**
+ * Rows wanted, 500 at most.
+ */
+limit: number, };
+
+/**
+ * A link as it was given.
+ */
+export type InviteLink = { 
+/**
+ * `meantime://join#…` or the same as https.
+ */
+link: string, };
+
+/**
+ * What a link invites to.
+ */
+export type InvitePreview = { 
+/**
+ * The team's name, as the link says it.
+ */
+team: string, 
+/**
+ * The server's address.
+ */
+host: string, 
+/**
+ * The server has its own certificate authority, whose key the link pins.
+ */
+pinned: boolean, };
+
+/**
+ * One conversation in the inbox. A team thread's item has the thread's id.
+ */
+export type ItemId = string;
+
+/**
+ * An item, by its id.
+ */
+export type ItemRef = { 
+/**
+ * The whole id, or a unique end of it, at least four characters.
+ */
+id: string, };
+
+/**
+ * Joining a team.
+ */
+export type Join = { 
+/**
+ * The invite link.
+ */
+link: string, 
+/**
+ * My name, as teammates will see it.
+ */
+name: string, };
+
+/**
+ * Joined.
+ */
+export type Joined = { 
+/**
+ * Me.
+ */
+person: PersonId, 
+/**
+ * The team's name.
+ */
+team: string, };
+
+/**
+ * How mail lies on disk.
+ */
+export type MailFormat = "mbox" | "maildir";
+
+/**
+ * One mail server.
+ */
+export type MailServer = { 
+/**
+ * Host name or address.
+ */
+host: string, 
+/**
+ * Port.
+ */
+port: number, 
+/**
+ * How the connection is protected.
+ */
+security: Security, 
+/**
+ * SHA-256 of the one certificate to trust, hexadecimal, for a server of
+ * one's own; none trusts what the system trusts.
+ */
+certificate: string | null, };
+
+/**
+ * Me in my team.
+ */
+export type Me = { 
+/**
+ * My id.
+ */
+id: PersonId, 
+/**
+ * My name.
+ */
+name: string, 
+/**
+ * Where I am.
+ */
+city: string, 
+/**
+ * My team's name.
+ */
+team: string, };
+
+/**
+ * One message.
+ */
+export type MessageView = { 
+/**
+ * Unique within the conversation.
+ */
+id: string, 
+/**
+ * As shown.
+ */
+author: string, 
+/**
+ * Mail address, where there is one.
+ */
+address: string, 
+/**
+ * The teammate, where it is one: colour and zone go by them.
+ */
+person: PersonId | null, 
+/**
+ * The author's zone, where it is known.
+ */
+zone: string | null, 
+/**
+ * I wrote it.
+ */
+own: boolean, 
+/**
+ * When.
+ */
+at: string, 
+/**
+ * The body.
+ */
+body: Body, 
+/**
+ * What hangs on it.
+ */
+attachments: Array<AttachmentView>, 
+/**
+ * It could not be read (fully): why.
+ */
+unreadable: string | null, 
+/**
+ * On its way, or refused.
+ */
+sending: Sending | null, 
+/**
+ * Where it can be opened in a browser.
+ */
+link: string | null, };
+
+/**
+ * What is needed to add an account.
+ */
+export type NewAccount = { "kind": "imap" } & NewMailbox | { "kind": "feed", 
+/**
+ * Of the feed, or of a page that names one.
+ */
+url: string, };
+
+/**
+ * A mailbox, and how it sends.
+ */
+export type NewMailbox = { 
+/**
+ * The person's own address.
+ */
+address: string, 
+/**
+ * As recipients see it; may be empty.
+ */
+display_name: string, 
+/**
+ * Sign-in name at both servers.
+ */
+user: string, 
+/**
+ * Goes to the keyring and nowhere else.
+ */
+password: string, 
+/**
+ * Where mail is read.
+ */
+imap: MailServer, 
+/**
+ * Where mail is sent; none: read only.
+ */
+smtp: MailServer | null, };
+
+/**
+ * No arguments, or nothing to answer.
+ */
+export type Nothing = Record<symbol, never>;
+
+/**
+ * Common working time.
+ */
+export type Overlap = { 
+/**
+ * In which all of them work, on the day shown.
+ */
+day: Array<Span>, 
+/**
+ * The next slot of the wanted length, within four weeks.
+ */
+next: Span | null, 
+/**
+ * The slot as one line of text, each person's time in it, to be copied.
+ */
+text: string | null, };
+
+/**
+ * Whose common time is wanted.
+ */
+export type OverlapQuery = { 
+/**
+ * Who.
+ */
+people: Array<PersonId>, 
+/**
+ * How long the next common slot must be, in minutes.
+ */
+minutes: number, 
+/**
+ * The day shown; today when absent.
+ */
+day: string | null, };
+
+/**
+ * A person of a team. The same on every device.
+ */
+export type PersonId = string;
+
+/**
+ * What somebody does now. No presence: only what helps to plan.
+ */
+export type PersonState = { "state": "works", 
+/**
+ * The end of the present stretch.
+ */
+until: string, } | { "state": "focusing", 
+/**
+ * Its end, if it has one.
+ */
+until: string | null, } | { "state": "starts", 
+/**
+ * The next opening.
+ */
+at: string, } | { "state": "away", 
+/**
+ * The next opening after the leave.
+ */
+until: string, } | { "state": "unknown" };
+
+/**
+ * Somebody who will get what is being written.
+ */
+export type Recipient = { 
+/**
+ * The teammate; none for a mail address.
+ */
+person: PersonId | null, 
+/**
+ * As shown.
+ */
+name: string, 
+/**
+ * Their zone, where it is known.
+ */
+zone: string | null, 
+/**
+ * What they do now.
+ */
+state: PersonState, 
+/**
+ * Whether a notification would be held, were it sent now: why.
+ */
+held: string | null, 
+/**
+ * When their answer would be due.
+ */
+due: string | null, 
+/**
+ * When they start to work next, if they don't now.
+ */
+starts: string | null, };
+
+/**
+ * Who a new thread would go to.
+ */
+export type RecipientsQuery = { 
+/**
+ * Who; nobody asks for everybody.
+ */
+people: Array<PersonId>, 
+/**
+ * Decides the reply window.
+ */
+urgency: Urgency, };
+
+/**
+ * Something refused: nothing a person typed is ever dropped.
+ */
+export type Refusal = { 
+/**
+ * For [`SettleRefusal`].
+ */
+id: number, 
+/**
+ * The conversation, where there is one.
+ */
+item: ItemId | null, 
+/**
+ * What was to be done, in a few words.
+ */
+what: string, 
+/**
+ * What was typed.
+ */
+text: string, 
+/**
+ * Why it was refused.
+ */
+message: string, };
+
+/**
+ * An answer.
+ */
+export type Reply = { 
+/**
+ * The conversation; ends of ids are allowed as in [`ItemRef`].
+ */
+item: string, 
+/**
+ * Markdown in a team thread, plain text in mail.
+ */
+text: string, 
+/**
+ * Marks the conversation done as well.
+ */
+done: boolean, 
+/**
+ * When it is delivered; team threads only.
+ */
+deliver: Deliver, };
+
+/**
+ * One item as a list shows it.
+ */
+export type Row = { 
+/**
+ * The item.
+ */
+id: ItemId, 
+/**
+ * Its group, in the inbox.
+ */
+group: Group | null, 
+/**
+ * One line.
+ */
+title: string, 
+/**
+ * How soon an answer is wanted.
+ */
+urgency: Urgency, 
+/**
+ * Where it comes from.
+ */
+source: SourceKind, 
+/**
+ * Who wrote (last), as shown.
+ */
+people: string, 
+/**
+ * A few words more: `1 of 3 answered`, the newest message's start.
+ */
+note: string, 
+/**
+ * Why it was held or came through a block, in plain words.
+ */
+why: string | null, 
+/**
+ * When my answer is due.
+ */
+due: string | null, 
+/**
+ * The newest message.
+ */
+at: string, 
+/**
+ * Something in it has not been read.
+ */
+unread: boolean, 
+/**
+ * Held now, by the running block.
+ */
+held: boolean, 
+/**
+ * Out of the inbox until then.
+ */
+snoozed_until: string | null, 
+/**
+ * Later messages neither notify nor bring it back.
+ */
+muted: boolean, 
+/**
+ * Done.
+ */
+done: boolean, 
+/**
+ * It could not be read: why.
+ */
+unreadable: string | null, };
+
+/**
+ * Hits, newest first.
+ */
+export type SearchPage = { 
+/**
+ * One a message.
+ */
+hits: Array<Hit>, 
+/**
+ * For the next page; none on the last.
+ */
+next: number | null, };
+
+/**
+ * A search.
+ */
+export type SearchQuery = { 
+/**
+ * Words; all must occur, the last may be a beginning. `"…"` is a phrase.
+ */
+words: string, 
+/**
+ * `next` of the page before.
+ */
+before: number | null, 
+/**
+ * Hits wanted, 200 at most.
+ */
+limit: number, };
+
+/**
+ * Where secrets are kept.
+ */
+export type SecretsState = { "kept": "keyring" } | { "kept": "undecided", 
+/**
+ * Why the keyring can't be used.
+ */
+message: string, } | { "kept": "session" } | { "kept": "file", 
+/**
+ * The passphrase has not been given since the start.
+ */
+locked: boolean, };
+
+/**
+ * How a connection is protected.
+ */
+export type Security = "tls" | "starttls" | "plain";
+
+/**
+ * A message of mine that has not arrived yet.
+ */
+export type Sending = { "state": "pending" } | { "state": "scheduled", 
+/**
+ * When it is delivered.
+ */
+at: string, } | { "state": "refused", 
+/**
+ * Why.
+ */
+message: string, };
+
+/**
+ * My settings on this device.
+ */
+export type Settings = { 
+/**
+ * Who may break through a focus block with a red item.
+ */
+may_interrupt: Array<PersonId>, 
+/**
+ * Mail addresses that may, for items of other sources that are red.
+ */
+may_interrupt_addresses: Array<string>, 
+/**
+ * How long a focus block is when nothing is said, in minutes.
+ */
+focus_minutes: number, 
+/**
+ * Show the content of a message in its notification.
+ */
+notification_content: boolean, 
+/**
+ * Single-letter keys.
+ */
+letter_keys: boolean, 
+/**
+ * `system`, `light` or `dark`.
+ */
+theme: Theme, 
+/**
+ * `comfortable` or `compact`.
+ */
+density: Density, 
+/**
+ * Start with the system, hidden.
+ */
+autostart: boolean, };
+
+/**
+ * What to do about a refusal.
+ */
+export type SettleRefusal = { 
+/**
+ * Which.
+ */
+id: number, 
+/**
+ * Try it again; else let it go.
+ */
+retry: boolean, };
+
+/**
+ * A new password for an account.
+ */
+export type SignIn = { 
+/**
+ * Which account.
+ */
+id: AccountId, 
+/**
+ * Goes to the keyring and nowhere else.
+ */
+password: string, };
+
+/**
+ * One way to snooze.
+ */
+export type SnoozeChoice = { 
+/**
+ * `In 3 hours`, `When I start tomorrow`, …
+ */
+label: string, 
+/**
+ * The resolved time.
+ */
+until: string, };
+
+/**
+ * Where an item comes from.
+ */
+export type SourceKind = "team" | "imap" | "feed" | "archive";
+
+/**
+ * From, until.
+ */
+export type Span = { 
+/**
+ * Included.
+ */
+start: string, 
+/**
+ * Not included.
+ */
+end: string, };
+
+/**
+ * The state of the app in one look.
+ */
+export type Status = { 
+/**
+ * Of the running engine.
+ */
+version: string, 
+/**
+ * Nothing has been set up yet: show the first run.
+ */
+first_run: boolean, 
+/**
+ * Me, once I joined a team.
+ */
+me: Me | null, 
+/**
+ * The zone instants are shown in: my schedule's, else this computer's.
+ */
+zone: string, 
+/**
+ * This computer's zone, where it is another than `zone`.
+ */
+other_zone: string | null, 
+/**
+ * What I do now, by my own hours.
+ */
+state: PersonState, 
+/**
+ * The running focus block.
+ */
+focus: FocusStatus, 
+/**
+ * Rows of each list.
+ */
+counts: Counts, 
+/**
+ * The connection to the team server.
+ */
+connection: Connection, 
+/**
+ * Refusals that wait for me.
+ */
+refusals: number, 
+/**
+ * Accounts that need me.
+ */
+broken_accounts: number, 
+/**
+ * Where secrets are kept.
+ */
+secrets: SecretsState, 
+/**
+ * Notifications can't be shown: why.
+ */
+notifications: string | null, };
+
+/**
+ * A part of what is shown.
+ */
+export type Tag = { "tag": "inbox" } | { "tag": "item", "id": ItemId } | { "tag": "team" } | { "tag": "focus" } | { "tag": "accounts" } | { "tag": "settings" } | { "tag": "status" };
+
+/**
+ * Something the window can show.
+ */
+export type Target = { "target": "inbox" } | { "target": "item", 
+/**
+ * Which.
+ */
+id: ItemId, } | { "target": "join", 
+/**
+ * The invite link.
+ */
+link: string, };
+
+/**
+ * Everybody's day on one band, in my zone.
+ */
+export type TeamPage = { 
+/**
+ * The team's name; none without a team.
+ */
+team: string | null, 
+/**
+ * My zone.
+ */
+zone: string, 
+/**
+ * The day shown: my midnight to my midnight, 23 to 25 hours.
+ */
+day: Span, 
+/**
+ * When this page was made.
+ */
+now: string, 
+/**
+ * Me first, then by the start of their day.
+ */
+people: Array<TeamPerson>, 
+/**
+ * What is special in the next fortnight, in plain sentences.
+ */
+notes: Array<string>, };
+
+/**
+ * One person's day.
+ */
+export type TeamPerson = { 
+/**
+ * Who.
+ */
+id: PersonId, 
+/**
+ * As shown.
+ */
+name: string, 
+/**
+ * It is me.
+ */
+you: boolean, 
+/**
+ * What they do, in a few words.
+ */
+title: string, 
+/**
+ * Where they are.
+ */
+city: string, 
+/**
+ * Their zone; none if they keep no hours.
+ */
+zone: string | null, 
+/**
+ * What they do now.
+ */
+state: PersonState, 
+/**
+ * Their bands within the day shown.
+ */
+bands: Array<Band>, };
+
+/**
+ * Which day is shown.
+ */
+export type TeamQuery = { 
+/**
+ * In my zone; today when absent.
+ */
+day: string | null, };
+
+/**
+ * Light or dark.
+ */
+export type Theme = "system" | "light" | "dark";
+
+/**
+ * One change of one or many items.
+ */
+export type Triage = { 
+/**
+ * Which items; ends of ids are allowed as in [`ItemRef`].
+ */
+ids: Array<string>, 
+/**
+ * What to do with them.
+ */
+action: Action, };
+
+/**
+ * What was done, and how it can be taken back.
+ */
+export type Undoable = { 
+/**
+ * In a few words, say `Done: Review API draft`.
+ */
+what: string, 
+/**
+ * The item concerned, or the first of many.
+ */
+item: ItemId | null, 
+/**
+ * `undo` works until then; `None`: as long as nothing else was done.
+ */
+until: string | null, };
+
+/**
+ * What was taken back.
+ */
+export type Undone = { 
+/**
+ * In a few words.
+ */
+what: string, 
+/**
+ * The item concerned, or the first of many.
+ */
+item: ItemId | null, };
+
+/**
+ * Urgency, the most urgent first, so that `Ord` sorts a list as it is shown.
+ */
+export type Urgency = "red" | "yellow" | "green";
+
+/**
+ * A list of the window.
+ */
+export type View = "inbox" | "waiting" | "later" | "done";
+
+export type Commands = {
+  status: { args: Nothing; reply: Status };
+  inbox: { args: InboxQuery; reply: InboxPage };
+  open: { args: ItemRef; reply: Conversation };
+  triage: { args: Triage; reply: Undoable };
+  undo: { args: Nothing; reply: Undone };
+  snooze_choices: { args: ItemRef; reply: Array<SnoozeChoice> };
+  search: { args: SearchQuery; reply: SearchPage };
+  save_draft: { args: Draft; reply: Nothing };
+  reply: { args: Reply; reply: Undoable };
+  compose: { args: Compose; reply: Undoable };
+  recipients: { args: RecipientsQuery; reply: Array<Recipient> };
+  refusals: { args: Nothing; reply: Array<Refusal> };
+  settle_refusal: { args: SettleRefusal; reply: Nothing };
+  focus_start: { args: FocusStart; reply: FocusStatus };
+  focus_stop: { args: Nothing; reply: FocusStatus };
+  focus_toggle: { args: Nothing; reply: FocusStatus };
+  focus_status: { args: Nothing; reply: FocusStatus };
+  team: { args: TeamQuery; reply: TeamPage };
+  overlap: { args: OverlapQuery; reply: Overlap };
+  hours: { args: Nothing; reply: Hours };
+  set_hours: { args: Hours; reply: Nothing };
+  settings: { args: Nothing; reply: Settings };
+  set_settings: { args: Settings; reply: Nothing };
+  accounts: { args: Nothing; reply: Array<Account> };
+  add_account: { args: NewAccount; reply: Account };
+  check_account: { args: AccountRef; reply: Account };
+  sign_in_account: { args: SignIn; reply: Account };
+  remove_account: { args: AccountRef; reply: Nothing };
+  import_mail: { args: ImportMail; reply: Imported };
+  look_at_invite: { args: InviteLink; reply: InvitePreview };
+  join: { args: Join; reply: Joined };
+  start_sample: { args: Nothing; reply: Joined };
+  secrets: { args: Nothing; reply: SecretsState };
+  choose_secrets: { args: ChooseSecrets; reply: SecretsState };
+};
