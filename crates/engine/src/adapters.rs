@@ -1,0 +1,77 @@
+//! What the engine is given from outside: how accounts are opened and
+//! configured, and where secrets are kept. The engine knows no mail server
+//! and no feed; `meantime-app` puts the real ones in.
+
+use crate::api::{ChooseSecrets, Failure, MailFormat, NewAccount, SecretsState, SourceKind};
+use async_trait::async_trait;
+use meantime_platform::{Clock, Notifier, SecretsError};
+use meantime_source::{Change, Secret, Source, SourceError};
+use meantime_store::Store;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Everything the engine needs and does not make itself.
+pub struct Setup {
+    /// The database, opened.
+    pub store: Store,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Shows notifications.
+    pub notifier: Arc<dyn Notifier>,
+    /// Keeps secrets.
+    pub vault: Arc<dyn Vault>,
+    /// Opens accounts.
+    pub adapters: Arc<dyn Adapters>,
+    /// One message each time the computer woke up.
+    pub wakes: mpsc::Receiver<()>,
+    /// Folder of the sample team's server.
+    pub sample_dir: PathBuf,
+    /// Whether accounts are read and the team is followed; a single command
+    /// from the shell does without.
+    pub background: bool,
+}
+
+/// Opens accounts and makes them from what a person entered.
+#[async_trait]
+pub trait Adapters: Send + Sync + 'static {
+    /// A source for a configured account. `secret` is its password, where it has one.
+    fn open(&self, kind: SourceKind, config: &Value, secret: Option<Secret>) -> Result<Arc<dyn Source>, SourceError>;
+
+    /// Turns what the person entered into a configuration, without storing
+    /// anything; may ask the network (which feed does this page name?).
+    async fn configure(&self, new: NewAccount) -> Result<Configured, SourceError>;
+
+    /// The messages of a mail archive on disk, one by one: `Err` carries why
+    /// the archive can't be read on.
+    fn read_mail(&self, path: &Path, format: MailFormat) -> Result<MailArchive, SourceError>;
+}
+
+/// The messages of a mail archive.
+pub type MailArchive = Box<dyn Iterator<Item = Result<Change, SourceError>> + Send>;
+
+/// An account that could be added.
+pub struct Configured {
+    /// What kind of place it is.
+    pub kind: SourceKind,
+    /// What the database keeps: no secret in it.
+    pub config: Value,
+    /// What the keyring keeps.
+    pub secret: Option<Secret>,
+}
+
+/// Where secrets are kept, with the choice that a machine without a keyring asks for.
+#[async_trait]
+pub trait Vault: Send + Sync + 'static {
+    /// Where secrets are kept now.
+    async fn state(&self) -> SecretsState;
+    /// Takes the person's choice.
+    async fn choose(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure>;
+    /// The secret, or `None` if there is none by this name.
+    async fn get(&self, name: &str) -> Result<Option<String>, SecretsError>;
+    /// Writes a secret.
+    async fn set(&self, name: &str, secret: &str) -> Result<(), SecretsError>;
+    /// Removes a secret; one that is not there is fine.
+    async fn delete(&self, name: &str) -> Result<(), SecretsError>;
+}
