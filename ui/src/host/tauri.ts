@@ -1,0 +1,37 @@
+/** The host in the desktop app: Tauri's IPC and its events. */
+import { invoke } from '@tauri-apps/api/core';
+import { listen as listenTauri } from '@tauri-apps/api/event';
+import type { Commands, Event } from './bindings';
+import { toFailure } from './failure';
+
+/** Runs one command. Throws a `Failure`. */
+export async function call<K extends keyof Commands>(
+  name: K,
+  args: Commands[K]['args'],
+): Promise<Commands[K]['reply']> {
+  try {
+    return await invoke<Commands[K]['reply']>('call', { name, args });
+  } catch (thrown) {
+    throw toFailure(thrown);
+  }
+}
+
+/** Hears every event until the returned function is called. */
+export function listen(hear: (event: Event) => void): () => void {
+  const stop = listenTauri<Event>('meantime', (message) => hear(message.payload));
+  return () => void stop.then((unlisten) => unlisten());
+}
+
+/** Asks the shell to open a link in the browser or the mail program. */
+export async function openLink(url: string): Promise<void> {
+  try {
+    await invoke('open_link', { url });
+  } catch (thrown) {
+    throw toFailure(thrown);
+  }
+}
+
+/** Milliseconds since 1970. */
+export function now(): number {
+  return Date.now();
+}
