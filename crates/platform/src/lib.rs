@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dirs;
+pub mod local;
 pub mod notify;
 pub mod secrets;
 pub mod wake;
