@@ -1,0 +1,137 @@
+//! Starts Meantime with a sample team: a team server on this machine, and the
+//! app joined to it. Both keep their data between runs.
+//!
+//! It makes nothing up: the sample team is made by `meantime-server demo`
+//! through the server's ordinary interface, joining is `meantime join`, and
+//! the tour is a program of the tests.
+
+use crate::{paths, setup, step, ui};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+
+/// Who joins the sample team.
+const NAME: &str = "Ana Sousa";
+
+/// `cargo xtask run`.
+pub fn run(options: &[&str]) -> Result<ExitCode> {
+    let options = Options::from(options)?;
+    if options.tour || options.screenshot.is_some() {
+        return tour(&options);
+    }
+    if cfg!(target_os = "linux") && !["DISPLAY", "WAYLAND_DISPLAY"].iter().any(has_value) {
+        println!("There is no display here: Meantime starts on a virtual one and plays the tour.\n");
+        return tour(&options);
+    }
+    setup::packages(&[setup::BUILD])?;
+    build()?;
+    let home = options.home.unwrap_or_else(paths::sample);
+    fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
+    let (mut server, invite) = start_server(&home.join("server"))?;
+    let ended = join(&home, &invite).and_then(|()| start_app(&home));
+    let _ = server.kill();
+    let _ = server.wait();
+    ended
+}
+
+/// The window, the app, the command line and the server.
+fn build() -> Result<()> {
+    ui::build()?;
+    // The whole workspace, so that `cargo xtask test` finds what this built.
+    let build = paths::cargo(&["build", "--workspace", "--bins"]);
+    step::run("app, command line and server", build, step::minutes(60))?.or_stop()
+}
+
+/// Plays the working day on a virtual display, beside whatever runs here.
+fn tour(options: &Options) -> Result<ExitCode> {
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    setup::tauri_driver()?;
+    build()?;
+    let mut tour = paths::command(&paths::built("tour").to_string_lossy());
+    tour.env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
+    tour.args(options.screenshot.iter().flat_map(|file| [Path::new("--screenshot"), file]));
+    tour.args(options.home.iter().flat_map(|home| [Path::new("--home"), home]));
+    pass_through(&tour.status().context("can't start the tour")?)
+}
+
+fn start_server(data: &Path) -> Result<(Child, String)> {
+    let mut server = Command::new(paths::built("meantime-server"))
+        .args(["demo", "--watch-parent", "--data"])
+        .arg(data)
+        // Its end of our pipe tells it when we are gone, however we ended.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("can't start meantime-server")?;
+    let mut line = String::new();
+    let out = server.stdout.take().context("the server has no output")?;
+    BufReader::new(out).read_line(&mut line)?;
+    let started: Value = serde_json::from_str(&line)
+        .with_context(|| format!("the server did not start; its first line was {line:?}"))?;
+    let text = |name: &str| started.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    println!("team server at {}, data in {}", text("listening"), data.display());
+    Ok((server, text("invite")))
+}
+
+/// Joins the team, on the first start of a profile.
+fn join(home: &Path, invite: &str) -> Result<()> {
+    let joined = home.join("joined");
+    if joined.exists() {
+        return Ok(());
+    }
+    let join = meantime(home).args(["join", invite, "--name", NAME, "--json"]).output()?;
+    if !join.status.success() {
+        bail!("{NAME} could not join the sample team: {}", String::from_utf8_lossy(&join.stderr).trim());
+    }
+    println!("{NAME} joined the sample team");
+    fs::write(joined, "")?;
+    Ok(())
+}
+
+fn start_app(home: &Path) -> Result<ExitCode> {
+    println!("Meantime runs; its data is in {}. Ctrl-C ends it.", home.display());
+    let app = Command::new(paths::built("meantime-desktop")).env("MEANTIME_HOME", home.join("app")).status();
+    pass_through(&app.context("can't start meantime-desktop")?)
+}
+
+fn meantime(home: &Path) -> Command {
+    let mut meantime = Command::new(paths::built("meantime"));
+    meantime.env("MEANTIME_HOME", home.join("app"));
+    meantime
+}
+
+fn pass_through(status: &std::process::ExitStatus) -> Result<ExitCode> {
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+fn has_value(name: &&str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+#[derive(Default)]
+struct Options {
+    tour: bool,
+    screenshot: Option<PathBuf>,
+    home: Option<PathBuf>,
+}
+
+impl Options {
+    fn from(args: &[&str]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut args = args.iter();
+        while let Some(&arg) = args.next() {
+            let mut path = || args.next().map(|path| env::current_dir().unwrap_or_default().join(path));
+            match arg {
+                "--tour" => options.tour = true,
+                "--screenshot" => options.screenshot = Some(path().context("--screenshot wants a file")?),
+                "--home" => options.home = Some(path().context("--home wants a folder")?),
+                other => bail!("run does not know {other}"),
+            }
+        }
+        Ok(options)
+    }
+}

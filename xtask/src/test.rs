@@ -1,0 +1,57 @@
+//! Every check and test, in the order in which a mistake is cheapest to find.
+//! The last line is `N passed, N failed`.
+
+use crate::step::{self, Ended, minutes};
+use crate::tally::{Counts, Tally};
+use crate::{paths, setup, tidy, ui};
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// `cargo xtask test`.
+pub fn run() -> Result<ExitCode> {
+    let mut tally = Tally::default();
+    if let Err(error) = all(&mut tally) {
+        // Nothing after this step would mean anything; what was counted stands.
+        tally.checked("preparations", &[format!("{error:#}")]);
+    }
+    Ok(if tally.report() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn all(tally: &mut Tally) -> Result<()> {
+    println!("logs: {}", paths::logs().display());
+    setup::packages(&[setup::BUILD, setup::TEST])?;
+    setup::rust_components()?;
+    setup::tauri_driver()?;
+
+    tally.check(&step::run("rustfmt", paths::cargo(&["fmt", "--all", "--check"]), minutes(5))?);
+    tally.checked("tidy", &tidy::problems()?);
+
+    ui::packages()?;
+    tally.check(&step::run("window: types", paths::npm(&["run", "check"]), minutes(10))?);
+    let tests = step::run("window: tests", paths::npm(&["test"]), minutes(15))?;
+    tally.tests(&tests, Counts::of_vitest(&tests.text()));
+    // The desktop crate takes the built window in, so it comes before it.
+    ui::build()?;
+
+    const EVERYTHING: &[&str] = &["--workspace", "--all-targets", "--quiet"];
+    let mut clippy = paths::cargo(&["clippy"]);
+    clippy.args(EVERYTHING).args(["--", "--deny", "warnings"]);
+    tally.check(&step::run("clippy", clippy, minutes(40))?);
+
+    // The same packages and targets for the build and the tests: with others,
+    // features would differ and dependencies be built twice.
+    let mut build = paths::cargo(&["build"]);
+    build.args(EVERYTHING);
+    if tally.check(&step::run("build", build, minutes(60))?) {
+        let tests = cargo_tests()?;
+        tally.tests(&tests, Counts::of_cargo(&tests.text()));
+    }
+    Ok(())
+}
+
+/// Unit, integration and whole-system tests.
+fn cargo_tests() -> Result<Ended> {
+    let mut test = paths::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    test.env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
+    step::run("tests", test, minutes(40))
+}
