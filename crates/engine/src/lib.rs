@@ -5,3 +5,4 @@
 //! `src-tauri`, notifications and secrets come in through `platform`'s traits.
 
 pub mod api;
+pub mod socket;

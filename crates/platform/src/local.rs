@@ -197,7 +197,7 @@ mod os {
     pub(super) fn bind(dirs: &Dirs) -> io::Result<(local::Listener, Own)> {
         fs::create_dir_all(&dirs.runtime)?;
         let mut key = [0; 16];
-        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        getrandom::fill(&mut key).map_err(|e| io::Error::other(e.to_string()))?;
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
         // All rights to the owner of the pipe; nobody else is named, and
         // nothing is inherited.
