@@ -5,12 +5,17 @@
 
 pub mod clock;
 pub mod dirs;
+#[cfg(all(target_os = "linux", any(test, feature = "kit")))]
+pub mod kit;
 pub mod local;
+pub mod lock;
 pub mod notify;
 pub mod secrets;
 pub mod wake;
 
 pub use clock::{Clock, SystemClock};
-pub use dirs::Dirs;
-pub use notify::{Note, NoteEvent, Notifier};
+pub use dirs::{Dirs, DirsError};
+pub use lock::Lock;
+pub use notify::{DesktopNotifier, Note, NoteEvent, Notifier, NotifyError};
 pub use secrets::{Secrets, SecretsError};
+pub use wake::Wakes;

@@ -1,4 +1,15 @@
-//! The system's keyring.
+//! Passwords and tokens. The system's keyring keeps one key; the secrets
+//! themselves lie in a file encrypted with it, because keyrings hold little
+//! (2,560 bytes on Windows) and some hold text only (KWallet).
+//!
+//! Without a keyring the person chooses between this session only and a
+//! passphrase. Nothing is ever written in plain text.
+
+mod keyring;
+mod safe;
+mod vault;
+
+pub use safe::{Choice, Kept, Safe};
 
 use async_trait::async_trait;
 

@@ -1,7 +1,30 @@
 //! Notifications of the operating system.
+//!
+//! When something is shown, and what it says, is the engine's business.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
+#[cfg(any(target_os = "macos", windows))]
+mod native;
+mod text;
+
+#[cfg(target_os = "linux")]
+pub use linux::DesktopNotifier;
+#[cfg(any(test, feature = "testing"))]
+pub use memory::MemoryNotifier;
+#[cfg(any(target_os = "macos", windows))]
+pub use native::DesktopNotifier;
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
+
+/// The app as notification services know it: its desktop file on Linux, its
+/// bundle on macOS, its AppUserModelID on Windows.
+pub const APP_ID: &str = "app.meantime.desktop";
+/// The app's name, as people see it.
+pub const APP_NAME: &str = "Meantime";
 
 /// One notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +61,8 @@ pub enum NoteEvent {
         /// Which.
         key: String,
     },
-    /// The daemon came (back): what it showed is lost, what is still due is to be shown again.
+    /// The daemon came (back) after notes were lost with it or could not be
+    /// shown: what is still due is to be shown again.
     DaemonRestarted,
 }
 

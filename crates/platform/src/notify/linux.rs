@@ -1,0 +1,332 @@
+//! Notifications of the desktop, by the specification of freedesktop.org.
+//!
+//! What bites: GNOME takes a note away when the connection that sent it
+//! closes, so each note's handle is kept until the note is gone; buttons and
+//! markup are there only if the service says so; a service that is started
+//! again has forgotten everything.
+
+use super::{APP_ID, APP_NAME, Note, NoteEvent, Notifier, NotifyError, text};
+use async_trait::async_trait;
+use futures::StreamExt;
+use notify_rust::{Hint, Notification, NotificationHandle, NotificationResponse, Timeout, Urgency};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::broadcast;
+use tokio::task::{AbortHandle, JoinHandle};
+use zbus::fdo::DBusProxy;
+
+/// A service that takes longer is treated as absent.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the desktop may take to start its service on the first use.
+const START_WITHIN: Duration = Duration::from_secs(10);
+/// Connections of replaced notes that are kept: see [`State::retired`].
+const RETIRED: usize = 8;
+const SERVICE: &str = "org.freedesktop.Notifications";
+
+#[zbus::proxy(
+    interface = "org.freedesktop.Notifications",
+    default_service = "org.freedesktop.Notifications",
+    default_path = "/org/freedesktop/Notifications",
+    gen_blocking = false
+)]
+trait Service {
+    fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
+}
+
+/// Shows notes through the desktop's notification service.
+pub struct DesktopNotifier {
+    inner: Arc<Inner>,
+    watch: JoinHandle<()>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    /// One at a time: two notes of one key must not both be new.
+    showing: tokio::sync::Mutex<()>,
+    events: broadcast::Sender<NoteEvent>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Our own connection, once there is one.
+    bus: Option<zbus::Connection>,
+    caps: Option<Caps>,
+    shown: HashMap<String, Shown>,
+    /// GNOME groups an app's notes below the first connection and drops them
+    /// all with it. So connections of replaced notes live on while any is shown.
+    retired: Vec<Arc<NotificationHandle>>,
+    /// Something was lost with the service, or could not be shown.
+    lost: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Caps {
+    actions: bool,
+    markup: bool,
+    body: bool,
+}
+
+struct Shown {
+    handle: Arc<NotificationHandle>,
+    /// The connection name of the service that shows it.
+    service: String,
+    wait: AbortHandle,
+}
+
+impl DesktopNotifier {
+    /// Begins to listen to the session bus. Must be called within a tokio
+    /// runtime. Works without a bus as well: then nothing can be shown, and
+    /// each `show` says so.
+    #[must_use]
+    pub fn new() -> Self {
+        let inner = Arc::new(Inner {
+            state: Mutex::default(),
+            showing: tokio::sync::Mutex::default(),
+            events: broadcast::channel(256).0,
+        });
+        let watch = tokio::spawn(watch(Arc::downgrade(&inner)));
+        Self { inner, watch }
+    }
+}
+
+impl Default for DesktopNotifier {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for DesktopNotifier {
+    fn drop(&mut self) {
+        self.watch.abort();
+        for (_, shown) in self.inner.state().shown.drain() {
+            shown.wait.abort();
+        }
+    }
+}
+
+#[async_trait]
+impl Notifier for DesktopNotifier {
+    async fn show(&self, note: Note) -> Result<(), NotifyError> {
+        let _one = self.inner.showing.lock().await;
+        let shown = self.inner.show(&note).await;
+        if let Err(error) = &shown {
+            tracing::warn!("a notification could not be shown: {error}");
+            self.inner.state().lost = true;
+        }
+        shown
+    }
+
+    async fn withdraw(&self, key: &str) {
+        let Some(shown) = self.inner.take(key) else { return };
+        shown.wait.abort();
+        let _ = tokio::time::timeout(ANSWER_WITHIN, shown.handle.close_async()).await;
+        self.inner.tell(NoteEvent::Closed { key: key.to_owned() });
+    }
+
+    fn events(&self) -> broadcast::Receiver<NoteEvent> {
+        self.inner.events.subscribe()
+    }
+}
+
+impl Inner {
+    async fn show(self: &Arc<Self>, note: &Note) -> Result<(), NotifyError> {
+        let bus = within(ANSWER_WITHIN, self.bus()).await?;
+        let caps = within(START_WITHIN, self.caps(&bus)).await?;
+        let before = self.state().shown.get(&note.key).map(|shown| shown.handle.id());
+        let handle = tokio::time::timeout(ANSWER_WITHIN, notification(note, caps, before).show_async())
+            .await
+            .map_err(|_| silent())?
+            .map_err(|error| NotifyError(format!("the desktop's notification service refused: {error}")))?;
+        let service = within(ANSWER_WITHIN, async { DBusProxy::new(&bus).await?.get_name_owner(name()).await }).await?;
+        self.keep(&note.key, Arc::new(handle), service.to_string());
+        Ok(())
+    }
+
+    /// Keeps the note's connection, and waits for what becomes of it.
+    fn keep(self: &Arc<Self>, key: &str, handle: Arc<NotificationHandle>, service: String) {
+        let wait = tokio::spawn(wait(Arc::downgrade(self), key.to_owned(), handle.clone())).abort_handle();
+        let mut state = self.state();
+        if let Some(before) = state.shown.insert(key.to_owned(), Shown { handle, service, wait }) {
+            before.wait.abort();
+            if state.retired.len() >= RETIRED {
+                state.retired.remove(0);
+            }
+            state.retired.push(before.handle);
+        }
+    }
+
+    fn take(&self, key: &str) -> Option<Shown> {
+        let mut state = self.state();
+        let shown = state.shown.remove(key);
+        if state.shown.is_empty() {
+            state.retired.clear();
+        }
+        shown
+    }
+
+    async fn bus(&self) -> zbus::Result<zbus::Connection> {
+        if let Some(bus) = self.state().bus.clone() {
+            return Ok(bus);
+        }
+        let bus = zbus::Connection::session().await?;
+        self.state().bus = Some(bus.clone());
+        Ok(bus)
+    }
+
+    /// Asked once for each run of the service; the first question starts it.
+    async fn caps(&self, bus: &zbus::Connection) -> zbus::Result<Caps> {
+        if let Some(caps) = self.state().caps {
+            return Ok(caps);
+        }
+        let told = ServiceProxy::new(bus).await?.get_capabilities().await?;
+        let has = |cap: &str| told.iter().any(|told| told == cap);
+        let caps = Caps { actions: has("actions"), markup: has("body-markup"), body: has("body") };
+        self.state().caps = Some(caps);
+        Ok(caps)
+    }
+
+    /// The service's name went to another process, or to none.
+    fn owner_changed(&self, new: Option<&str>) {
+        let mut state = self.state();
+        state.caps = None;
+        let before = state.shown.len();
+        state.shown.retain(|_, shown| {
+            let there = Some(shown.service.as_str()) == new;
+            if !there {
+                shown.wait.abort();
+            }
+            there
+        });
+        if state.shown.is_empty() {
+            state.retired.clear();
+        }
+        state.lost |= state.shown.len() < before;
+        if new.is_some() && std::mem::take(&mut state.lost) {
+            drop(state);
+            self.tell(NoteEvent::DaemonRestarted);
+        }
+    }
+
+    fn tell(&self, event: NoteEvent) {
+        // Nobody listening is fine: the engine asks again when it starts.
+        let _ = self.events.send(event);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn notification(note: &Note, caps: Caps, replaces: Option<u32>) -> Notification {
+    let mut notification = Notification::new();
+    let (mut title, body) = (text::title(note), text::body(note, caps.markup));
+    if caps.body {
+        notification.body(&body);
+    } else if !body.is_empty() {
+        title = format!("{title}: {}", text::body(note, false).replace('\n', ", "));
+    }
+    notification
+        .appname(APP_NAME)
+        .summary(&title)
+        .icon(APP_ID)
+        .hint(Hint::DesktopEntry(APP_ID.to_owned()))
+        .urgency(if note.urgent { Urgency::Critical } else { Urgency::Normal })
+        .timeout(if note.urgent { Timeout::Never } else { Timeout::Default })
+        // Always: without it a click does nothing, or only closes the note.
+        .action("default", "Open");
+    if caps.actions {
+        for (id, label) in &note.actions {
+            notification.action(id, label);
+        }
+    }
+    if let Some(id) = replaces {
+        notification.id(id);
+    }
+    notification.finalize()
+}
+
+/// Waits for the first thing that becomes of a note; after it the note is
+/// gone everywhere, so that a service that keeps it has it closed.
+async fn wait(inner: Weak<Inner>, key: String, handle: Arc<NotificationHandle>) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    handle
+        .wait_for_action_async(move |response: &NotificationResponse| {
+            let _ = sender.send(response.clone());
+        })
+        .await;
+    let Some(inner) = inner.upgrade() else { return };
+    if inner.state().shown.get(&key).is_none_or(|shown| shown.handle.id() != handle.id()) {
+        return;
+    }
+    inner.take(&key);
+    let event = match receiver.await {
+        Ok(NotificationResponse::Default) => Some(NoteEvent::Open { key: key.clone() }),
+        Ok(NotificationResponse::Action(action)) => Some(NoteEvent::Act { key: key.clone(), action }),
+        // Closed; or the bus is gone, and the note with it.
+        Ok(_) | Err(_) => None,
+    };
+    if let Some(event) = event {
+        inner.tell(event);
+        let _ = tokio::time::timeout(ANSWER_WITHIN, handle.close_async()).await;
+    }
+    inner.tell(NoteEvent::Closed { key });
+}
+
+/// Watches who owns the service's name, for as long as the bus lives.
+async fn watch(inner: Weak<Inner>) {
+    let watched = async {
+        let bus = match inner.upgrade() {
+            Some(inner) => inner.bus().await?,
+            None => return Ok(()),
+        };
+        let mut changes = DBusProxy::new(&bus).await?.receive_name_owner_changed_with_args(&[(0, SERVICE)]).await?;
+        while let Some(change) = changes.next().await {
+            let Some(inner) = inner.upgrade() else { break };
+            if let Ok(args) = change.args() {
+                inner.owner_changed(args.new_owner.as_ref().map(|owner| owner.as_str()));
+            }
+        }
+        zbus::Result::Ok(())
+    };
+    if let Err(error) = watched.await {
+        tracing::warn!("the session bus can't be watched for notifications: {error}");
+    }
+}
+
+fn name() -> zbus::names::BusName<'static> {
+    zbus::names::WellKnownName::from_static_str_unchecked(SERVICE).into()
+}
+
+async fn within<T, E: Into<zbus::Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, NotifyError> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error)) => Err(plain(&error.into())),
+        Err(_) => Err(silent()),
+    }
+}
+
+fn silent() -> NotifyError {
+    NotifyError("the desktop's notification service does not answer; signing out and in again may help".to_owned())
+}
+
+fn plain(error: &zbus::Error) -> NotifyError {
+    use zbus::fdo::Error as Fdo;
+    let absent = match error {
+        zbus::Error::MethodError(name, ..) => {
+            ["ServiceUnknown", "NameHasNoOwner", "Spawn"].iter().any(|part| name.contains(part))
+        }
+        zbus::Error::FDO(error) => matches!(**error, Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_)),
+        _ => false,
+    };
+    NotifyError(if absent {
+        "this desktop has no notification service, so nothing can pop up; the list still has everything".to_owned()
+    } else if matches!(error, zbus::Error::Address(_) | zbus::Error::InputOutput(_)) {
+        "there is no desktop session to show notifications in; the list still has everything".to_owned()
+    } else {
+        format!("the desktop's notification service can't be used: {error}")
+    })
+}
