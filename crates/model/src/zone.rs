@@ -247,9 +247,8 @@ mod tests {
     fn the_ends_of_time_are_no_panic() {
         for zone in Zone::all() {
             for edge in [NaiveDateTime::MIN, NaiveDateTime::MAX] {
-                zone.start(edge);
-                zone.end(edge);
-                zone.local(edge.and_utc());
+                assert!(zone.start(edge) <= zone.end(edge));
+                assert!((zone.local(edge.and_utc()) - edge).num_hours().abs() <= 24);
             }
         }
     }
