@@ -1,1 +1,25 @@
-//! Whole-system tests: real processes, real servers, a real window
+//! What whole-system tests, the tour and the benchmarks share: real programs
+//! in a world of their own (folders, display, session bus, servers), and ways
+//! to look at them from outside.
+//!
+//! It uses nothing of the app but its public surfaces: the command line with
+//! `--json`, the window through WebDriver, D-Bus, IMAP and the team server's
+//! protocol. What a test asserts is in `tests/tests`, not here.
+
+pub mod app;
+pub mod cli;
+pub mod desk;
+pub mod feed;
+pub mod process;
+pub mod programs;
+pub mod wait;
+pub mod webdriver;
+pub mod world;
+
+pub use app::App;
+pub use cli::Cli;
+pub use desk::Desk;
+pub use feed::FeedServer;
+pub use process::Process;
+pub use wait::{Patience, wait_for};
+pub use world::World;

@@ -5,7 +5,7 @@ use crate::step::{self, Ended, minutes};
 use crate::tally::{Counts, Tally};
 use crate::{paths, setup, tidy, ui};
 use anyhow::Result;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// `cargo xtask test`.
 pub fn run() -> Result<ExitCode> {
@@ -33,15 +33,12 @@ fn all(tally: &mut Tally) -> Result<()> {
     // The desktop crate takes the built window in, so it comes before it.
     ui::build()?;
 
-    const EVERYTHING: &[&str] = &["--workspace", "--all-targets", "--quiet"];
-    let mut clippy = paths::cargo(&["clippy"]);
-    clippy.args(EVERYTHING).args(["--", "--deny", "warnings"]);
+    let mut clippy = everything("clippy");
+    clippy.args(["--all-targets", "--", "--deny", "warnings"]);
     tally.check(&step::run("clippy", clippy, minutes(40))?);
 
-    // The same packages and targets for the build and the tests: with others,
-    // features would differ and dependencies be built twice.
-    let mut build = paths::cargo(&["build"]);
-    build.args(EVERYTHING);
+    let mut build = everything("build");
+    build.arg("--all-targets");
     if tally.check(&step::run("build", build, minutes(60))?) {
         let tests = cargo_tests()?;
         tally.tests(&tests, Counts::of_cargo(&tests.text()));
@@ -49,9 +46,20 @@ fn all(tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
+/// A cargo command for the same packages each time: with others, features
+/// would differ and dependencies be built twice.
+fn everything(command: &str) -> Command {
+    let mut cargo = paths::cargo(&[command, "--workspace"]);
+    if !cfg!(target_os = "linux") {
+        // The whole-system tests are made of Linux's parts.
+        cargo.args(["--exclude", "meantime-tests"]);
+    }
+    cargo
+}
+
 /// Unit, integration and whole-system tests.
 fn cargo_tests() -> Result<Ended> {
-    let mut test = paths::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    test.env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
+    let mut test = everything("test");
+    test.arg("--no-fail-fast").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
     step::run("tests", test, minutes(40))
 }

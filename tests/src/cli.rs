@@ -1,0 +1,63 @@
+//! The `meantime` command, asked with `--json`.
+
+use crate::programs;
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Runs `meantime` in one world and profile.
+#[derive(Clone)]
+pub struct Cli {
+    program: PathBuf,
+    env: Vec<(String, PathBuf)>,
+}
+
+impl Cli {
+    /// With the environment of a profile.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn new(env: Vec<(String, PathBuf)>) -> Result<Self> {
+        Ok(Self { program: programs::ours(programs::CLI)?, env })
+    }
+
+    /// Runs a command and reads its answer.
+    ///
+    /// # Errors
+    /// It failed (what it said), or took more than a minute.
+    pub async fn json(&self, args: &[&str]) -> Result<Value> {
+        self.json_with_input(args, "").await
+    }
+
+    /// The same with something to read, say a password.
+    ///
+    /// # Errors
+    /// As [`Cli::json`].
+    pub async fn json_with_input(&self, args: &[&str], input: &str) -> Result<Value> {
+        let mut child = Command::new(&self.program)
+            .args(args)
+            .arg("--json")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // It may have ended without reading; then its error says more.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        let what = format!("meantime {}", args.first().copied().unwrap_or_default());
+        let done = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
+        let done = done.with_context(|| format!("{what} did not end within a minute"))??;
+        let said = String::from_utf8_lossy(&done.stdout);
+        if !done.status.success() {
+            bail!("{what}: {} {}", String::from_utf8_lossy(&done.stderr).trim(), said.trim());
+        }
+        serde_json::from_str(&said).with_context(|| format!("{what} answered {said:?}"))
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole programs against real servers, on a real display.
