@@ -448,7 +448,7 @@ export type Hours = {
 /**
  * What teammates see.
  */
-schedule: HoursFile, 
+schedule: Schedule, 
 /**
  * Not kept yet: a proposal (this computer's zone, Monday to Friday).
  */
@@ -955,6 +955,24 @@ done: boolean,
 unreadable: string | null, };
 
 /**
+ * When a person works. As JSON it is the hours file.
+ */
+export type Schedule = { 
+/**
+ * The zone all local times of the schedule are in.
+ */
+zone: Zone, 
+/**
+ * For each day its intervals, local times as `HH:MM`; one that ends before
+ * it starts runs past midnight, `24:00` is allowed as an end.
+ */
+weekly: { [day in "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun"]?: [string, string][] }, 
+/**
+ * Leave, sick days, holidays.
+ */
+time_off?: Array<TimeOff>, };
+
+/**
  * Hits, newest first.
  */
 export type SearchPage = { 
@@ -1265,6 +1283,23 @@ day: string | null, };
 export type Theme = "system" | "light" | "dark";
 
 /**
+ * A stretch in which a person doesn't work.
+ */
+export type TimeOff = { 
+/**
+ * A whole day, `2026-12-24`, or a local time, `2026-12-31T12:00`.
+ */
+from: string, 
+/**
+ * A day is included, a local time is not.
+ */
+to: string, 
+/**
+ * What teammates see, say `leave` or `Christmas`.
+ */
+label?: string, };
+
+/**
  * One change of one or many items.
  */
 export type Triage = { 
@@ -1316,6 +1351,11 @@ export type Urgency = "red" | "yellow" | "green";
  * A list of the window.
  */
 export type View = "inbox" | "waiting" | "later" | "done";
+
+/**
+ * A time zone. As text its IANA name, `Europe/Lisbon`; read without regard to case.
+ */
+export type Zone = string;
 
 export type Commands = {
   status: { args: Nothing; reply: Status };

@@ -128,7 +128,6 @@ pub struct Overlap {
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 pub struct Hours {
     /// What teammates see.
-    #[ts(type = "HoursFile")]
     pub schedule: meantime_model::Schedule,
     /// Not kept yet: a proposal (this computer's zone, Monday to Friday).
     #[serde(default)]
