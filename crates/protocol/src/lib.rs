@@ -27,5 +27,8 @@ pub const VERSION_HEADER: &str = "meantime-protocol";
 pub const MAX_OPS: usize = 500;
 /// The most bytes one op's fields may take as JSON; more is `too_large`.
 pub const MAX_FIELDS_BYTES: usize = 256 * 1024;
+/// The most bytes a request's body may take; more is `too_large`. A push of
+/// large ops has to be divided; one op always fits.
+pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// The most rows one pull or bootstrap page may carry.
 pub const MAX_PAGE: usize = 1000;

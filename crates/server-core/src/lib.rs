@@ -1,1 +1,30 @@
-//! The server's rules and its Storage trait
+//! The server's rules: who may write which field of which kind, what a
+//! reader may see, how concurrent changes meet; over a [`Storage`] trait
+//! that every backend implements.
+//!
+//! Nothing here knows HTTP or SQL, opens a file or reads a clock: time comes
+//! from a [`Clock`]. The rules themselves ([`rules`]) are pure functions; a
+//! backend never judges a change, it only commits what was decided on rows
+//! that are still the same.
+
+pub mod access;
+pub mod clock;
+pub mod core;
+pub mod feed;
+pub mod hub;
+pub mod memory;
+pub mod push;
+pub mod release;
+pub mod row;
+pub mod rules;
+pub mod secret;
+pub mod storage;
+
+pub use access::{Actor, TeamScope};
+pub use clock::Clock;
+pub use core::{Core, NewInvite};
+pub use hub::Live;
+pub use push::Incoming;
+pub use row::{Key, Row, Run};
+pub use secret::{Secret, SecretHash};
+pub use storage::{Storage, StorageError};

@@ -1,0 +1,75 @@
+//! A record as the server keeps it: what goes over the wire, and what the
+//! rules need besides.
+
+use meantime_model::{DeviceId, PersonId};
+use meantime_protocol::{Kind, Record, Scope};
+use uuid::Uuid;
+
+/// Which record, within a team.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The feed.
+    pub scope: Scope,
+    /// The kind.
+    pub kind: Kind,
+    /// The id within the kind.
+    pub id: Uuid,
+}
+
+/// One record in its newest state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Its image on the wire.
+    pub record: Record,
+    /// Not yet visible to anybody but its author. A fact of its own, not
+    /// computed from `visible_from`: so a record appears in the feed at one
+    /// place, whatever the clocks say. A draft that is deleted stays held.
+    pub held: bool,
+    /// Whose the last changes are.
+    pub run: Run,
+}
+
+/// The unbroken run of changes that one device made last. A device that
+/// changes its own change again cannot know the seq of the first, so its
+/// change stands on whatever the run stood on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The device.
+    pub device: DeviceId,
+    /// The record's seq before the run; 0 when the run began by making it.
+    pub base: u64,
+}
+
+impl Row {
+    /// Which record it is.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let Record { scope, kind, id, .. } = &self.record;
+        Key { scope: *scope, kind: kind.clone(), id: *id }
+    }
+
+    /// Whether a person may see it, given that they read its feed.
+    #[must_use]
+    pub fn visible_to(&self, reader: PersonId) -> bool {
+        !self.held || self.record.author == reader
+    }
+
+    /// Whether a change made on `base_seq` (none: on a record the device made
+    /// and has no answer for yet) stands on the newest state.
+    #[must_use]
+    pub fn stands_on(&self, device: DeviceId, base_seq: Option<u64>) -> bool {
+        let seen = base_seq.unwrap_or(0);
+        base_seq == Some(self.record.seq)
+            || (self.run.device == device && (self.run.base..=self.record.seq).contains(&seen))
+    }
+}
+
+/// Whether records of a kind go to a new device first: few, and needed to
+/// show any of the others (names, hours, the agreement).
+#[must_use]
+pub fn goes_first(kind: &Kind) -> bool {
+    FIRST.contains(&kind.as_str())
+}
+
+/// The kinds of [`goes_first`], for backends that ask their database for them.
+pub const FIRST: [&str; 4] = ["agreement", "focus", "member", "schedule"];

@@ -1,0 +1,185 @@
+//! Judges one change: pure, no storage, no clock.
+//!
+//! [`needs`] names the rows that [`judge`] will look at; whoever calls reads
+//! them, and later commits only if none of them moved.
+
+mod kinds;
+mod limits;
+
+use crate::clock::whole_millis;
+use crate::{Actor, Key, Row, Run};
+use chrono::{DateTime, TimeDelta, Utc};
+use kinds::Known;
+use meantime_protocol::http::Op;
+use meantime_protocol::{Code, Problem, Record};
+use serde_json::Value;
+use std::collections::HashMap;
+
+pub use limits::name_of_person;
+
+/// How far ahead something may be sent.
+pub const SEND_AHEAD: TimeDelta = TimeDelta::days(366);
+
+/// The rows a judgement relies on, as they were read. A key that was asked
+/// for and is not there stands with `None`.
+pub type View = HashMap<Key, Option<Row>>;
+
+/// What becomes of a change that is allowed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Write this row; its `seq` is that of the row it replaces.
+    Write(Box<Row>),
+    /// The record already is as wanted.
+    Same,
+}
+
+/// The record an op changes.
+#[must_use]
+pub fn target(op: &Op) -> Key {
+    Key { scope: op.scope, kind: op.kind.clone(), id: op.id }
+}
+
+/// The rows that [`judge`] looks at.
+#[must_use]
+pub fn needs(actor: &Actor, op: &Op) -> Vec<Key> {
+    if !actor.reaches(&op.scope) {
+        return Vec::new();
+    }
+    let mut keys = vec![target(op)];
+    if let Ok(known) = Known::of(op) {
+        keys.extend(known.looks_at(op));
+    }
+    keys
+}
+
+/// Whether `actor` may make this change, and what the record is after it.
+///
+/// # Errors
+/// Why it is refused.
+pub fn judge(actor: &Actor, op: &Op, view: &View, now: DateTime<Utc>) -> Result<Verdict, Problem> {
+    if !actor.reaches(&op.scope) {
+        return Err(not_found());
+    }
+    let known = Known::of(op)?;
+    limits::size(&op.fields)?;
+    match row(view, &target(op)) {
+        None if op.deleted => Err(not_found()),
+        None => make(actor, known, op, view, now),
+        Some(row) if !row.visible_to(actor.person) => Err(not_found()),
+        Some(row) if op.deleted => delete(actor, known, op, row, now),
+        Some(row) if row.record.deleted => Err(Problem::new(Code::NotFound, "this was deleted")),
+        Some(row) => change(actor, known, op, row, view, now),
+    }
+}
+
+fn make(actor: &Actor, known: Known, op: &Op, view: &View, now: DateTime<Utc>) -> Result<Verdict, Problem> {
+    known.may_make(actor, op)?;
+    let fields = merged(&Value::Object(Default::default()), op);
+    known.check(actor, &fields, op, view)?;
+    let visible_from = visible_from(actor, known, op, view, now)?;
+    Ok(Verdict::Write(Box::new(Row {
+        held: visible_from.is_some(),
+        run: Run { device: actor.device, base: 0 },
+        record: Record {
+            scope: op.scope,
+            kind: op.kind.clone(),
+            id: op.id,
+            seq: 0,
+            author: actor.person,
+            deleted: false,
+            visible_from,
+            created_at: now,
+            updated_at: now,
+            fields: limits::object(fields)?,
+        },
+    })))
+}
+
+fn change(
+    actor: &Actor,
+    known: Known,
+    op: &Op,
+    row: &Row,
+    view: &View,
+    now: DateTime<Utc>,
+) -> Result<Verdict, Problem> {
+    known.may_change(actor, op, row)?;
+    if op.visible_from.is_some_and(|at| Some(whole_millis(at)) != row.record.visible_from) {
+        return Err(invalid("when something appears is said once, as it is made; delete it and send it anew"));
+    }
+    let old = Value::Object(row.record.fields.clone());
+    let mut fields = merged(&old, op);
+    known.reconcile(&old, &mut fields);
+    if fields == old {
+        return Ok(Verdict::Same);
+    }
+    known.check(actor, &fields, op, view)?;
+    Ok(Verdict::Write(Box::new(Row {
+        held: row.held,
+        run: continued(actor, row),
+        record: Record { updated_at: now, fields: limits::object(fields)?, ..row.record.clone() },
+    })))
+}
+
+fn delete(actor: &Actor, known: Known, op: &Op, row: &Row, now: DateTime<Utc>) -> Result<Verdict, Problem> {
+    known.may_delete(actor, row)?;
+    if !op.fields.is_empty() {
+        return Err(invalid("a deletion carries no fields"));
+    }
+    if row.record.deleted {
+        return Ok(Verdict::Same);
+    }
+    Ok(Verdict::Write(Box::new(Row {
+        held: row.held,
+        run: continued(actor, row),
+        record: Record { updated_at: now, deleted: true, fields: Default::default(), ..row.record.clone() },
+    })))
+}
+
+fn continued(actor: &Actor, row: &Row) -> Run {
+    if row.run.device == actor.device { row.run } else { Run { device: actor.device, base: row.record.seq } }
+}
+
+fn merged(old: &Value, op: &Op) -> Value {
+    let mut fields = old.clone();
+    json_patch::merge(&mut fields, &Value::Object(op.fields.clone()));
+    fields
+}
+
+/// When a new record appears to others; `None`: at once.
+fn visible_from(
+    actor: &Actor,
+    known: Known,
+    op: &Op,
+    view: &View,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Problem> {
+    let wanted = op.visible_from.map(whole_millis).filter(|at| *at > now);
+    if wanted.is_some() && !known.can_wait() {
+        return Err(invalid("only threads and messages can be sent later"));
+    }
+    if wanted.is_some_and(|at| at > now + SEND_AHEAD) {
+        return Err(invalid("something can be sent at most a year ahead"));
+    }
+    // Nothing appears before the thread that it stands in.
+    let thread = known.looks_at(op).into_iter().filter(|k| k.kind == meantime_protocol::Kind::THREAD);
+    let held = thread.filter_map(|k| row(view, &k)).filter(|t| t.held && t.record.author == actor.person);
+    Ok(held.filter_map(|t| t.record.visible_from).chain(wanted).max())
+}
+
+fn row<'a>(view: &'a View, key: &Key) -> Option<&'a Row> {
+    view.get(key).and_then(Option::as_ref)
+}
+
+fn invalid(message: impl Into<String>) -> Problem {
+    Problem::new(Code::Invalid, message)
+}
+
+fn forbidden(message: &str) -> Problem {
+    Problem::new(Code::Forbidden, message)
+}
+
+/// One answer for what is not there and what is not this person's.
+fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "there is no such thing, or not for you")
+}

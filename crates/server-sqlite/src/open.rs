@@ -1,0 +1,119 @@
+//! Opens the file: never one that is newer, damaged or silently empty.
+
+use crate::readers::Readers;
+use crate::schema;
+use crate::writer::Writer;
+use meantime_protocol::Epoch;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// First SQLite without the WAL-reset corruption.
+const OLDEST: i32 = 3_051_003;
+
+/// The backend. Cloning is not needed: all calls take `&self`. Dropping it
+/// ends the writer after what was handed to it.
+#[derive(Debug)]
+pub struct Sqlite {
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+    pub(crate) epoch: Epoch,
+}
+
+/// Why the file could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It is there, but of a newer server.
+    #[error("{path} was written by a newer meantime-server (schema {found}, this one knows {known}); start that one")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest one known here.
+        known: i64,
+    },
+    /// It is another program's.
+    #[error("{0} is not a meantime-server database")]
+    Foreign(PathBuf),
+    /// There is none where one was expected.
+    #[error("there is no database at {0}; `meantime-server init` makes one")]
+    Missing(PathBuf),
+    /// There is one where none was expected.
+    #[error("there is a database at {0} already")]
+    Exists(PathBuf),
+    /// This build's SQLite is too old to be trusted.
+    #[error("SQLite {0} can damage databases; 3.51.3 or newer is needed")]
+    OldSqlite(&'static str),
+    /// SQLite said no.
+    #[error("{path} can't be opened: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Its reason.
+        source: rusqlite::Error,
+    },
+    /// The operating system said no.
+    #[error("{path} can't be opened: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Its reason.
+        source: std::io::Error,
+    },
+}
+
+impl Sqlite {
+    /// Makes a new database, readable for its owner only.
+    ///
+    /// # Errors
+    /// When there is one already, or it can't be written.
+    pub fn create(path: &Path, epoch: Epoch) -> Result<Self, OpenError> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(path) {
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(OpenError::Exists(path.to_owned())),
+            Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+        }
+        let mut db = connect(path)?;
+        schema::create(&mut db, epoch).map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+        drop(db);
+        Self::open(path)
+    }
+
+    /// Opens a database that is there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it is missing, foreign, newer or can't be read.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        if rusqlite::version_number() < OLDEST {
+            return Err(OpenError::OldSqlite(rusqlite::version()));
+        }
+        if !path.exists() {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        let mut db = connect(path)?;
+        let epoch = schema::upgrade(&mut db, path)?;
+        let writer = Writer::start(db).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        Ok(Self { writer, readers: Readers::new(path), epoch })
+    }
+}
+
+/// A connection with everything set that is not kept in the file.
+pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    db.busy_timeout(Duration::from_secs(10)).map_err(sqlite)?;
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864;",
+    )
+    .map_err(sqlite)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}

@@ -1,0 +1,121 @@
+//! The tables, and how older ones become them. Additive: a column or table
+//! is never renamed or dropped.
+
+use crate::open::OpenError;
+use meantime_protocol::Epoch;
+use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
+use std::path::Path;
+
+/// "Mntm": says whose file it is.
+const APPLICATION: i64 = 0x4d6e_746d;
+
+/// One step each, from the version of its index to the next.
+const MIGRATIONS: [&str; 1] = [TABLES];
+
+// Instants are milliseconds since 1970, ids their 16 bytes. Every primary key
+// begins with the team, so that the tables can be divided by it.
+const TABLES: &str = "
+CREATE TABLE life (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE team (
+    team_id BLOB NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    founded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device (
+    team_id BLOB NOT NULL REFERENCES team,
+    device_id BLOB NOT NULL,
+    person_id BLOB NOT NULL,
+    token BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (team_id, device_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invite (
+    team_id BLOB NOT NULL REFERENCES team,
+    secret BLOB NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (team_id, secret)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE taken (
+    team_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    n INTEGER NOT NULL,
+    op_id BLOB NOT NULL,
+    PRIMARY KEY (team_id, device_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scope (
+    team_id BLOB NOT NULL REFERENCES team,
+    scope TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    min_seq INTEGER NOT NULL,
+    PRIMARY KEY (team_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE record (
+    team_id BLOB NOT NULL,
+    scope TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    author BLOB NOT NULL,
+    deleted INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    visible_from INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    run_device BLOB NOT NULL,
+    run_base INTEGER NOT NULL,
+    fields TEXT NOT NULL,
+    PRIMARY KEY (team_id, scope, kind, id),
+    FOREIGN KEY (team_id, scope) REFERENCES scope
+) STRICT;
+CREATE UNIQUE INDEX record_feed ON record (team_id, scope, seq);
+CREATE INDEX record_first ON record (team_id, scope, seq)
+    WHERE kind IN ('agreement', 'focus', 'member', 'schedule');
+CREATE INDEX record_held ON record (visible_from, team_id) WHERE held = 1 AND deleted = 0;
+CREATE INDEX record_gone ON record (team_id, updated_at) WHERE deleted = 1;
+";
+
+/// Fills an empty file.
+pub(crate) fn create(db: &mut Connection, epoch: Epoch) -> Result<(), Error> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    steps(&tx, 0)?;
+    tx.execute("INSERT INTO life (only, epoch) VALUES (1, ?1)", [epoch.0.cast_signed()])?;
+    tx.commit()
+}
+
+/// Brings a file up to date, and reads its epoch.
+pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
+    if tx.pragma_query_value(None, "application_id", |r| r.get::<_, i64>(0)).map_err(sqlite)? != APPLICATION {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    let found: i64 = tx.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(sqlite)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    steps(&tx, usize::try_from(found).unwrap_or_default()).map_err(sqlite)?;
+    let epoch: i64 = tx.query_row("SELECT epoch FROM life", [], |r| r.get(0)).map_err(sqlite)?;
+    tx.commit().map_err(sqlite)?;
+    Ok(Epoch(epoch.cast_unsigned()))
+}
+
+fn steps(tx: &Transaction<'_>, from: usize) -> Result<(), Error> {
+    for step in MIGRATIONS.iter().skip(from) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+}

@@ -1,0 +1,116 @@
+//! The one thread that writes. Whatever waits when it looks goes into one
+//! transaction, each piece behind a savepoint of its own; all are answered
+//! after the one sync to disk, so a busy server pays for it once.
+
+use meantime_server_core::StorageError;
+use rusqlite::{Connection, Error, TransactionBehavior};
+use std::fmt;
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// Pieces of work in one transaction.
+const TOGETHER: usize = 256;
+/// Pieces of work that may wait; beyond it the storage is busy.
+const WAITING: usize = 4096;
+
+/// A handle on the thread. It ends when the last handle is dropped.
+pub(crate) struct Writer {
+    jobs: mpsc::SyncSender<Job>,
+}
+
+/// Runs inside the transaction. Answers how to tell its caller, and whether
+/// what it did shall stay.
+type Job = Box<dyn FnOnce(&Connection) -> (Keep, Answer) + Send>;
+/// Tells the caller; with an error when the commit failed.
+type Answer = Box<dyn FnOnce(Result<(), StorageError>) + Send>;
+
+enum Keep {
+    Yes,
+    No,
+}
+
+/// What a piece of work came to.
+pub(crate) enum Done<T> {
+    /// Commit it.
+    Keep(T),
+    /// Undo what it wrote.
+    Undo(T),
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl Writer {
+    /// Gives the connection to a thread of its own.
+    pub(crate) fn start(db: Connection) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::sync_channel(WAITING);
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || run(db, &inbox))?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs `work` in a transaction; durable when this returns.
+    pub(crate) async fn write<T, W>(&self, work: W) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<Done<T>, Error> + Send + 'static,
+    {
+        let (tell, told) = oneshot::channel::<Result<T, StorageError>>();
+        let job: Job = Box::new(move |db| {
+            let (keep, result) = match work(db) {
+                Ok(Done::Keep(value)) => (Keep::Yes, Ok(value)),
+                Ok(Done::Undo(value)) => (Keep::No, Ok(value)),
+                Err(error) => (Keep::No, Err(failed(&error))),
+            };
+            // A caller that went away has nothing to be told.
+            let answer: Answer = Box::new(move |committed| drop(tell.send(committed.and(result))));
+            (keep, answer)
+        });
+        self.jobs.try_send(job).map_err(|e| match e {
+            mpsc::TrySendError::Full(_) => StorageError::Busy,
+            mpsc::TrySendError::Disconnected(_) => StorageError::Failed("the writer ended".to_owned()),
+        })?;
+        // Dropped without an answer: its transaction could not begin.
+        told.await.map_err(|_| StorageError::Busy)?
+    }
+}
+
+fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>) {
+    while let Ok(first) = inbox.recv() {
+        let waiting = std::iter::once(first).chain(inbox.try_iter().take(TOGETHER - 1));
+        let mut answers: Vec<Answer> = Vec::new();
+        let committed = transaction(&mut db, waiting, &mut answers).map_err(|e| failed(&e));
+        for answer in answers {
+            answer(match &committed {
+                Ok(()) => Ok(()),
+                Err(StorageError::Busy) => Err(StorageError::Busy),
+                Err(StorageError::Failed(why)) => Err(StorageError::Failed(why.clone())),
+            });
+        }
+    }
+}
+
+/// Whatever was not answered when this fails is answered by its caller's
+/// channel being dropped.
+fn transaction(db: &mut Connection, jobs: impl Iterator<Item = Job>, answers: &mut Vec<Answer>) -> Result<(), Error> {
+    let mut tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in jobs {
+        let savepoint = tx.savepoint()?;
+        let (keep, answer) = job(&savepoint);
+        answers.push(answer);
+        match keep {
+            Keep::Yes => savepoint.commit()?,
+            Keep::No => savepoint.finish()?,
+        }
+    }
+    tx.commit()
+}
+
+pub(crate) fn failed(error: &Error) -> StorageError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StorageError::Busy,
+        _ => StorageError::Failed(error.to_string()),
+    }
+}
