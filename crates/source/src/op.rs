@@ -62,3 +62,17 @@ pub enum ActOutcome {
     /// This system can't; the state stays ours alone.
     Unsupported,
 }
+
+/// What stands before the `@` of an answer's Message-ID: made of its op, so
+/// that a copy found in the Sent mailbox is known for what it is.
+#[must_use]
+pub fn reply_id(op: OpId) -> String {
+    format!("meantime.{op}")
+}
+
+/// The op that a message was sent by, going by its Message-ID ([`reply_id`])
+/// or by an upstream name that starts with it.
+#[must_use]
+pub fn sent_by(message_id: &str) -> Option<OpId> {
+    message_id.strip_prefix("meantime.")?.split('@').next()?.parse().ok()
+}
