@@ -79,8 +79,7 @@ impl<S: Storage> Core<S> {
         let team_name = self.team_name(team).await?;
         let secret = Secret::invite().map_err(|e| internal(&e))?;
         let expires_at = self.now() + TimeDelta::hours(i64::from(request.valid_hours));
-        let invite =
-            Invite { secret: secret.hash(), team: team.id(), role: request.role, expires_at, used: false };
+        let invite = Invite { secret: secret.hash(), team: team.id(), role: request.role, expires_at, used: false };
         self.storage.add_invite(team, &invite).await.map_err(failed)?;
         Ok(NewInvite { secret, expires_at, team_name })
     }
@@ -151,7 +150,8 @@ impl<S: Storage> Core<S> {
     /// # Errors
     /// `unauthorized` when nobody does.
     pub async fn authenticate(&self, token: &str) -> Result<Actor, Problem> {
-        let unauthorized = || Problem::new(Code::Unauthorized, "this device is not known here; join again with an invite");
+        let unauthorized =
+            || Problem::new(Code::Unauthorized, "this device is not known here; join again with an invite");
         let device = self.storage.device(SecretHash::of(token)).await.map_err(failed)?.ok_or_else(unauthorized)?;
         let team = TeamScope::operator(device.team);
         let key = Key { scope: Scope::Team(device.team), kind: Kind::MEMBER, id: device.person.0 };
@@ -180,7 +180,9 @@ impl<S: Storage> Core<S> {
         Live::new(Arc::clone(&self.storage), &self.hub, *actor)
     }
 
-    pub(crate) fn now(&self) -> DateTime<Utc> {
+    /// The present moment by the clock it was given, in whole milliseconds.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
         whole_millis(self.clock.now())
     }
 

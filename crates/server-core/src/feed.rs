@@ -59,8 +59,13 @@ impl<S: Storage> Core<S> {
         let mut rows: Vec<Record> = Vec::new();
         let more = loop {
             let left = Limit { rows: limit.rows - rows.len(), ..limit };
-            let current =
-                Current { scope: query.scope, reader: actor.person, first: place.first, below: place.below, limit: left };
+            let current = Current {
+                scope: query.scope,
+                reader: actor.person,
+                first: place.first,
+                below: place.below,
+                limit: left,
+            };
             let page = self.storage.current(team, &current).await.map_err(failed)?;
             place.below = page.rows.last().map_or(place.below, |row| row.seq);
             rows.extend(page.rows);
@@ -129,7 +134,11 @@ impl Place {
 }
 
 fn reach(actor: &Actor, scope: &Scope) -> Result<(), Problem> {
-    if actor.reaches(scope) { Ok(()) } else { Err(Problem::new(Code::NotFound, "there is no such feed, or not for you")) }
+    if actor.reaches(scope) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::NotFound, "there is no such feed, or not for you"))
+    }
 }
 
 fn limit(rows: Option<usize>) -> Result<Limit, Problem> {

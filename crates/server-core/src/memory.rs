@@ -159,7 +159,8 @@ impl Storage for Memory {
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
         let state = self.state();
-        let mut rows: Vec<&Row> = state.rows(team).filter(|row| seen(row, from.scope, &|r| r.seq > from.after)).collect();
+        let mut rows: Vec<&Row> =
+            state.rows(team).filter(|row| seen(row, from.scope, &|r| r.seq > from.after)).collect();
         rows.retain(|row| row.visible_to(from.reader));
         rows.sort_by_key(|row| row.record.seq);
         Ok(state.page(rows.into_iter(), from.limit, state.counter(team, from.scope)))

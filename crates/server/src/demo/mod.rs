@@ -1,0 +1,7 @@
+//! placeholder
+use crate::data::DataDir;
+use std::net::SocketAddr;
+/// .
+pub async fn run(_: &DataDir, _: SocketAddr, _: bool) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The HTTP surface: routes, and what every request goes through. Bodies and
+//! codes are the protocol crate's; docs/PROTOCOL.md describes them.
+
+mod live;
+mod read;
+mod refusal;
+mod routes;
+
+use crate::link::Links;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use meantime_protocol::{Code, Problem, VERSION, VERSION_HEADER};
+use meantime_server_core::Core;
+use meantime_server_sqlite::Sqlite;
+use refusal::Refusal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+/// A request, its body included, has to be done by then.
+const SLOW_REQUEST: Duration = Duration::from_secs(30);
+
+/// What all requests share.
+pub struct App {
+    /// The rules.
+    pub core: Core<Sqlite>,
+    /// How this server is invited to.
+    pub links: Links,
+    /// Streams end when it is cancelled.
+    pub stop: CancellationToken,
+}
+
+/// Every route.
+pub fn router(app: Arc<App>) -> Router {
+    let calls = Router::new()
+        .route("/v1/join", post(routes::join))
+        .route("/v1/me", get(routes::me))
+        .route("/v1/invites", post(routes::invites))
+        .route("/v1/push", post(routes::push))
+        .route("/v1/pull", get(routes::pull))
+        .route("/v1/bootstrap", get(routes::bootstrap))
+        .layer(middleware::from_fn(in_time));
+    let versioned = calls.route("/v1/live", get(live::live)).layer(middleware::from_fn(version));
+    versioned
+        .route("/healthz", get(routes::healthz))
+        .fallback(routes::nothing)
+        .method_not_allowed_fallback(routes::wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), log))
+        .with_state(app)
+}
+
+/// Protocol version N and the one before are spoken.
+fn speaks(version: u32) -> bool {
+    version >= 1 && (version == VERSION || version + 1 == VERSION)
+}
+
+async fn version(request: Request, next: Next) -> Response {
+    let sent = request.headers().get(VERSION_HEADER);
+    match sent.map(|value| value.to_str().ok().and_then(|text| text.trim().parse().ok())) {
+        Some(Some(version)) if speaks(version) => next.run(request).await,
+        Some(Some(version)) => {
+            let update = if version > VERSION { "the server has to be updated" } else { "update Meantime" };
+            let message = format!("this server speaks protocol {VERSION}, not {version}: {update}");
+            Refusal(Problem::new(Code::VersionUnsupported, message)).into_response()
+        }
+        _ => {
+            let message = format!("the header {VERSION_HEADER} says which protocol is spoken, a number");
+            Refusal(Problem::new(Code::BadRequest, message)).into_response()
+        }
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(SLOW_REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let problem = Problem::new(Code::Busy, "the request took too long; it may have been carried out");
+            Refusal(Problem { retry_after: Some(1), ..problem }).into_response()
+        }
+    }
+}
+
+/// One line a request, with an id that the client gets too. The path alone:
+/// no query, no header, no body.
+async fn log(State(_): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let id = uuid::Uuid::new_v4();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::info_span!("request", %id, %method, path);
+    let began = Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let (status, took) = (response.status().as_u16(), began.elapsed().as_micros());
+    span.in_scope(|| tracing::debug!(status, took_us = u64::try_from(took).unwrap_or(u64::MAX), "answered"));
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    harden(response.headers_mut());
+    response
+}
+
+/// Nothing here is for a browser, a cache or a frame.
+fn harden(headers: &mut HeaderMap) {
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("content-security-policy", HeaderValue::from_static("default-src 'none'"));
+}
