@@ -1,0 +1,76 @@
+//! What can go wrong with a database file, in words for the person.
+
+use std::path::PathBuf;
+
+/// What went wrong. What a caller may expect (an item that is not there, a
+/// notice that exists already) is in the results instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A file or folder can't be used.
+    #[error("{path} can't be used: {source}", path = path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "this data was written by a newer Meantime (version {found} of its form, this one knows {known}); update Meantime, nothing was changed"
+    )]
+    Newer {
+        /// Version of the file.
+        found: u32,
+        /// Newest version this build knows.
+        known: u32,
+    },
+    /// The file is a database, but somebody else's.
+    #[error("{path} is a database of another program; nothing was changed", path = path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The file is damaged. [`crate::Store::open`] repairs what it can itself;
+    /// met later, tell it with [`crate::Store::report_damage`].
+    #[error("the database is damaged ({0}); restart Meantime, it will put the file aside and keep what can be read")]
+    Damaged(String),
+    /// Another process holds the database.
+    #[error("the database is in use by another program; close it and try again")]
+    Busy,
+    /// No space left.
+    #[error("the disk is full; nothing was lost, but nothing new can be kept until there is space")]
+    Full,
+    /// A row does not hold what it should.
+    #[error("a row of the database can't be read: {what}")]
+    Broken {
+        /// What it was.
+        what: String,
+    },
+    /// The SQLite that was linked is one that can corrupt its WAL.
+    #[error("SQLite {0} is too old (3.51.3 is needed)")]
+    OldSqlite(&'static str),
+    /// Anything else SQLite says.
+    #[error("the database refused: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+/// As in the rest of the crate.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
+            Some(Code::DiskFull) => Self::Full,
+            _ => match error {
+                rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                    Self::Broken { what: error.to_string() }
+                }
+                other => Self::Sqlite(other),
+            },
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The handle: one writing connection behind a lock, a few reading ones.
+
+use crate::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Idle reading connections kept; each costs about 2 MB once it is warm.
+const IDLE_READERS: usize = 3;
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The app's database. Clones share it.
+///
+/// Calls block: from async code make them inside `spawn_blocking`. A closure
+/// must not call [`Store::write`] again (it would wait for itself).
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// A consistent view of the database.
+pub struct Read<'c> {
+    pub(crate) conn: &'c Connection,
+}
+
+/// An open writing transaction; it reads its own writes.
+pub struct Tx<'c> {
+    read: Read<'c>,
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = Read<'c>;
+    fn deref(&self) -> &Read<'c> {
+        &self.read
+    }
+}
+
+impl Store {
+    pub(crate) fn over(path: PathBuf, writer: Connection) -> Self {
+        Self { inner: Arc::new(Inner { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) }) }
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Reads; everything in `f` sees one state of the database.
+    ///
+    /// # Errors
+    /// What `f` returns, or the database's own.
+    pub fn read<T, E: From<StoreError>>(&self, f: impl FnOnce(&Read<'_>) -> Result<T, E>) -> Result<T, E> {
+        let conn = match lock(&self.inner.readers).pop() {
+            Some(conn) => conn,
+            None => connect(&self.inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        let out = {
+            let snapshot = conn.unchecked_transaction().map_err(StoreError::from)?;
+            f(&Read { conn: &snapshot })
+        };
+        let mut idle = lock(&self.inner.readers);
+        if idle.len() < IDLE_READERS {
+            idle.push(conn);
+        }
+        out
+    }
+
+    /// Changes something that nobody else has a copy of (typed words, triage,
+    /// focus): once this returns, it is on the disk. All of `f` or nothing of
+    /// it happens.
+    ///
+    /// # Errors
+    /// What `f` returns, or the database's own; in either case nothing changed.
+    pub fn write<T, E: From<StoreError>>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transact("FULL", f)
+    }
+
+    /// Changes something that can be read again elsewhere (pages of a source
+    /// or a feed): all of `f` or nothing of it, but a power cut may take back
+    /// the last of these calls, the cursor with the rows. A killed process
+    /// takes back nothing.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_bulk<T, E: From<StoreError>>(&self, f: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.transact("NORMAL", f)
+    }
+
+    fn transact<T, E: From<StoreError>>(
+        &self,
+        synchronous: &str,
+        f: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = lock(&self.inner.writer);
+        // Takes effect only outside a transaction, which is where we are.
+        conn.pragma_update(None, "synchronous", synchronous).map_err(StoreError::from)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let out = f(&Tx { read: Read { conn: &tx } })?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(out)
+    }
+
+    /// Looks at every page and index. Reads the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with what was found.
+    pub fn check(&self) -> Result<()> {
+        self.read(|r| quick_check(r.conn))
+    }
+
+    /// Remembers beside the file that it was found damaged, so that the next
+    /// [`Store::open`] looks at all of it.
+    ///
+    /// # Errors
+    /// The note can't be written.
+    pub fn report_damage(&self) -> Result<()> {
+        let note = suspect_path(&self.inner.path);
+        std::fs::write(&note, b"").map_err(|source| StoreError::Io { path: note, source })
+    }
+
+    /// Gives memory back and lets the planner look at the tables; for a quiet
+    /// moment (say, once an hour).
+    ///
+    /// # Errors
+    /// The database's own.
+    pub fn tidy(&self) -> Result<()> {
+        lock(&self.inner.readers).clear();
+        let conn = lock(&self.inner.writer);
+        conn.execute_batch("PRAGMA optimize; PRAGMA shrink_memory; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        Ok(())
+    }
+}
+
+/// Opens a connection as all of ours are.
+pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(128);
+    // 8 MiB of page cache; sorting in memory; a WAL that grew is cut again.
+    conn.execute_batch(
+        "PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;
+         PRAGMA journal_size_limit = 67108864; PRAGMA recursive_triggers = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(conn)
+}
+
+pub(crate) fn quick_check(conn: &Connection) -> Result<()> {
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+}
+
+pub(crate) fn suspect_path(path: &Path) -> PathBuf {
+    beside(path, ".suspect")
+}
+
+/// `path` with `ending` added to its name.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+// A panic in a closure rolled its transaction back: the connection is sound.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
