@@ -67,12 +67,12 @@ pub enum ActOutcome {
 /// that a copy found in the Sent mailbox is known for what it is.
 #[must_use]
 pub fn reply_id(op: OpId) -> String {
-    format!("meantime.{op}")
+    format!("{op}.meantime")
 }
 
 /// The op that a message was sent by, going by its Message-ID ([`reply_id`])
 /// or by an upstream name that starts with it.
 #[must_use]
 pub fn sent_by(message_id: &str) -> Option<OpId> {
-    message_id.strip_prefix("meantime.")?.split('@').next()?.parse().ok()
+    message_id.split('@').next()?.strip_suffix(".meantime")?.parse().ok()
 }
