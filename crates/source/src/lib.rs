@@ -4,19 +4,30 @@
 //! the clock on the wall. It keeps no state of its own between calls but open
 //! connections: what it must remember is the [`Cursor`] it gave out.
 
+pub mod backoff;
 pub mod change;
 pub mod error;
+pub mod html;
+pub mod inspect;
+#[cfg(feature = "kit")]
+pub mod kit;
 pub mod op;
 pub mod secret;
+pub mod text;
 
-pub use change::{Attachment, Change, Flags, Item, Message, Page, Person};
+pub use change::{Attachment, Change, Flags, Incoming, Item, Message, Page, Person};
 pub use error::{SourceError, SourceResult};
 pub use op::{ActOutcome, Op, What};
 pub use secret::Secret;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The time of day, passed in: a source never reads a clock by itself.
+pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// How far an account has been read: the source's own words, opaque to
 /// everybody else, stored in the same transaction as the changes before it.

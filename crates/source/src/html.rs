@@ -1,0 +1,248 @@
+//! HTML from outside: made harmless ([`sanitise`]), or turned into text
+//! ([`to_text`]).
+//!
+//! Nothing that comes out loads anything by itself, runs anything or sends
+//! anything. It does not fetch images and does not judge links.
+
+use crate::text;
+use ammonia::{Builder, UrlRelative};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+/// More HTML than this is cut before it is parsed.
+pub const HTML_BYTES: usize = 1 << 20;
+/// Elements nested deeper than this are taken for an attack on the parser:
+/// the text is kept, the markup is not.
+pub const HTML_DEPTH: usize = 500;
+
+/// HTML that may be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sanitised {
+    /// A fragment: no scripts, styles, forms or frames; links are http, https
+    /// or mailto with `rel="noopener noreferrer"`; remote images have their
+    /// address in `data-src`, so that nothing is loaded until asked for.
+    pub html: String,
+    /// How many images would be loaded from somewhere else.
+    pub remote_images: usize,
+}
+
+/// Makes HTML from outside harmless.
+#[must_use]
+pub fn sanitise(raw: &str) -> Sanitised {
+    let raw = cut(raw);
+    if nested_too_deep(raw) {
+        let text = ammonia::clean_text(&strip_tags(raw));
+        return Sanitised { html: format!("<pre>{text}</pre>"), remote_images: 0 };
+    }
+    hold_images(&SANITISER.clean(raw).to_string())
+}
+
+/// The text of HTML, links without their addresses, paragraphs as lines.
+#[must_use]
+pub fn to_text(raw: &str) -> String {
+    let raw = cut(raw);
+    if nested_too_deep(raw) {
+        return text::plain(&strip_tags(raw));
+    }
+    // Sanitised first: what is not shown (scripts, styles, titles) is not text either.
+    let clean = SANITISER.clean(raw).to_string();
+    let rendered = html2text::config::plain_no_decorate()
+        .raw_mode(true)
+        .no_table_borders()
+        .allow_width_overflow()
+        .link_footnotes(false)
+        .string_from_read(clean.as_bytes(), LINE_WIDTH);
+    text::plain(&rendered.unwrap_or_else(|_| strip_tags(&clean)))
+}
+
+/// Wide enough that html2text wraps no paragraph of ordinary length; the
+/// window wraps by itself.
+const LINE_WIDTH: usize = 10_000;
+
+static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::default();
+    let mut attributes: HashMap<&str, HashSet<&str>> = builder.clone_tag_attributes();
+    attributes.insert("img", HashSet::from(["src", "alt", "width", "height"]));
+    attributes.insert("td", HashSet::from(["align", "colspan", "rowspan", "valign"]));
+    builder
+        .tag_attributes(attributes)
+        .add_tags(["font", "u", "big"])
+        .add_generic_attributes(["style", "dir"])
+        .filter_style_properties(HashSet::from(["font-weight", "font-style", "text-align", "text-decoration"]))
+        .add_clean_content_tags(["title", "noscript", "template", "select", "textarea", "svg", "math"])
+        .url_schemes(HashSet::from(["http", "https", "mailto", "data"]))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener noreferrer"))
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            ("img", "src") => is_image_address(value).then_some(Cow::Borrowed(value)),
+            // `data:` is let in for images alone.
+            (_, "href" | "cite" | "src" | "longdesc") if scheme_is(value, "data:") => None,
+            _ => Some(Cow::Borrowed(value)),
+        });
+    builder
+});
+
+/// Remote images, and small ones that came along; `cid:` and the rest go.
+fn is_image_address(value: &str) -> bool {
+    ["http://", "https://", "data:image/png", "data:image/jpeg", "data:image/gif", "data:image/webp"]
+        .iter()
+        .any(|scheme| scheme_is(value, scheme))
+}
+
+fn scheme_is(value: &str, scheme: &str) -> bool {
+    value.trim_start().get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// Moves the address of remote images from `src` to `data-src`. Takes what
+/// the sanitiser wrote: `<` only opens tags there, and every attribute value
+/// is in double quotes, so that tags end at the first `>` outside of quotes.
+fn hold_images(html: &str) -> Sanitised {
+    let mut out = Sanitised { html: String::with_capacity(html.len()), remote_images: 0 };
+    let mut rest = html;
+    while let Some(start) = rest.find("<img ") {
+        let (before, tag_on) = rest.split_at(start);
+        out.html.push_str(before);
+        let mut quoted = false;
+        let end = tag_on.char_indices().find_map(|(at, c)| {
+            quoted ^= c == '"';
+            (c == '>' && !quoted).then_some(at + 1)
+        });
+        let (tag, after) = tag_on.split_at(end.unwrap_or(tag_on.len()));
+        match tag.split_once(" src=\"") {
+            Some((head, address)) if scheme_is(address, "http") => {
+                out.remote_images += 1;
+                out.html.push_str(head);
+                out.html.push_str(" data-src=\"");
+                out.html.push_str(address);
+            }
+            _ => out.html.push_str(tag),
+        }
+        rest = after;
+    }
+    out.html.push_str(rest);
+    out
+}
+
+fn cut(raw: &str) -> &str {
+    raw.get(..text::floor_boundary(raw, HTML_BYTES)).unwrap_or_default()
+}
+
+/// A rough count that errs towards "too deep": end tags close, void elements
+/// and those that close by themselves (`<p>`, `<li>`, …) don't nest.
+fn nested_too_deep(raw: &str) -> bool {
+    let mut depth = 0usize;
+    for tag in raw.split('<').skip(1) {
+        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).take(12).collect();
+        if tag.starts_with('/') {
+            depth = depth.saturating_sub(1);
+        } else if !name.is_empty() && !FLAT.iter().any(|flat| name.eq_ignore_ascii_case(flat)) {
+            depth += 1;
+        }
+        if depth > HTML_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+const FLAT: [&str; 20] = [
+    "br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "source", "embed", "p", "li", "dt", "dd",
+    "tr", "td", "th", "option",
+];
+
+/// What is left when everything between `<` and `>` is taken away.
+fn strip_tags(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len() / 2);
+    for piece in raw.split('<') {
+        let shown = piece.split_once('>').map_or(piece, |(_, shown)| shown);
+        if !text.is_empty() && !shown.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(shown);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn nothing_runs_loads_or_sends() {
+        let raw = r#"<p onclick="x()" style="background:url(http://t/1);font-weight:bold">Hi
+            <script>alert(1)</script><style>p{}</style><form action="/x"><input name=q></form>
+            <iframe src="http://t/"></iframe><a href="javascript:x()">j</a><a href="data:text/html,x">d</a>
+            <a href="/rel">r</a><a href="https://ok.example/?a=1&b=2">ok</a><svg><a href="http://x"></svg>
+            <img src="http://t/pixel.gif" alt='a> src="http://b'><img src="cid:1"><img src="//t/x.png">
+            <img src="data:image/png;base64,AA"><img src="data:image/svg+xml,<svg>"></p>"#;
+        let clean = sanitise(raw);
+        assert_eq!(clean.remote_images, 1, "{}", clean.html);
+        for bad in [
+            "onclick",
+            "url(",
+            "script",
+            "alert",
+            "<style",
+            "<form",
+            "<input",
+            "iframe",
+            "javascript",
+            "data:text",
+            "/rel",
+            "cid:",
+            "svg",
+            " src=\"http",
+            " src=\"//",
+        ] {
+            assert!(!clean.html.replace("a&gt; src=&quot;http://b", "").contains(bad), "{bad} in {}", clean.html);
+        }
+        assert!(clean.html.contains("data-src=\"http://t/pixel.gif\""));
+        assert!(clean.html.contains("src=\"data:image/png;base64,AA\""));
+        assert!(clean.html.contains("rel=\"noopener noreferrer\""));
+        assert!(clean.html.contains("font-weight:bold"));
+    }
+
+    #[test]
+    fn text_reads_well() {
+        let text = to_text(
+            "<title>no</title><style>x</style><p>One &amp; two</p><ul><li>a</li><li>b</li></ul><table><tr><td>x<td>y</table><a href='http://h/'>link</a>",
+        );
+        assert!(text.contains("One & two"), "{text}");
+        assert!(text.contains("a\n") && text.contains("link"), "{text}");
+        assert!(!text.contains("no") && !text.contains("http://h/"), "{text}");
+    }
+
+    #[test]
+    fn hostile_markup_ends_soon() {
+        let begin = Instant::now();
+        for raw in [
+            "<div>".repeat(200_000),
+            "<b><i><p>".repeat(100_000),
+            "<table>".repeat(100_000),
+            "<a href=x>".repeat(90_000),
+            "<p>".repeat(300_000),
+            "<td>".repeat(200_000),
+            "<li><ul>".repeat(100_000),
+            format!("{}{}", "<b>".repeat(499), "<p>".repeat(300_000)),
+            "<".repeat(1_000_000),
+            format!("<a {}>", "x=1 ".repeat(200_000)),
+        ] {
+            let _ = sanitise(&raw);
+            let _ = to_text(&raw);
+            println!("{:?} {}", begin.elapsed(), raw.get(..20).unwrap());
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "took {:?}", begin.elapsed());
+    }
+
+    proptest! {
+        #[test]
+        fn any_html_is_survived(raw in "(<(/)?(p|b|img src=|table|td|a href=|script)[ \"'=a-z:/]*>?|[a-z<>&\"'\u{0}\u{202e} ]){0,60}") {
+            let clean = sanitise(&raw);
+            prop_assert!(!clean.html.contains("<script"));
+            let _ = to_text(&raw);
+        }
+    }
+}

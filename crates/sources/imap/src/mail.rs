@@ -1,0 +1,302 @@
+//! Bytes → mail. Whatever the bytes are, something readable comes out: what
+//! can't be understood is said in `unreadable`, never thrown.
+//!
+//! It knows MIME (through `mail-parser`) and nothing of mailboxes, flags or
+//! the account; [`Mail::into_incoming`] puts those on.
+
+use crate::identity::{self, conversation_name, field, header_fields, message_name};
+use chrono::{DateTime, Utc};
+use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders, PartType};
+use meantime_source::{Attachment, Flags, Incoming, Item, Message, Person, html, text};
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// More of a message is not looked at.
+pub const MESSAGE_BYTES: usize = 50 << 20;
+/// Messages inside of messages; the parser's result is a tree that is dropped
+/// recursively, so that its depth has to be bounded before.
+pub const NESTED_MESSAGES: usize = 100;
+/// Parts of any kind.
+pub const PARTS: usize = 5_000;
+/// People shown of one header.
+const PEOPLE: usize = 1_000;
+
+/// A mail as it can be shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Mail {
+    /// Of this message: survives moves. `None` where no header names it.
+    pub name: Option<String>,
+    /// Of the thread it belongs to.
+    pub conversation: String,
+    /// Without angle brackets.
+    pub message_id: Option<String>,
+    /// One line; empty where there is none.
+    pub subject: String,
+    /// Who wrote it.
+    pub from: Vec<Person>,
+    /// Whom it is addressed to.
+    pub to: Vec<Person>,
+    /// Who else got it.
+    pub cc: Vec<Person>,
+    /// As the sender dates it; unchecked.
+    pub date: Option<DateTime<Utc>>,
+    /// Sent to many: a list, a newsletter, an automatic answer.
+    pub bulk: bool,
+    /// Plain text.
+    pub text: String,
+    /// Sanitised.
+    pub html: Option<String>,
+    /// What hangs on it.
+    pub attachments: Vec<Attachment>,
+    /// Why it is not (fully) readable.
+    pub unreadable: Option<String>,
+}
+
+/// Whose mailbox a mail is in, and where.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    /// The account's own address.
+    pub own: &'a str,
+    /// The mailbox, as shown.
+    pub mailbox: &'a str,
+    /// When the server got it; dates are not later than this.
+    pub received: DateTime<Utc>,
+    /// The message's name where its headers give none.
+    pub fallback_name: String,
+    /// Read, done.
+    pub flags: Flags,
+}
+
+/// Reads a mail. `size` is that of the whole message where `raw` is only its
+/// beginning.
+#[must_use]
+pub fn parse(raw: &[u8], size: u64) -> Mail {
+    let raw = raw.get(..MESSAGE_BYTES).unwrap_or(raw);
+    let raw = decode_unlabelled(raw);
+    let fields = header_fields(&raw);
+    let name = message_name(&fields);
+    let mut mail = Mail {
+        conversation: conversation_name(&fields, name.as_deref().unwrap_or_default()),
+        message_id: field(&fields, "message-id").and_then(|raw| identity::message_ids(raw).into_iter().next()),
+        bulk: is_bulk(&fields),
+        name,
+        ..Mail::default()
+    };
+    if let Some(why) = too_deep(&raw) {
+        return salvage(mail, &fields, &raw, why);
+    }
+    // mail-parser computes offsets that can underflow on hostile input.
+    match catch_unwind(AssertUnwindSafe(|| {
+        MessageParser::default().parse(&*raw).map(|parsed| fill(&mut mail, &parsed))
+    })) {
+        Ok(Some(())) => {}
+        Ok(None) => return salvage(mail, &fields, &raw, "This is not a mail: it has no headers."),
+        Err(_) => return salvage(mail, &fields, &raw, "This mail is malformed; what could be made out is shown."),
+    }
+    let missing = size.saturating_sub(raw.len() as u64);
+    if missing > 0 {
+        // The last part was cut. An attachment is listed with about its size; a text says so.
+        match mail.attachments.last_mut() {
+            Some(last) => last.bytes = last.bytes.saturating_add(missing.saturating_mul(3) / 4),
+            None => mail.unreadable = Some("This mail is very long; only its beginning is shown.".to_owned()),
+        }
+    }
+    mail
+}
+
+impl Mail {
+    /// The mail as a source hands it out.
+    #[must_use]
+    pub fn into_incoming(self, place: Place<'_>, now: DateTime<Utc>) -> Incoming {
+        let author = self.from.into_iter().next().unwrap_or_default();
+        let own = same_address(&author.address, place.own);
+        let addressed = !own && !self.bulk && self.to.iter().any(|person| same_address(&person.address, place.own));
+        let latest = place.received.min(now);
+        let upstream = self.name.unwrap_or(place.fallback_name);
+        let conversation = if self.conversation.is_empty() { upstream.clone() } else { self.conversation };
+        Incoming {
+            item: Item {
+                upstream: conversation,
+                title: title(self.subject),
+                urgency: None,
+                addressed,
+                place: text::one_line(place.mailbox),
+            },
+            message: Message {
+                upstream,
+                author,
+                to: self.to,
+                cc: self.cc,
+                own,
+                at: self.date.map_or(latest, |date| text::clamp(date, latest)),
+                text: self.text,
+                html: self.html,
+                attachments: self.attachments,
+                flags: place.flags,
+                unreadable: self.unreadable,
+                link: None,
+            },
+        }
+    }
+}
+
+/// The line shown for a subject.
+#[must_use]
+pub fn title(subject: String) -> String {
+    if subject.is_empty() { "(no subject)".to_owned() } else { subject }
+}
+
+/// The same mailbox: case and a `+tag` don't count.
+#[must_use]
+pub fn same_address(one: &str, other: &str) -> bool {
+    fn plain(address: &str) -> String {
+        let lower = address.trim().to_lowercase();
+        match lower.rsplit_once('@') {
+            Some((local, domain)) => format!("{}@{domain}", local.split('+').next().unwrap_or(local)),
+            None => lower,
+        }
+    }
+    !one.is_empty() && plain(one) == plain(other)
+}
+
+fn fill(mail: &mut Mail, parsed: &mail_parser::Message<'_>) {
+    mail.subject = text::one_line(parsed.subject().unwrap_or_default());
+    mail.from = people(parsed.from().or_else(|| parsed.sender()));
+    mail.to = people(parsed.to());
+    mail.cc = people(parsed.cc());
+    mail.date =
+        parsed.date().filter(|date| date.is_valid()).and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
+    let mut shown = String::new();
+    for part in parsed.text_body.iter().filter_map(|id| parsed.part(*id)) {
+        let part = match &part.body {
+            PartType::Html(markup) => html::to_text(markup),
+            PartType::Text(plain) => text::plain(plain),
+            _ => continue,
+        };
+        if !shown.is_empty() {
+            shown.push_str("\n\n");
+        }
+        shown.push_str(&part);
+        if shown.len() > text::TEXT_BYTES {
+            break;
+        }
+    }
+    mail.text = text::plain(&shown);
+    let mut markup = String::new();
+    for part in parsed.html_body.iter().filter_map(|id| parsed.part(*id)) {
+        if let PartType::Html(part) = &part.body
+            && markup.len() <= html::HTML_BYTES
+        {
+            markup.push_str(part);
+        }
+    }
+    if !markup.is_empty() {
+        mail.html = Some(html::sanitise(&markup).html).filter(|clean| !clean.trim().is_empty());
+    }
+    mail.attachments = parsed.attachments().take(PARTS).map(attachment).collect();
+    // Only what the person would have read counts; a broken attachment is still listed.
+    let body_broken = parsed
+        .text_body
+        .iter()
+        .chain(&parsed.html_body)
+        .filter_map(|id| parsed.part(*id))
+        .any(|part| part.is_encoding_problem);
+    if body_broken && mail.text.is_empty() && mail.html.is_none() && !parsed.parts.is_empty() && parsed.parts.len() > 1
+    {
+        mail.unreadable = Some("The text of this mail is damaged.".to_owned());
+    }
+}
+
+fn attachment(part: &MessagePart<'_>) -> Attachment {
+    let media_type = part.content_type().map_or_else(
+        || if part.is_message() { "message/rfc822".to_owned() } else { "application/octet-stream".to_owned() },
+        |kind| text::one_line(&format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("octet-stream"))).to_lowercase(),
+    );
+    let subject = || part.message().and_then(|message| message.subject()).map(|subject| format!("{subject}.eml"));
+    let name = part.attachment_name().map(str::to_owned).or_else(subject).unwrap_or_default();
+    Attachment { name: text::file_name(&name, "attachment"), media_type, bytes: part.contents().len() as u64 }
+}
+
+fn people(address: Option<&Address<'_>>) -> Vec<Person> {
+    address.map_or_else(Vec::new, |address| {
+        address
+            .iter()
+            .take(PEOPLE)
+            .map(|one| Person {
+                name: text::one_line(one.name().unwrap_or_default()),
+                address: text::one_line(one.address().unwrap_or_default()),
+            })
+            .filter(|person| !person.name.is_empty() || !person.address.is_empty())
+            .collect()
+    })
+}
+
+/// What the header fields and the raw text alone give.
+fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -> Mail {
+    mail.subject = text::one_line(field(fields, "subject").unwrap_or_default());
+    if let Some(from) = field(fields, "from") {
+        let (name, rest) = from.split_once('<').unwrap_or(("", from));
+        let address = text::one_line(rest.split('>').next().unwrap_or_default());
+        mail.from = vec![Person { name: text::one_line(name.trim().trim_matches('"')), address }];
+    }
+    mail.text = text::plain(&String::from_utf8_lossy(raw.get(..64 << 10).unwrap_or(raw)));
+    mail.unreadable = Some(why.to_owned());
+    mail
+}
+
+/// Mail that names no charset at all and is not UTF-8 is Windows-1252 nearly
+/// always; the parser would make question marks of it.
+fn decode_unlabelled(raw: &[u8]) -> Cow<'_, [u8]> {
+    if std::str::from_utf8(raw).is_ok() || contains_any_case(raw, b"charset") {
+        return Cow::Borrowed(raw);
+    }
+    // Bytes above 0x9f are the same in Latin-1 and Unicode; the few below differ.
+    let decoded = raw.iter().map(|&byte| match byte {
+        0x80..=0x9f => WINDOWS_1252.get(usize::from(byte - 0x80)).copied().unwrap_or('\u{fffd}'),
+        _ => char::from(byte),
+    });
+    Cow::Owned(decoded.collect::<String>().into_bytes())
+}
+
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
+    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn too_deep(raw: &[u8]) -> Option<&'static str> {
+    let (mut messages, mut parts) = (0usize, 0usize);
+    for line in raw.split(|&byte| byte == b'\n') {
+        if line.starts_with(b"--") {
+            parts += 1;
+        } else if contains_any_case(line, b"message/") || contains_any_case(line, b"multipart/digest") {
+            messages += 1;
+        } else if contains_any_case(line, b"multipart/") {
+            parts += 1;
+        }
+    }
+    if messages > NESTED_MESSAGES {
+        Some("This mail holds too many mails inside of mails to be taken apart.")
+    } else if parts > PARTS {
+        Some("This mail has too many parts to be taken apart.")
+    } else {
+        None
+    }
+}
+
+fn contains_any_case(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+}
+
+/// RFC 2919, 2369, 3834 and the habits of those who follow none.
+fn is_bulk(fields: &[(String, String)]) -> bool {
+    let is = |name: &str, values: &[&str]| {
+        field(fields, name).is_some_and(|value| values.iter().any(|wanted| value.trim().eq_ignore_ascii_case(wanted)))
+    };
+    let listed = ["list-id", "list-unsubscribe", "list-post"].iter().any(|name| field(fields, name).is_some());
+    let automatic = field(fields, "auto-submitted").is_some_and(|value| !value.trim().eq_ignore_ascii_case("no"));
+    let from = field(fields, "from").unwrap_or_default().to_lowercase();
+    let local =
+        from.rsplit('<').next().unwrap_or_default().split('@').next().unwrap_or_default().replace(['-', '_', '.'], "");
+    let nobody = ["noreply", "donotreply", "mailerdaemon", "newsletter"].iter().any(|name| local.starts_with(name));
+    listed || automatic || nobody || is("precedence", &["bulk", "list", "junk"])
+}
