@@ -12,6 +12,8 @@ use tokio::process::Command;
 /// Runs `meantime` in one world and profile.
 #[derive(Clone)]
 pub struct Cli {
+    /// A command that takes longer has failed.
+    pub patience: Duration,
     program: PathBuf,
     env: Vec<(String, PathBuf)>,
 }
@@ -22,13 +24,13 @@ impl Cli {
     /// # Errors
     /// It was not built.
     pub fn new(env: Vec<(String, PathBuf)>) -> Result<Self> {
-        Ok(Self { program: programs::ours(programs::CLI)?, env })
+        Ok(Self { program: programs::ours(programs::CLI)?, env, patience: Duration::from_secs(60) })
     }
 
     /// Runs a command and reads its answer.
     ///
     /// # Errors
-    /// It failed (what it said), or took more than a minute.
+    /// It failed (what it said), or took too long.
     pub async fn json(&self, args: &[&str]) -> Result<Value> {
         self.json_with_input(args, "").await
     }
@@ -52,8 +54,8 @@ impl Cli {
             let _ = stdin.write_all(input.as_bytes()).await;
         }
         let what = format!("meantime {}", args.first().copied().unwrap_or_default());
-        let done = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
-        let done = done.with_context(|| format!("{what} did not end within a minute"))??;
+        let done = tokio::time::timeout(self.patience, child.wait_with_output()).await;
+        let done = done.with_context(|| format!("{what} did not end in time"))??;
         let said = String::from_utf8_lossy(&done.stdout);
         if !done.status.success() {
             bail!("{what}: {} {}", String::from_utf8_lossy(&done.stderr).trim(), said.trim());

@@ -7,11 +7,14 @@
 //! protocol. What a test asserts is in `tests/tests`, not here.
 
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod desk;
 pub mod feed;
+pub mod person;
 pub mod process;
 pub mod programs;
+pub mod server;
 pub mod wait;
 pub mod webdriver;
 pub mod world;
@@ -20,6 +23,8 @@ pub use app::App;
 pub use cli::Cli;
 pub use desk::Desk;
 pub use feed::FeedServer;
+pub use person::Person;
 pub use process::Process;
+pub use server::Server;
 pub use wait::{Patience, wait_for};
 pub use world::World;

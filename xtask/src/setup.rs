@@ -53,11 +53,7 @@ pub const TEST: Set = Set {
 pub const PLATFORMS: Set = Set { debian: &["gcc-mingw-w64-x86-64"], fedora: "mingw64-gcc", arch: "mingw-w64-gcc" };
 
 /// What the benchmarks compare with.
-pub const BENCH: Set = Set {
-    debian: &["gir1.2-webkit2-4.1", "notmuch", "python3-gi", "python3-notmuch2"],
-    fedora: "notmuch python3-gobject python3-notmuch2 webkit2gtk4.1",
-    arch: "notmuch python-gobject python-notmuch2 webkit2gtk-4.1",
-};
+pub const BENCH: Set = Set { debian: &["libnotmuch-dev", "notmuch"], fedora: "notmuch notmuch-devel", arch: "notmuch" };
 
 /// Sees to it that all packages of these sets, and Node, are there.
 pub fn packages(sets: &[Set]) -> Result<()> {

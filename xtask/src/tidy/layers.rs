@@ -35,7 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Of platform, the traits alone: what implements them comes in from above.
     (ENGINE, &[MODEL, PROTOCOL, STORE, SYNC, SOURCE, PLATFORM]),
     (APP, &[MODEL, PROTOCOL, STORE, SYNC, SOURCE, PLATFORM, ENGINE, IMAP, FEED]),
-    (CLI, &[MODEL, PLATFORM, ENGINE, APP, IMAP, FEED]),
+    (CLI, &[MODEL, SOURCE, PLATFORM, ENGINE, APP, IMAP, FEED]),
     (DESKTOP, &[MODEL, PLATFORM, ENGINE, APP]),
     (CORE, &[MODEL, PROTOCOL]),
     (SQLITE, &[MODEL, PROTOCOL, CORE]),
