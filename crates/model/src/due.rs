@@ -26,8 +26,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// This long without work is a year's leave: nothing is due.
-pub const LEAVE: TimeDelta = TimeDelta::weeks(52);
+/// So long without work, nothing is due. A year's leave is longer than that
+/// even for a message of its first weeks.
+pub const LEAVE: TimeDelta = TimeDelta::days(335);
 
 /// How long an answer may take: `4h`, `90m` of working time, or `1d`, working days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ts_rs::TS)]
@@ -227,7 +228,11 @@ impl Iterator for Parts<'_> {
         if start >= self.until {
             self.date = self.zone.local(instant(start)).date();
             let midnight = self.date.checked_add_days(Days::new(1)).unwrap_or(self.date).and_time(NaiveTime::MIN);
-            self.until = nanos(self.zone.end(midnight));
+            self.until = nanos(self.zone.start(midnight));
+            if self.until <= start {
+                // Clocks went back over midnight: this date is lived a second time.
+                self.until = nanos(self.zone.end(midnight));
+            }
         }
         if end > self.until {
             self.rest = Some((self.until, end));

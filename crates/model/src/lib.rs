@@ -17,6 +17,9 @@ pub mod urgency;
 pub mod working;
 pub mod zone;
 
+pub use due::Window;
 pub use id::{AccountId, BlockId, DeviceId, ItemId, OpId, PersonId, TeamId};
 pub use schedule::Schedule;
 pub use urgency::Urgency;
+pub use working::Span;
+pub use zone::Zone;

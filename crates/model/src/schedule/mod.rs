@@ -8,10 +8,10 @@ mod file;
 
 use crate::working::nanos;
 use crate::zone::Zone;
-use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Map, Value};
 
-/// Days that hold time off at most.
+/// Entries of time off at most.
 pub const MAX_TIME_OFF: usize = 10_000;
 /// Intervals of one day at most.
 pub const MAX_INTERVALS: usize = 48;
@@ -52,8 +52,8 @@ pub type Weekly = [Vec<Interval>; 7];
 pub struct Interval {
     /// Minutes after the local midnight its day begins with, below 1440.
     pub start: u16,
-    /// In the same minutes, after `start` and less than a day later: beyond
-    /// 1440 it is past the next midnight.
+    /// In the same minutes, after `start` and less than a day later (or 1440,
+    /// the whole day, from 0): beyond 1440 it is past the next midnight.
     pub end: u16,
 }
 
@@ -219,12 +219,6 @@ impl TimeOff {
     }
 }
 
-/// Says which day an index of a [`Weekly`] is.
-#[must_use]
-pub fn weekday(index: usize) -> Weekday {
-    Weekday::try_from(u8::try_from(index % 7).unwrap_or_default()).unwrap_or(Weekday::Mon)
-}
-
 fn check_weekly(weekly: &Weekly) -> Result<(), InvalidSchedule> {
     // Minutes after Monday's midnight, to see what runs into the next day.
     let mut week = Vec::new();
@@ -238,8 +232,10 @@ fn check_weekly(weekly: &Weekly) -> Result<(), InvalidSchedule> {
             if start == end {
                 return Err(InvalidSchedule::new(field(), "is empty: it ends when it starts"));
             }
-            if *start >= DAY || end < start || end - start >= DAY {
-                return Err(InvalidSchedule::new(field(), "starts on its day and lasts less than 24 hours"));
+            let whole = (*start, *end) == (0, DAY);
+            if *start >= DAY || end < start || (end - start >= DAY && !whole) {
+                let problem = "must start on its day and last less than 24 hours, or be the whole day";
+                return Err(InvalidSchedule::new(field(), problem));
             }
             week.push((first + u32::from(*start), first + u32::from(*end), field()));
         }
