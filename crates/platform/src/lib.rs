@@ -10,6 +10,7 @@ pub mod kit;
 pub mod local;
 pub mod lock;
 pub mod notify;
+pub mod quit;
 pub mod secrets;
 pub mod wake;
 

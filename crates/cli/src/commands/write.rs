@@ -1,0 +1,160 @@
+//! `reply`, `compose`, `refusals`.
+
+use super::times;
+use super::triage::{Level, tell};
+use crate::ask;
+use crate::reach::Reached;
+use crate::show::Out;
+use crate::stop::Stop;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use meantime_engine::api::{Compose, Deliver, FailureCode, Nothing, Reply, SettleRefusal, TeamPerson, TeamQuery};
+use meantime_model::PersonId;
+
+#[derive(Args)]
+pub(crate) struct ReplyArgs {
+    /// Its id, or the end of it, as the lists show it
+    id: String,
+    #[command(flatten)]
+    text: Text,
+    /// Mark the conversation done as well
+    #[arg(long)]
+    done: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ComposeArgs {
+    /// One line
+    title: String,
+    #[command(flatten)]
+    text: Text,
+    /// How soon an answer is wanted; red must ask somebody
+    #[arg(long, value_enum, default_value = "yellow")]
+    urgency: Level,
+    /// Whose answer is wanted: a name or its beginning; may be given more than once
+    #[arg(long, value_name = "WHO")]
+    ask: Vec<String>,
+    /// The room it belongs to
+    #[arg(long)]
+    space: Option<String>,
+}
+
+#[derive(Args)]
+struct Text {
+    /// The text; without it stdin is read
+    #[arg(long)]
+    text: Option<String>,
+    /// Deliver when the first of the recipients works (team threads)
+    #[arg(long, conflicts_with = "at")]
+    when_they_start: bool,
+    /// Deliver then: 2026-12-24T09:00:00+01:00 (team threads)
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<DateTime<Utc>>,
+}
+
+impl Text {
+    fn deliver(&self) -> Deliver {
+        match self.at {
+            Some(at) => Deliver::At { at },
+            None if self.when_they_start => Deliver::WhenTheyStart,
+            None => Deliver::Now,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct RefusalsArgs {
+    #[command(subcommand)]
+    settle: Option<Settle>,
+}
+
+#[derive(Subcommand)]
+enum Settle {
+    /// Try a refused change again
+    Retry {
+        /// As the list shows it
+        id: i64,
+    },
+    /// Let a refused change go, with its text
+    Drop {
+        /// As the list shows it
+        id: i64,
+    },
+}
+
+pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> Result<(), Stop> {
+    let deliver = args.text.deliver();
+    let text = ask::text(args.text.text)?;
+    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver }).await?;
+    tell(&done, out)
+}
+
+pub(crate) async fn compose(engine: &Reached, args: ComposeArgs, out: &mut Out) -> Result<(), Stop> {
+    let deliver = args.text.deliver();
+    // Before the text is asked for: a wrong name must not cost a long one.
+    let asked = people(engine, &args.ask).await?;
+    let text = ask::text(args.text.text)?;
+    let (title, urgency) = (args.title, args.urgency.into());
+    let done = engine.compose(Compose { title, text, urgency, asked, space: args.space, deliver }).await?;
+    tell(&done, out)
+}
+
+async fn people(engine: &Reached, names: &[String]) -> Result<Vec<PersonId>, Stop> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let team = engine.team(TeamQuery { day: None }).await?.people;
+    names.iter().map(|name| person(&team, name)).collect()
+}
+
+/// The one teammate with this id or name, or whose name begins so.
+fn person(team: &[TeamPerson], name: &str) -> Result<PersonId, Stop> {
+    let wanted = name.trim().to_lowercase();
+    let is = |person: &&TeamPerson| person.id.to_string() == wanted || person.name.to_lowercase() == wanted;
+    let begins = |person: &&TeamPerson| !wanted.is_empty() && person.name.to_lowercase().starts_with(&wanted);
+    let exact: Vec<_> = team.iter().filter(is).collect();
+    let found = if exact.is_empty() { team.iter().filter(begins).collect() } else { exact };
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => Err(Stop::new(FailureCode::NotFound, format!("there is no {name:?} in your team; see `meantime team`"))),
+        several => {
+            let names: Vec<_> = several.iter().map(|person| person.name.as_str()).collect();
+            Err(Stop::usage(format!("{name:?} may be {}; write more of the name", names.join(" or "))))
+        }
+    }
+}
+
+pub(crate) async fn refusals(engine: &Reached, args: RefusalsArgs, out: &mut Out) -> Result<(), Stop> {
+    let (id, retry) = match args.settle {
+        None => {
+            let refusals = engine.refusals(Nothing {}).await?;
+            return Ok(out.reply(&refusals, &times(engine, out).await?)?);
+        }
+        Some(Settle::Retry { id }) => (id, true),
+        Some(Settle::Drop { id }) => (id, false),
+    };
+    let settled = engine.settle_refusal(SettleRefusal { id, retry }).await?;
+    Ok(out.sentence(&settled, if retry { "It is tried again." } else { "Let go." })?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meantime_engine::api::PersonState;
+
+    fn named(name: &str) -> TeamPerson {
+        let (title, city) = (String::new(), String::new());
+        let state = PersonState::Unknown;
+        TeamPerson { id: PersonId::new(), name: name.into(), you: false, title, city, zone: None, state, bands: vec![] }
+    }
+
+    #[test]
+    fn people_are_found_by_the_beginning_of_their_name() {
+        let team = [named("Ana"), named("Anabel Cruz"), named("Mei Lin")];
+        let found = |name: &str| person(&team, name).ok();
+        assert_eq!(found("ana"), Some(team[0].id), "the whole name wins");
+        assert_eq!(found("Mei"), Some(team[2].id));
+        assert_eq!(found(&team[1].id.to_string()), Some(team[1].id));
+        assert_eq!((found("an"), found("bob"), found("")), (None, None, None));
+    }
+}

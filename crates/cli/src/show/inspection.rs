@@ -1,0 +1,90 @@
+//! What would be shown of a file.
+
+use super::conversation::size;
+use super::text::{clean, clean_lines};
+use super::{Out, Style};
+use chrono::{DateTime, SecondsFormat, Utc};
+use meantime_source::Person;
+use meantime_source::inspect::{InspectedFeed, InspectedMail, Inspection};
+use std::io;
+
+/// Prints it for people.
+pub(crate) fn show_inspection(file: &str, seen: &Inspection, out: &mut Out) -> io::Result<()> {
+    let file = out.styled(Style::Dim, &clean(file));
+    match seen {
+        Inspection::Mail(mail) => {
+            out.line(file)?;
+            show_mail(mail, out)
+        }
+        Inspection::Feed(feed) => {
+            out.line(file)?;
+            show_feed(feed, out)
+        }
+        Inspection::Error(error) => {
+            let what = out.styled(Style::Red, &format!("{} ({})", clean(&error.message), clean(&error.code)));
+            out.line(format!("{file}: {what}"))
+        }
+    }
+}
+
+fn show_mail(mail: &InspectedMail, out: &mut Out) -> io::Result<()> {
+    let title = out.styled(Style::Bold, &clean(&mail.title));
+    out.line(title)?;
+    for (name, who) in [("from", &mail.from), ("to", &mail.to), ("cc", &mail.cc)] {
+        if !who.is_empty() {
+            out.line(format!("{name}: {}", people(who)))?;
+        }
+    }
+    date(mail.date, out)?;
+    if let Some(why) = &mail.unreadable {
+        out.line(format!("could not be read fully: {}", clean(why)))?;
+    }
+    for attachment in &mail.attachments {
+        let (name, kind) = (clean(&attachment.name), clean(&attachment.media_type));
+        out.line(format!("+ {name} ({kind}, {})", size(attachment.bytes)))?;
+    }
+    text(&mail.text, out)
+}
+
+fn show_feed(feed: &InspectedFeed, out: &mut Out) -> io::Result<()> {
+    let title = out.styled(Style::Bold, &clean(&feed.title));
+    out.line(title)?;
+    if let Some(link) = &feed.link {
+        out.line(clean(link))?;
+    }
+    for item in &feed.items {
+        out.line("")?;
+        let title = out.styled(Style::Bold, &clean(&item.title));
+        out.line(title)?;
+        if !item.people.is_empty() {
+            out.line(format!("from: {}", people(&item.people)))?;
+        }
+        date(item.date, out)?;
+        if let Some(link) = &item.link {
+            out.line(clean(link))?;
+        }
+        text(&item.text, out)?;
+    }
+    Ok(())
+}
+
+fn people(people: &[Person]) -> String {
+    let told = |person: &Person| match (clean(&person.name), clean(&person.address)) {
+        (name, address) if address.is_empty() => name,
+        (name, address) if name.is_empty() => address,
+        (name, address) => format!("{name} <{address}>"),
+    };
+    people.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+fn date(date: Option<DateTime<Utc>>, out: &mut Out) -> io::Result<()> {
+    match date {
+        Some(date) => out.line(format!("date: {}", date.to_rfc3339_opts(SecondsFormat::Secs, true))),
+        None => Ok(()),
+    }
+}
+
+fn text(text: &str, out: &mut Out) -> io::Result<()> {
+    let text = clean_lines(text);
+    if text.is_empty() { Ok(()) } else { out.line(format!("\n{text}")) }
+}

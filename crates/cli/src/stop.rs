@@ -1,0 +1,82 @@
+//! How a command fails: the sentence, and the exit code that scripts branch on.
+
+use crate::show::{Out, clean};
+use meantime_engine::api::{Failure, FailureCode};
+use serde_json::json;
+use std::io;
+use std::process::ExitCode;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The engine's answer, or one of our own in its form.
+    Failed(Failure),
+    /// What is wrong was printed already.
+    Told(FailureCode),
+    /// Nobody reads what is printed any more: no failure.
+    Unread,
+}
+
+impl Stop {
+    pub(crate) fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self::Failed(Failure::new(code, message))
+    }
+
+    /// The arguments don't fit.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(FailureCode::Invalid, message)
+    }
+
+    /// Tells the person or the program, and gives the exit code.
+    pub(crate) fn report(self, out: &mut Out) -> ExitCode {
+        let failure = match self {
+            Self::Failed(failure) => failure,
+            Self::Told(code) => {
+                let _ = out.flush();
+                return ExitCode::from(exit_code(code));
+            }
+            Self::Unread => return ExitCode::SUCCESS,
+        };
+        // What was printed before stays; nothing better can be done if it can't.
+        let _ = if out.json {
+            out.json_document(&json!({ "error": failure }))
+        } else {
+            eprintln!("meantime: {}", clean(&failure.message));
+            Ok(())
+        };
+        let _ = out.flush();
+        ExitCode::from(exit_code(failure.code))
+    }
+}
+
+fn exit_code(code: FailureCode) -> u8 {
+    match code {
+        FailureCode::NotPossible | FailureCode::Refused | FailureCode::Internal => 1,
+        FailureCode::Invalid => 2,
+        FailureCode::NotFound => 3,
+        FailureCode::Auth | FailureCode::Certificate | FailureCode::NoSecrets => 4,
+        FailureCode::Offline => 5,
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Unread,
+            _ => Self::new(FailureCode::Internal, error.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Self {
+        // Writing to stdout goes through here as well.
+        io::Error::from(error).into()
+    }
+}
