@@ -34,7 +34,7 @@ impl Person {
             cli.json(&["status"]).await.map(Some)
         })
         .await?;
-        let joined = cli.json(&["join", invite, "--name", name]).await?;
+        let joined = cli.json_with_input(&["join", "--name", name], invite).await?;
         let id = joined.get("person").and_then(Value::as_str).context("joining told no person")?.to_owned();
         Ok(Self { cli, id, _daemon: daemon })
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -77,18 +77,21 @@ fn start_server(data: &Path) -> Result<(Child, String)> {
     Ok((server, text("invite")))
 }
 
-/// Joins the team, on the first start of a profile.
+/// Joins the team, on the first start of a profile. Where that has to ask the
+/// person something (say, where to keep secrets), the window's first run does.
 fn join(home: &Path, invite: &str) -> Result<()> {
     let joined = home.join("joined");
     if joined.exists() {
         return Ok(());
     }
-    let join = meantime(home).args(["join", invite, "--name", NAME, "--json"]).output()?;
-    if !join.status.success() {
-        bail!("{NAME} could not join the sample team: {}", String::from_utf8_lossy(&join.stderr).trim());
+    // The link is a secret: not on a command line that others can read.
+    let mut join = meantime(home).args(["join", "--name", NAME]).stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = join.stdin.take() {
+        writeln!(stdin, "{invite}")?;
     }
-    println!("{NAME} joined the sample team");
-    fs::write(joined, "")?;
+    if join.wait()?.success() {
+        fs::write(joined, "")?;
+    }
     Ok(())
 }
 

@@ -194,11 +194,7 @@ fn import(home: &Path, maildir: &Path) -> Result<(f64, f64)> {
 }
 
 fn open(home: &Path) -> Result<Opened> {
-    let data = home.join("data");
-    let database = std::fs::read_dir(&data)?.flatten().map(|entry| entry.path());
-    let database = database.filter(|path| path.extension().is_some_and(|kind| kind == "db" || kind == "sqlite")).min();
-    let database = database.with_context(|| format!("no database in {}", data.display()))?;
-    Ok(Store::open(&database, SystemClock.now())?)
+    Ok(Store::open(&home.join("data/meantime.db"), SystemClock.now())?)
 }
 
 /// notmuch with a configuration of its own.
