@@ -18,6 +18,7 @@ use lettre::message::Mailbox as Sender;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::{Address, Message};
 use meantime_model::OpId;
+use meantime_source::op::reply_id;
 use meantime_source::{ActOutcome, Person, Secret, SourceError, SourceResult};
 use std::collections::BTreeSet;
 
@@ -90,7 +91,7 @@ pub async fn reply(
 /// The reply's Message-ID, without angle brackets.
 pub fn message_id(config: &MailboxConfig, id: OpId) -> String {
     let domain = config.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    format!("{id}.meantime@{domain}")
+    format!("{}@{domain}", reply_id(id))
 }
 
 fn unknown(address: &str) -> SourceError {
