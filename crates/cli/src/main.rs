@@ -36,8 +36,6 @@ fn main() -> ExitCode {
 
 fn with_engine(command: Command, home: Option<&std::path::Path>, out: &mut Out) -> Result<(), Stop> {
     log(&command);
-    // The one provider of the whole program; a second call is harmless.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let dirs = reach::dirs(home)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let done = runtime.block_on(async {

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &InspectArgs, out: &mut Out) -> Result<(), Stop> {
     let now = SystemClock.now();
     let (files, inspect): (_, Inspect) = match &args.kind {
         Kind::Mail(Files { files }) => (files, meantime_source_imap::inspect),
-        Kind::Feed(Files { files }) => (files, meantime_source_feed::inspect),
+        Kind::Feed(Files { files }) => (files, |bytes, now| meantime_source_feed::inspect(bytes, None, now)),
     };
     for (index, file) in files.iter().enumerate() {
         let seen = match read(file) {

@@ -4,7 +4,6 @@ use super::status::state;
 use super::text::clean;
 use super::{Out, Show, Style, Table, Times};
 use meantime_engine::api::{Band, BandKind, Hours, TeamPage};
-use meantime_model::schedule::weekday;
 use std::io;
 
 impl Show for TeamPage {
@@ -57,11 +56,12 @@ impl Show for Hours {
             format!("{:02}:{:02}", minutes / 60, minutes % 60)
         };
         let mut table = Table::new(1);
-        for (index, intervals) in self.schedule.weekly().iter().enumerate() {
+        let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        for (day, intervals) in days.iter().zip(self.schedule.weekly()) {
             let intervals: Vec<_> =
                 intervals.iter().map(|interval| format!("{}–{}", clock(interval.start), clock(interval.end))).collect();
             let intervals = if intervals.is_empty() { "–".to_owned() } else { intervals.join(", ") };
-            table.row([(weekday(index).to_string(), Style::Plain), (intervals, Style::Plain)]);
+            table.row([((*day).to_owned(), Style::Plain), (intervals, Style::Plain)]);
         }
         table.print(out)?;
         for off in self.schedule.time_off() {

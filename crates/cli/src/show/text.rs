@@ -2,20 +2,18 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// One line without anything a terminal would act on.
+/// One line without anything a terminal would act on; each white space is one space.
 pub(crate) fn clean(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => {
-                if !line.ends_with(' ') {
-                    line.push(' ');
-                }
-            }
-            c => line.extend(harmless(c)),
+        if !c.is_whitespace() {
+            line.extend(harmless(c));
+        } else if !line.is_empty() && !line.ends_with(' ') {
+            line.push(' ');
         }
     }
-    line.trim().to_owned()
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// The same for text of several lines.

@@ -1,0 +1,153 @@
+//! The commands that need an engine: one started for the command, or a
+//! daemon over its socket.
+
+use crate::{Ran, World};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const MBOX: &str = "From kofi@example.org Mon Nov 23 10:00:00 2020\n\
+From: Kofi Mensah <kofi@example.org>\nTo: ana@example.org\nSubject: Review the draft\n\
+Message-ID: <1@example.org>\nDate: Mon, 23 Nov 2020 10:00:00 +0000\n\nPlease look at the zebra chapter.\n\n\
+From mei@example.org Mon Nov 23 11:00:00 2020\n\
+From: Mei \x1b]0;owned\x07Lin <mei@example.org>\nTo: ana@example.org\nSubject: Lunch\n\
+Message-ID: <2@example.org>\nDate: Mon, 23 Nov 2020 11:00:00 +0000\n\nNoodles?\n\n";
+
+/// A daemon; ended when dropped.
+struct Daemon(Child);
+
+impl Daemon {
+    fn start(world: &World) -> Self {
+        let child = world.command().arg("daemon").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut daemon = Self(child);
+        let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines();
+        lines.find(|line| line.as_ref().unwrap().contains("running with the profile")).unwrap().unwrap();
+        // Whoever has a pipe must empty it.
+        std::thread::spawn(move || lines.for_each(drop));
+        daemon
+    }
+
+    #[cfg(unix)]
+    fn terminate(mut self) -> i32 {
+        let kill = std::process::Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status.code().unwrap();
+            }
+            assert!(Instant::now() < deadline, "the daemon does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ids(inbox: &Ran) -> Vec<String> {
+    let rows = inbox.json()["rows"].as_array().unwrap().clone();
+    rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn import(world: &World) {
+    let mbox = world.file("mail.mbox", MBOX);
+    let imported = world.run(&["--json", "import", "--mbox", &mbox]).ok();
+    assert_eq!(imported.json(), json!({ "added": 2, "known": 0, "unreadable": 0 }));
+}
+
+/// The whole working day of an archive: the same with and without a daemon.
+fn day(world: &World) {
+    import(world);
+    let found = world.run(&["--json", "search", "zebra"]).ok().json();
+    let row = &found["hits"][0]["row"];
+    assert_eq!(row["title"], "Review the draft");
+    let id = row["id"].as_str().unwrap();
+    let end = &id[id.len() - 8..];
+    let shown = world.run(&["show", end]).ok().out;
+    assert!(shown.contains("Please look at the zebra chapter."), "{shown}");
+
+    let before = world.run(&["--json", "inbox"]).ok();
+    assert!(ids(&before).iter().any(|other| other == id), "{before:?}");
+    assert!(world.run(&["done", end]).ok().out.contains("Review the draft"));
+    assert!(!ids(&world.run(&["--json", "inbox"]).ok()).iter().any(|other| other == id));
+    assert!(ids(&world.run(&["--json", "inbox", "--view", "done"]).ok()).iter().any(|other| other == id));
+    world.run(&["undo"]).ok();
+    assert_eq!(ids(&world.run(&["--json", "inbox"]).ok()), ids(&before));
+
+    world.run(&["snooze", end, "3h"]).ok();
+    assert_eq!(ids(&world.run(&["--json", "inbox", "--view", "later"]).ok()), [id]);
+    let choices = world.run(&["--json", "snooze", end]).ok().json();
+    assert!(choices.as_array().is_some_and(|choices| !choices.is_empty()), "{choices}");
+
+    let text = world.run(&["inbox"]).ok().out;
+    assert!(text.contains("Lunch") && !text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
+}
+
+#[test]
+fn a_day_without_a_running_engine() {
+    day(&World::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_day_with_a_daemon() {
+    let world = World::new();
+    let daemon = Daemon::start(&world);
+    day(&world);
+    let second = world.run(&["daemon"]);
+    assert_eq!(second.code, 1, "{second:?}");
+    assert!(second.err.contains("another Meantime already runs"), "{second:?}");
+    assert_eq!(daemon.terminate(), 0);
+    let after = world.run(&["--json", "status"]).ok();
+    assert_eq!(after.json()["counts"]["later"], 1, "what was done stays");
+}
+
+#[test]
+fn focus_lasts_from_one_command_to_the_next() {
+    let world = World::new();
+    assert!(world.run(&["focus", "status"]).ok().out.starts_with("not focusing"));
+    let started = world.run(&["--json", "focus", "start", "--for", "50m"]).ok().json();
+    assert!(started["block"]["until"].is_string(), "{started}");
+    assert!(world.run(&["focus", "status"]).ok().out.starts_with("focusing until "));
+    assert_eq!(world.run(&["--json", "focus", "toggle"]).ok().json()["block"], Value::Null);
+}
+
+#[test]
+fn failures_have_their_exit_code_and_a_sentence() {
+    let world = World::new();
+    let missing = world.run(&["show", "0123abcd"]);
+    assert_eq!((missing.code, missing.out.as_str()), (3, ""), "{missing:?}");
+    assert!(missing.err.starts_with("meantime: "), "{missing:?}");
+    let missing = world.run(&["--json", "done", "0123abcd"]);
+    assert_eq!((missing.code, missing.json()["error"]["code"].as_str()), (3, Some("not_found")));
+    let nothing = world.run(&["--json", "undo"]);
+    assert_eq!((nothing.code, nothing.json()["error"]["code"].as_str()), (1, Some("not_possible")));
+    assert_eq!(world.run(&["account", "check", "0123abcd"]).code, 3);
+    assert_eq!(world.run(&["compose", "A thread", "--ask", "Nobody", "--text", "x"]).code, 3);
+    assert_eq!(world.pipe(&["account", "add", "imap", "a@b.c", "--imap", "127.0.0.1:1"], b"").code, 2, "no password");
+}
+
+#[test]
+fn hours_and_settings_come_back_as_they_were_set() {
+    let world = World::new();
+    let hours = json!({ "zone": "Asia/Taipei", "weekly": { "mon": [["09:00", "18:00"]], "fri": [["22:00", "02:00"]] },
+        "time_off": [{ "from": "2026-12-24", "to": "2026-12-26", "label": "away" }] });
+    let file = world.file("hours.json", hours.to_string());
+    let set = world.run(&["hours", "set", &file]).ok().out;
+    assert!(set.contains("Fri  22:00–02:00"), "{set}");
+    assert_eq!(world.run(&["--json", "hours"]).ok().json(), hours);
+    let wrong = world.file("wrong.json", r#"{"zone": "Asia/Taipeh", "weekly": {}}"#);
+    let wrong = world.run(&["hours", "set", &wrong]);
+    assert!(wrong.code == 2 && wrong.err.contains("Asia/Taipei"), "{wrong:?}");
+    assert_eq!(world.run(&["--json", "hours"]).ok().json(), hours, "nothing half saved");
+
+    world.run(&["settings", "set", "focus_minutes=25", "theme=dark"]).ok();
+    assert_eq!(world.run(&["settings", "get", "focus_minutes"]).ok().out, "25\n");
+    assert_eq!(world.run(&["--json", "settings"]).ok().json()["theme"], "dark");
+}

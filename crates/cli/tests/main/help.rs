@@ -1,0 +1,82 @@
+//! Help, usage, exit codes.
+
+use crate::World;
+
+#[test]
+fn help_names_every_command_and_the_guide_does_too() {
+    let help = World::new().run(&["--help"]).ok().out;
+    let guide = include_str!("../../../../docs/CLI.md");
+    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let names: Vec<_> =
+        commands.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
+    for wanted in [
+        "daemon", "status", "inbox", "search", "show", "done", "undo", "snooze", "read", "unread", "mute", "reply",
+        "compose", "focus", "team", "account", "join", "due", "import", "inspect", "refusals", "settings", "hours",
+    ] {
+        assert!(names.contains(&wanted), "{wanted} is not in {names:?}");
+    }
+    for name in names.iter().filter(|name| **name != "help") {
+        assert!(guide.contains(&format!("`{name}")), "docs/CLI.md does not tell of {name}");
+    }
+}
+
+#[test]
+fn every_command_has_help_of_its_own() {
+    let world = World::new();
+    let help = world.run(&["help"]).ok().out;
+    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    for line in commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   ")) {
+        let name = line.split_whitespace().next().unwrap();
+        let help = world.run(&["help", name]);
+        assert_eq!(help.code, 0, "{help:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_touches_nothing() {
+    let world = World::new();
+    for args in [
+        &["no-such-command"][..],
+        &[],
+        &["inbox", "--limit", "501"],
+        &["inbox", "--view", "spam"],
+        &["done"],
+        &["focus", "start", "--for", "25h"],
+        &["focus", "start", "--extend"],
+        &["urgency", "purple", "0123abcd"],
+        &["import"],
+        &["import", "--mbox", "a", "--maildir", "b"],
+        &["due", "--batch", "--at", "2026-11-24T09:00:00Z"],
+        &["due", "--at", "2026-11-24T09:00:00Z"],
+        &["team", "--day", "yesterday"],
+        &["join", "meantime://join#x"],
+        &["compose"],
+    ] {
+        let ran = world.run(args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+    assert!(!world.path().join("profile").exists(), "a profile was made");
+}
+
+#[test]
+fn a_password_is_no_argument() {
+    let help = World::new().run(&["account", "add", "imap", "--help"]).ok().out;
+    assert!(!help.contains("--password"), "{help}");
+}
+
+#[test]
+fn nobody_reading_is_no_failure() {
+    let world = World::new();
+    let mail = world.file("m.eml", format!("Subject: long\r\n\r\n{}", "word ".repeat(200_000)));
+    let mut child = world
+        .command()
+        .args(["inspect", "mail", &mail])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
