@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use uuid::Uuid;
 
-/// `POST /v1/join`: turn an invite into a person and a device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// `POST /v1/join`: turn an invite into a person and a device. `Debug` leaves
+/// the secret out.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct JoinRequest {
     /// The invite's one-use secret.
     pub secret: String,
@@ -20,8 +22,8 @@ pub struct JoinRequest {
     pub device_name: String,
 }
 
-/// Answer to [`JoinRequest`].
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Answer to [`JoinRequest`]. `Debug` leaves the token out.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct JoinResponse {
     /// The new person.
     pub person: PersonId,
@@ -33,6 +35,24 @@ pub struct JoinResponse {
     pub device: DeviceId,
     /// The device's secret: 256 bits, base64url. Shown once, kept in the keyring.
     pub token: String,
+}
+
+impl fmt::Debug for JoinRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, device_name, .. } = self;
+        f.debug_struct("JoinRequest").field("name", name).field("device_name", device_name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for JoinResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { person, team, device, .. } = self;
+        f.debug_struct("JoinResponse")
+            .field("person", person)
+            .field("team", team)
+            .field("device", device)
+            .finish_non_exhaustive()
+    }
 }
 
 /// `GET /v1/me`: who this device is, and which feeds it may read.
