@@ -1,16 +1,15 @@
-//! What the engine is given from outside: how accounts are opened and
-//! configured, and where secrets are kept. The engine knows no mail server
-//! and no feed; `meantime-app` puts the real ones in.
+//! What the engine is given from outside. It knows no mail server, no feed
+//! and no operating system; `meantime-app` puts the real ones in.
 
-use crate::api::{ChooseSecrets, Failure, MailFormat, NewAccount, SecretsState, SourceKind};
+use crate::api::{MailFormat, NewAccount, SourceKind};
 use async_trait::async_trait;
-use meantime_platform::{Clock, Notifier, SecretsError};
+use meantime_platform::secrets::Safe;
+use meantime_platform::{Clock, Notifier, Wakes};
 use meantime_source::{Change, Secret, Source, SourceError};
 use meantime_store::Store;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::mpsc;
 
 /// Everything the engine needs and does not make itself.
 pub struct Setup {
@@ -21,11 +20,11 @@ pub struct Setup {
     /// Shows notifications.
     pub notifier: Arc<dyn Notifier>,
     /// Keeps secrets.
-    pub vault: Arc<dyn Vault>,
+    pub safe: Arc<Safe>,
     /// Opens accounts.
     pub adapters: Arc<dyn Adapters>,
-    /// One message each time the computer woke up.
-    pub wakes: mpsc::Receiver<()>,
+    /// Tells when the computer woke up.
+    pub wakes: Wakes,
     /// Folder of the sample team's server.
     pub sample_dir: PathBuf,
     /// Whether accounts are read and the team is followed; a single command
@@ -59,19 +58,4 @@ pub struct Configured {
     pub config: Value,
     /// What the keyring keeps.
     pub secret: Option<Secret>,
-}
-
-/// Where secrets are kept, with the choice that a machine without a keyring asks for.
-#[async_trait]
-pub trait Vault: Send + Sync + 'static {
-    /// Where secrets are kept now.
-    async fn state(&self) -> SecretsState;
-    /// Takes the person's choice.
-    async fn choose(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure>;
-    /// The secret, or `None` if there is none by this name.
-    async fn get(&self, name: &str) -> Result<Option<String>, SecretsError>;
-    /// Writes a secret.
-    async fn set(&self, name: &str, secret: &str) -> Result<(), SecretsError>;
-    /// Removes a secret; one that is not there is fine.
-    async fn delete(&self, name: &str) -> Result<(), SecretsError>;
 }

@@ -2,7 +2,33 @@
 //! sync, the sources and focus.
 //!
 //! It draws nothing and knows no operating system: windows are in
-//! `src-tauri`, notifications and secrets come in through `platform`'s traits.
+//! `src-tauri`, notifications and secrets come in through `platform`.
 
+mod accounts;
+pub mod adapters;
+mod answer;
 pub mod api;
+mod compose;
+mod conversation;
+mod engine;
+mod focus;
+mod import;
+mod inbox;
+mod intake;
+mod join;
+mod notices;
+mod out;
+mod people;
+mod profile;
+mod render;
+mod runner;
+mod sample;
+mod schedule;
 pub mod socket;
+mod state;
+mod team;
+mod team_sync;
+mod triage;
+
+pub use adapters::{Adapters, Configured, MailArchive, Setup};
+pub use engine::Engine;

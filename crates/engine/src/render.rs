@@ -14,8 +14,29 @@ static SAFE: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
     builder
         .tags(HashSet::from([
-            "p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a", "h1", "h2", "h3",
-            "h4", "hr", "table", "thead", "tbody", "tr", "th", "td",
+            "p",
+            "br",
+            "strong",
+            "em",
+            "del",
+            "code",
+            "pre",
+            "blockquote",
+            "ul",
+            "ol",
+            "li",
+            "a",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "hr",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
         ]))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
@@ -66,7 +87,7 @@ pub fn snippet(text: &str, markdown: bool) -> String {
             if !out.is_empty() {
                 out.push(' ');
             }
-            out.extend(word.chars().filter(|c| !c.is_control() && !(markdown && matches!(c, '*' | '`'))));
+            out.extend(word.chars().filter(|c| !c.is_control()).filter(|c| !markdown || !matches!(c, '*' | '`')));
             if out.len() > MAX {
                 let end = out.char_indices().map(|(i, _)| i).take_while(|i| *i <= MAX).last().unwrap_or(0);
                 out.truncate(end);

@@ -1,0 +1,241 @@
+//! Writing: answers, new threads, drafts, and what was refused. Everything
+//! typed is in the outbox, flushed to disk, before a command answers.
+
+use crate::api::*;
+use crate::conversation::{can_reply, reply_target, thread};
+use crate::engine::Engine;
+use crate::inbox::resolve;
+use crate::out;
+use crate::people::{Team, TeamConfig};
+use crate::state::State;
+use crate::triage::{Back, keep_step};
+use chrono::{DateTime, TimeDelta, Utc};
+use meantime_model::{ItemId, PersonId, Urgency};
+use meantime_protocol::{Fields, Kind};
+use meantime_source::{Person, What};
+use meantime_store::{Tx, account, draft, item, message, outbox};
+use serde_json::json;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// For so long a sent message can be taken back.
+const UNDO: TimeDelta = TimeDelta::seconds(10);
+/// Longest text of one message, in bytes.
+const MAX_TEXT: usize = 200 * 1024;
+/// Longest title, in characters.
+const MAX_TITLE: usize = 300;
+
+impl Engine {
+    pub(crate) async fn answer(self: &Arc<Self>, args: Reply) -> Result<Undoable, Failure> {
+        check_text(&args.text)?;
+        let now = self.now();
+        let until = self.undo_until(now);
+        let (what, id) = self
+            .write(move |tx| {
+                let id = resolve(tx, &args.item)?;
+                let found = item::get(tx, id)?.ok_or_else(gone)?;
+                if !can_reply(tx, &found)? {
+                    let message = "this can't be answered here: open it at its source";
+                    return Err(Failure::new(FailureCode::NotPossible, message));
+                }
+                let unsent = match found.kind {
+                    account::AccountKind::Team => {
+                        let team = Team::load(tx)?.ok_or_else(no_team)?;
+                        let asked = thread(tx, Some(&team), &found)?;
+                        let people = asked.map(|(t, author, _)| [vec![author], t.asked].concat()).unwrap_or_default();
+                        let visible = deliver(args.deliver, &team, &people, now)?;
+                        send_message(tx, &team.config, id, &args.text, visible, until, now)?
+                    }
+                    _ => send_mail(tx, &found, &args.text, until, now)?,
+                };
+                draft::put(tx, Some(id), "", now)?;
+                let before = State::of(&found);
+                before.clone().answered(args.done).put(tx, now)?;
+                let what = format!("Sent: {}", found.title);
+                let back = Back::unsent(vec![unsent], Some(id), args.text).and_item(before);
+                keep_step(tx, &what, Some(id), Some(until), &back, now)?;
+                Ok((what, id))
+            })
+            .await?;
+        self.after_change(&[id]).await;
+        Ok(Undoable { what, item: Some(id), until: Some(until) })
+    }
+
+    pub(crate) async fn start_thread(self: &Arc<Self>, args: Compose) -> Result<Undoable, Failure> {
+        check_text(&args.text)?;
+        let title = args.title.trim().to_owned();
+        if title.is_empty() || title.chars().count() > MAX_TITLE || title.chars().any(char::is_control) {
+            let message = format!("title: one line of 1 to {MAX_TITLE} characters");
+            return Err(Failure::new(FailureCode::Invalid, message));
+        }
+        if args.urgency == Urgency::Red && args.asked.is_empty() {
+            let message = "asked: an urgent thread names whose answer is wanted";
+            return Err(Failure::new(FailureCode::Invalid, message));
+        }
+        let now = self.now();
+        let until = self.undo_until(now);
+        let id = ItemId::new();
+        let what = format!("Sent: {title}");
+        let said = what.clone();
+        self.write(move |tx| {
+            let team = Team::load(tx)?.ok_or_else(no_team)?;
+            if let Some(stranger) = args.asked.iter().find(|id| !team.people.contains_key(id)) {
+                return Err(Failure::new(FailureCode::Invalid, format!("asked: {stranger} is not in your team")));
+            }
+            let everybody: Vec<PersonId> = team.people.keys().copied().collect();
+            let people = if args.asked.is_empty() { &everybody } else { &args.asked };
+            let visible = deliver(args.deliver, &team, people, now)?;
+            let mut fields = Fields::new();
+            fields.insert("title".to_owned(), json!(title));
+            fields.insert("urgency".to_owned(), json!(args.urgency));
+            fields.insert("asked".to_owned(), json!(args.asked));
+            if let Some(space) = args.space.filter(|space| !space.trim().is_empty()) {
+                fields.insert("space".to_owned(), json!(space.trim()));
+            }
+            let change = out::Change::new(Kind::THREAD, id.0, fields).later(visible, until).of(id, &said, &args.text);
+            let begun = out::team_op(tx, &team.config, change, now)?;
+            let first = send_message(tx, &team.config, id, &args.text, visible, until, now)?;
+            draft::put(tx, None, "", now)?;
+            let back = Back::unsent(vec![first, begun], None, args.text);
+            keep_step(tx, &said, Some(id), Some(until), &back, now)
+        })
+        .await?;
+        self.after_change(&[id]).await;
+        Ok(Undoable { what, item: Some(id), until: Some(until) })
+    }
+
+    pub(crate) async fn keep_draft(&self, args: Draft) -> Result<Nothing, Failure> {
+        if args.text.len() > MAX_TEXT {
+            return Err(Failure::new(FailureCode::Invalid, "the draft is too long to be kept"));
+        }
+        let now = self.now();
+        self.write(move |tx| Ok(draft::put(tx, args.item, &args.text, now)?)).await?;
+        Ok(Nothing {})
+    }
+
+    pub(crate) async fn refused(&self) -> Result<Vec<Refusal>, Failure> {
+        let rows = self.read(|db| Ok(outbox::refused(db)?)).await?;
+        let shown = rows.into_iter().filter_map(|row| match row.state {
+            outbox::State::Refused { message, .. } => {
+                Some(Refusal { id: row.id, item: row.op.item, what: row.op.what, text: row.op.text, message })
+            }
+            outbox::State::Waiting | outbox::State::Sent => None,
+        });
+        Ok(shown.collect())
+    }
+
+    pub(crate) async fn settle(self: &Arc<Self>, args: SettleRefusal) -> Result<Nothing, Failure> {
+        let now = self.now();
+        let item = self
+            .write(move |tx| {
+                let row = if args.retry { outbox::retry(tx, args.id)? } else { outbox::discard(tx, args.id)? };
+                let row = row.ok_or_else(|| Failure::new(FailureCode::NotFound, "that refusal is settled already"))?;
+                out::shown_again(tx, &row, now)?;
+                Ok(row.op.item)
+            })
+            .await?;
+        self.after_change(&item.into_iter().collect::<Vec<_>>()).await;
+        Ok(Nothing {})
+    }
+
+    /// A lone command can't wait for seconds in which nothing happens.
+    fn undo_until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.background { now + UNDO } else { now }
+    }
+}
+
+/// When a message becomes visible to others; `None`: at once.
+fn deliver(
+    deliver: Deliver,
+    team: &Team,
+    people: &[PersonId],
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Failure> {
+    match deliver {
+        Deliver::Now => Ok(None),
+        Deliver::At { at } if at > now => Ok(Some(at)),
+        Deliver::At { .. } => Err(Failure::new(FailureCode::Invalid, "deliver: that time is over already")),
+        Deliver::WhenTheyStart => {
+            let others = people.iter().filter(|id| **id != team.config.person);
+            let schedules: Vec<_> = others.filter_map(|id| team.people.get(id)?.schedule.as_ref()).collect();
+            if schedules.iter().any(|schedule| schedule.works_at(now)) {
+                return Ok(None);
+            }
+            Ok(schedules.iter().filter_map(|schedule| schedule.next_opening(now)).min())
+        }
+    }
+}
+
+fn send_message(
+    tx: &Tx<'_>,
+    team: &TeamConfig,
+    thread: ItemId,
+    text: &str,
+    visible: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<i64, Failure> {
+    let mut fields = Fields::new();
+    fields.insert("thread".to_owned(), json!(thread.0));
+    fields.insert("text".to_owned(), json!(text));
+    fields.insert("written_at".to_owned(), json!(now));
+    let change = out::Change::new(Kind::MESSAGE, Uuid::now_v7(), fields);
+    out::team_op(tx, team, change.later(visible, until).of(thread, "Your message", text), now)
+}
+
+/// Queues an answer to a mail, and shows it in its conversation at once.
+fn send_mail(
+    tx: &Tx<'_>,
+    found: &item::Item,
+    text: &str,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<i64, Failure> {
+    let messages = message::of_item(tx, found.id, 1000)?;
+    let to = reply_target(&messages).ok_or_else(gone)?;
+    let person = |c: &message::Correspondent| Person { name: c.name.clone(), address: c.address.clone() };
+    let mine = account::get(tx, found.account)?.map(|row| row.name).unwrap_or_default();
+    let others = |list: &[message::Correspondent]| -> Vec<Person> {
+        list.iter().filter(|c| !c.address.eq_ignore_ascii_case(&mine)).map(person).collect()
+    };
+    let (recipients, cc) = match to.own {
+        true => (others(&to.to), others(&to.cc)),
+        false => {
+            let author = Person { name: to.author.clone(), address: to.address.clone() };
+            (vec![author], [others(&to.to), others(&to.cc)].concat())
+        }
+    };
+    let subject = match found.title.get(..3) {
+        Some(start) if start.eq_ignore_ascii_case("re:") => found.title.clone(),
+        _ => format!("Re: {}", found.title),
+    };
+    let what = What::Reply { to_message: to.upstream.clone(), to: recipients, cc, subject, text: text.to_owned() };
+    out::mail_reply(tx, found, &what, text, until, now)
+}
+
+fn check_text(text: &str) -> Result<(), Failure> {
+    if text.trim().is_empty() {
+        return Err(Failure::new(FailureCode::Invalid, "text: there is nothing to send"));
+    }
+    if text.len() > MAX_TEXT {
+        let message = format!("text: longer than {} KiB, send it as a document", MAX_TEXT / 1024);
+        return Err(Failure::new(FailureCode::Invalid, message));
+    }
+    Ok(())
+}
+
+fn gone() -> Failure {
+    Failure::new(FailureCode::NotFound, "that item is gone")
+}
+
+fn no_team() -> Failure {
+    Failure::new(FailureCode::NotPossible, "you are in no team yet: join one first")
+}
+
+/// What undo of a refused or unsent text gives back to the composer.
+pub(crate) fn draft_back(tx: &Tx<'_>, item: Option<ItemId>, text: &str, now: DateTime<Utc>) -> Result<(), Failure> {
+    if draft::get(tx, item)?.is_none() {
+        draft::put(tx, item, text, now)?;
+    }
+    Ok(())
+}

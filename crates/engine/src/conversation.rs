@@ -1,0 +1,183 @@
+//! One conversation as the reading pane shows it.
+
+use crate::api::*;
+use crate::engine::Engine;
+use crate::inbox::{resolve, row};
+use crate::people::{Person, Team};
+use crate::render;
+use chrono::{DateTime, Utc};
+use meantime_model::{PersonId, Urgency};
+use meantime_protocol::Kind;
+use meantime_protocol::kinds::Thread;
+use meantime_store::{Read, account, draft, item, message, team as records};
+use std::collections::BTreeSet;
+
+/// Messages of one conversation that are shown, the newest ones.
+const MAX_MESSAGES: u32 = 1000;
+
+impl Engine {
+    pub(crate) async fn conversation(&self, id: &str) -> Result<Conversation, Failure> {
+        let (id, now) = (id.to_owned(), self.now());
+        self.read(move |db| {
+            let id = resolve(db, &id)?;
+            let found = item::get(db, id)?.ok_or_else(|| Failure::new(FailureCode::NotFound, "that item is gone"))?;
+            let messages = message::of_item(db, id, MAX_MESSAGES)?;
+            let draft = draft::get(db, Some(id))?;
+            let team = Team::load(db)?;
+            let thread = thread(db, team.as_ref(), &found)?;
+            let (asked, recipients) = match (&team, &thread) {
+                (Some(team), Some((thread, author, at))) => {
+                    (asked(team, thread, *at, &messages), team_recipients(team, thread, *author, now))
+                }
+                _ => (Vec::new(), addressees(&found, &messages)),
+            };
+            let can_reply = can_reply(db, &found)?;
+            Ok(Conversation {
+                place: found.place.clone(),
+                messages: messages.into_iter().map(|m| view(m, found.kind, team.as_ref(), now)).collect(),
+                recipients: if can_reply { recipients } else { Vec::new() },
+                row: row(found, None),
+                asked,
+                can_reply,
+                draft,
+            })
+        })
+        .await
+    }
+
+    pub(crate) async fn recipients_of(&self, query: RecipientsQuery) -> Result<Vec<Recipient>, Failure> {
+        let now = self.now();
+        self.read(move |db| {
+            let Some(team) = Team::load(db)? else { return Ok(Vec::new()) };
+            let everybody = || team.people.keys().copied().filter(|id| *id != team.config.person).collect();
+            let people: Vec<PersonId> = if query.people.is_empty() { everybody() } else { query.people };
+            let known = people.iter().filter_map(|id| team.people.get(id));
+            Ok(known.map(|person| recipient(&team, person, query.urgency, now)).collect())
+        })
+        .await
+    }
+}
+
+/// A team item's thread, who wrote it, and when others saw it first.
+pub(crate) fn thread(
+    db: &Read<'_>,
+    team: Option<&Team>,
+    item: &item::Item,
+) -> Result<Option<(Thread, PersonId, DateTime<Utc>)>, Failure> {
+    let (Some(team), account::AccountKind::Team) = (team, item.kind) else { return Ok(None) };
+    let Some(row) = records::effective(db, &Kind::THREAD, item.id.0)? else { return Ok(None) };
+    let author = row.author.unwrap_or(team.config.person);
+    Ok(row.typed().map(|thread| (thread, author, row.shown_at())))
+}
+
+/// Who is asked, with each one's due in their own working time.
+fn asked(team: &Team, thread: &Thread, at: DateTime<Utc>, messages: &[message::Message]) -> Vec<Asked> {
+    let answered: BTreeSet<PersonId> = messages.iter().filter_map(|m| m.person).collect();
+    let window = team.window(thread.urgency);
+    thread
+        .asked
+        .iter()
+        .map(|id| {
+            let schedule = team.people.get(id).and_then(|person| person.schedule.as_ref());
+            Asked {
+                person: *id,
+                name: if *id == team.config.person { "you".to_owned() } else { team.name(*id) },
+                answered: answered.contains(id),
+                due: schedule.and_then(|schedule| meantime_model::due::due(schedule, at, window).ok()),
+                zone: schedule.map(|schedule| schedule.zone().name().to_owned()),
+            }
+        })
+        .collect()
+}
+
+/// Everybody in a thread but me: its author and those it asks.
+fn team_recipients(team: &Team, thread: &Thread, author: PersonId, now: DateTime<Utc>) -> Vec<Recipient> {
+    let mut people = vec![author];
+    people.extend(thread.asked.iter().copied().filter(|id| *id != author));
+    people.retain(|id| *id != team.config.person);
+    let known = people.iter().filter_map(|id| team.people.get(id));
+    known.map(|person| recipient(team, person, thread.urgency, now)).collect()
+}
+
+/// What a sender should know about somebody before sending.
+fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>) -> Recipient {
+    let schedule = person.schedule.as_ref();
+    let state = person.state(now);
+    Recipient {
+        person: Some(person.id),
+        name: person.name.clone(),
+        zone: person.zone(),
+        held: match &state {
+            PersonState::Focusing { .. } => Some("focusing: it is handed over afterwards".to_owned()),
+            _ => None,
+        },
+        due: schedule.and_then(|schedule| meantime_model::due::due(schedule, now, team.window(urgency)).ok()),
+        starts: schedule.filter(|schedule| !schedule.works_at(now)).and_then(|schedule| schedule.next_opening(now)),
+        state,
+    }
+}
+
+/// Whom an answer to a mail goes to.
+fn addressees(item: &item::Item, messages: &[message::Message]) -> Vec<Recipient> {
+    let Some(to) = reply_target(messages) else { return Vec::new() };
+    let named = |name: &str, address: &str| if name.is_empty() { address.to_owned() } else { name.to_owned() };
+    let mut names = vec![named(&to.author, &to.address)];
+    if item.kind == account::AccountKind::Imap {
+        names.extend(to.cc.iter().map(|cc| named(&cc.name, &cc.address)));
+    }
+    let recipient = |name| Recipient {
+        person: None,
+        name,
+        zone: None,
+        state: PersonState::Unknown,
+        held: None,
+        due: None,
+        starts: None,
+    };
+    names.into_iter().map(recipient).collect()
+}
+
+/// The message an answer answers: the newest that is not mine, else the newest.
+pub(crate) fn reply_target(messages: &[message::Message]) -> Option<&message::Message> {
+    messages.iter().rev().find(|m| !m.own).or_else(|| messages.last())
+}
+
+pub(crate) fn can_reply(db: &Read<'_>, item: &item::Item) -> Result<bool, Failure> {
+    Ok(match item.kind {
+        account::AccountKind::Team => true,
+        account::AccountKind::Imap => account::get(db, item.account)?
+            .is_some_and(|row| row.config.get("smtp").is_some_and(|smtp| !smtp.is_null())),
+        account::AccountKind::Feed | account::AccountKind::Archive => false,
+    })
+}
+
+fn view(m: message::Message, kind: account::AccountKind, team: Option<&Team>, now: DateTime<Utc>) -> MessageView {
+    let author = m.person.zip(team).and_then(|(id, team)| team.people.get(&id));
+    let body = match kind {
+        account::AccountKind::Team => render::rich(&m.text),
+        _ => render::foreign(&m.text, m.html.as_deref()),
+    };
+    let scheduled = m.visible_from.filter(|at| *at > now).map(|at| Sending::Scheduled { at });
+    MessageView {
+        id: m.upstream,
+        author: author.map_or(m.author, |person| person.name.clone()),
+        address: m.address,
+        person: m.person,
+        zone: author.and_then(Person::zone),
+        own: m.own,
+        at: m.at,
+        body,
+        attachments: m
+            .attachments
+            .into_iter()
+            .map(|a| AttachmentView { name: a.name, media_type: a.media_type, bytes: a.bytes })
+            .collect(),
+        unreadable: m.unreadable,
+        sending: match m.sending {
+            Some(message::Sending::Pending { .. }) => Some(Sending::Pending),
+            Some(message::Sending::Refused { message, .. }) => Some(Sending::Refused { message }),
+            None => scheduled,
+        },
+        link: m.link,
+    }
+}

@@ -1,0 +1,204 @@
+//! Focus: one block at a time, kept in the store, so that a crash neither
+//! loses nor doubles anything. Ending a block hands over what it held and
+//! writes its digest in the same transaction; the digest is shown from there.
+
+use crate::api::{self, Failure, FailureCode, FocusStart, FocusStatus, Tag};
+use crate::engine::Engine;
+use crate::notices::Body;
+use crate::out;
+use crate::people;
+use chrono::{DateTime, TimeDelta, Utc};
+use meantime_model::digest::{Digest, Held};
+use meantime_model::focus::{Elapsed, RunningBlock, Watch};
+use meantime_model::zone::Zone;
+use meantime_model::{BlockId, group};
+use meantime_protocol::{Fields, Kind};
+use meantime_store::{Tx, focus, item, notice};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Longest block, in minutes.
+const MAX_MINUTES: u32 = 1440;
+
+/// A running block as this process first saw it: what the wall clock and the
+/// clock that nobody sets said then.
+#[derive(Clone, Copy)]
+pub(crate) struct Observed {
+    block: BlockId,
+    began: DateTime<Utc>,
+    instant: Instant,
+}
+
+impl Engine {
+    pub(crate) async fn start_focus(self: &Arc<Self>, args: FocusStart) -> Result<FocusStatus, Failure> {
+        if args.minutes.is_some_and(|minutes| !(1..=MAX_MINUTES).contains(&minutes)) {
+            return Err(Failure::new(FailureCode::Invalid, format!("minutes: a block is 1 to {MAX_MINUTES} long")));
+        }
+        self.end_block_if_over().await?;
+        let now = self.now();
+        self.write(move |tx| {
+            let block = match focus::running(tx)? {
+                Some(block) => {
+                    focus::set_planned(tx, block.id, planned(&block, args, now)?)?;
+                    block
+                }
+                None => {
+                    let block = focus::Block {
+                        id: BlockId::new(),
+                        since: now,
+                        planned_minutes: args.minutes,
+                        ended_at: None,
+                        reason: "by hand".to_owned(),
+                    };
+                    focus::start(tx, &block)?;
+                    block
+                }
+            };
+            let until = focus::get(tx, block.id)?.and_then(|block| block.until());
+            tell_team(tx, Some(block.since), until, now)
+        })
+        .await?;
+        self.after_focus().await;
+        self.focus_now().await
+    }
+
+    pub(crate) async fn stop_focus(self: &Arc<Self>) -> Result<FocusStatus, Failure> {
+        let now = self.now();
+        let zone = self.zone().await;
+        self.write(move |tx| match focus::running(tx)? {
+            Some(block) => end(tx, &block, "stopped", zone, now),
+            None => Err(Failure::new(FailureCode::NotPossible, "no focus block runs")),
+        })
+        .await?;
+        self.after_focus().await;
+        self.focus_now().await
+    }
+
+    pub(crate) async fn toggle_focus(self: &Arc<Self>) -> Result<FocusStatus, Failure> {
+        if self.read(|db| Ok(focus::running(db)?)).await?.is_some() {
+            return self.stop_focus().await;
+        }
+        let minutes = Some(self.settings_now().await.focus_minutes);
+        self.start_focus(FocusStart { minutes, extend: false }).await
+    }
+
+    pub(crate) async fn focus_now(&self) -> Result<FocusStatus, Failure> {
+        let usual_minutes = self.settings_now().await.focus_minutes;
+        let block = self
+            .read(|db| {
+                let Some(block) = focus::running(db)? else { return Ok(None) };
+                let held = focus::count(db, block.id)?;
+                Ok(Some(api::Block { id: block.id, since: block.since, until: block.until(), held }))
+            })
+            .await?;
+        Ok(FocusStatus { block, usual_minutes })
+    }
+
+    /// Ends the running block when its time is over, however the clock was
+    /// set and however long the computer slept.
+    pub(crate) async fn end_block_if_over(self: &Arc<Self>) -> Result<(), Failure> {
+        let Some(block) = self.read(|db| Ok(focus::running(db)?)).await? else { return Ok(()) };
+        let now = self.now();
+        let watch = self.watch(block.id, now);
+        if !running(&block).ended(watch) {
+            return Ok(());
+        }
+        let zone = self.zone().await;
+        self.write(move |tx| match focus::running(tx)? {
+            Some(current) if current == block => end(tx, &current, "over", zone, now),
+            _ => Ok(()),
+        })
+        .await?;
+        self.after_focus().await;
+        Ok(())
+    }
+
+    /// What the clocks say about a block, since this process first saw it.
+    fn watch(&self, block: BlockId, now: DateTime<Utc>) -> Watch {
+        let mut live = self.live();
+        let observed = match live.block_started {
+            Some(observed) if observed.block == block => observed,
+            _ => *live.block_started.insert(Observed { block, began: now, instant: Instant::now() }),
+        };
+        let passed = TimeDelta::from_std(observed.instant.elapsed()).unwrap_or(TimeDelta::MAX);
+        Watch { began: observed.began, elapsed: Elapsed::Awake(passed), now }
+    }
+
+    async fn after_focus(self: &Arc<Self>) {
+        self.recompute_dues().await;
+        self.notices.notify_one();
+        self.reschedule.notify_one();
+        self.send_what_is_ready().await;
+        self.tell(&[Tag::Focus, Tag::Inbox, Tag::Status, Tag::Team]);
+    }
+}
+
+/// A stored block, as the rules see it.
+pub(crate) fn running(block: &focus::Block) -> RunningBlock {
+    RunningBlock { id: block.id, since: block.since, until: block.until() }
+}
+
+/// The new length of a running block, in minutes since its start.
+fn planned(block: &focus::Block, args: FocusStart, now: DateTime<Utc>) -> Result<Option<u32>, Failure> {
+    let Some(minutes) = args.minutes else { return Ok(None) };
+    let length = match (args.extend, block.planned_minutes) {
+        (true, Some(planned)) => planned.saturating_add(minutes),
+        (true, None) => return Ok(None),
+        (false, _) => {
+            // Whole minutes since the start: the end is then up to a minute later, never earlier.
+            let so_far = (now - block.since).max(TimeDelta::zero()) + TimeDelta::seconds(59);
+            u32::try_from(so_far.num_minutes()).unwrap_or(MAX_MINUTES).saturating_add(minutes)
+        }
+    };
+    if length > 2 * MAX_MINUTES {
+        return Err(Failure::new(FailureCode::Invalid, "minutes: the block would be longer than two days"));
+    }
+    Ok(Some(length))
+}
+
+/// Ends a block: what it held is handed over, and summed up in one digest.
+fn end(tx: &Tx<'_>, block: &focus::Block, reason: &str, zone: Zone, now: DateTime<Utc>) -> Result<(), Failure> {
+    // A block that was over while nothing ran ended when it was planned to.
+    let ended = block.until().map_or(now, |until| until.min(now)).max(block.since);
+    let Some(holds) = focus::end(tx, block.id, ended, reason)? else { return Ok(()) };
+    tell_team(tx, None, None, now)?;
+    let mut held = Vec::with_capacity(holds.len());
+    for hold in holds {
+        let Some(item) = item::get(tx, hold.item)? else { continue };
+        let line = if item.people.is_empty() { item.title } else { format!("{}: {}", item.people, item.title) };
+        held.push(Held { urgency: hold.urgency, due: item.due.or(hold.due), reply: hold.reply, line });
+    }
+    if held.is_empty() {
+        return Ok(());
+    }
+    let digest = Digest::of(&held, group::end_of_day(now, zone));
+    let body = Body { text: digest.lines.join("\n"), urgent: false, block: Some(block.id) };
+    notice::push(
+        tx,
+        &notice::NewNotice {
+            key: &format!("digest:{}", block.id),
+            kind: "digest",
+            item: None,
+            title: &digest.title(),
+            body: &serde_json::to_value(body).unwrap_or_default(),
+            at: now,
+        },
+    )?;
+    Ok(())
+}
+
+/// Teammates see until when I focus.
+fn tell_team(
+    tx: &Tx<'_>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let Some(config) = people::config(tx)? else { return Ok(()) };
+    let mut fields = Fields::new();
+    fields.insert("since".to_owned(), json!(since));
+    fields.insert("until".to_owned(), json!(until));
+    out::team_op(tx, &config, out::Change::new(Kind::FOCUS, config.person.0, fields), now)?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Mail from files, into an account of its own. Nothing of it alerts.
+
+use crate::api::{Failure, FailureCode, Imported, MailFormat};
+use crate::engine::{Engine, blocking};
+use crate::intake::stored_change;
+use meantime_model::AccountId;
+use meantime_source::Change;
+use meantime_store::ingest;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Messages of one transaction.
+const BATCH: usize = 100;
+
+impl Engine {
+    pub(crate) async fn import_into(
+        self: &Arc<Self>,
+        account: AccountId,
+        path: PathBuf,
+        format: MailFormat,
+    ) -> Result<Imported, Failure> {
+        let engine = self.clone();
+        let imported = blocking(move || engine.import_blocking(account, &path, format)).await?;
+        self.recompute_dues().await;
+        Ok(imported)
+    }
+
+    fn import_blocking(
+        &self,
+        account: AccountId,
+        path: &std::path::Path,
+        format: MailFormat,
+    ) -> Result<Imported, Failure> {
+        let mut imported = Imported { added: 0, known: 0, unreadable: 0 };
+        let mut archive = self.adapters.read_mail(path, format)?;
+        loop {
+            let mut changes = Vec::with_capacity(BATCH);
+            for change in archive.by_ref().take(BATCH) {
+                let change = change?;
+                if let Change::Message(incoming) = &change {
+                    imported.unreadable += u32::from(incoming.message.unreadable.is_some());
+                }
+                changes.push(change);
+            }
+            if changes.is_empty() {
+                return Ok(imported);
+            }
+            let now = self.now();
+            let read = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+            let page = ingest::Page {
+                changes: changes.into_iter().map(|change| stored_change(change, now)).collect(),
+                cursor: serde_json::json!({ "path": path.to_string_lossy() }),
+                backfill: true,
+                backfilled: true,
+            };
+            let done = self.store.write_bulk(|tx| Ok::<_, Failure>(ingest::ingest(tx, account, &page, now)?))?;
+            let added = u32::try_from(done.fresh.len()).unwrap_or(u32::MAX);
+            imported.added += added;
+            imported.known += read.saturating_sub(added);
+            if self.stop.is_cancelled() {
+                return Err(Failure::new(
+                    FailureCode::NotPossible,
+                    "the import was interrupted; run it again to go on",
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Joining a team by its invite, and where secrets are kept.
+
+use crate::accounts::secret_name;
+use crate::api::*;
+use crate::engine::Engine;
+use crate::people::TeamConfig;
+use meantime_model::AccountId;
+use meantime_platform::Secrets as _;
+use meantime_platform::secrets::{Choice, Kept};
+use meantime_protocol::Invite;
+use meantime_store::account;
+use std::sync::Arc;
+
+/// Longest name of a person, in characters.
+const MAX_NAME: usize = 80;
+
+/// What a link invites to; nothing is asked and nothing joined.
+pub(crate) fn look_at(link: &str) -> Result<InvitePreview, Failure> {
+    let invite = parse(link)?;
+    let team = if invite.team.is_empty() { invite.host.clone() } else { invite.team };
+    Ok(InvitePreview { team, pinned: invite.ca.is_some(), host: invite.host })
+}
+
+fn parse(link: &str) -> Result<Invite, Failure> {
+    link.parse().map_err(|e: meantime_protocol::invite::BadInvite| Failure::new(FailureCode::Invalid, e.to_string()))
+}
+
+impl Engine {
+    pub(crate) async fn join_team(self: &Arc<Self>, args: Join, sample: bool) -> Result<Joined, Failure> {
+        let invite = parse(&args.link)?;
+        let name = args.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(Failure::new(FailureCode::Invalid, format!("name: 1 to {MAX_NAME} characters")));
+        }
+        let here = self.read(crate::people::config).await?;
+        if let Some(team) = here {
+            let message = format!("this device is in the team {} already: leave it first", team.team_name);
+            return Err(Failure::new(FailureCode::NotPossible, message));
+        }
+        // Before the one-use invite is used up: is there a place for the token?
+        let probe = secret_name(AccountId::new());
+        self.safe.set(&probe, "probe").await?;
+        self.safe.delete(&probe).await?;
+
+        let joined = crate::team_sync::join(&invite, &name).await?;
+        let config = TeamConfig {
+            host: invite.host.clone(),
+            ca: invite.ca.map(|pin| pin.iter().map(|byte| format!("{byte:02x}")).collect()),
+            person: joined.person,
+            team: joined.team,
+            team_name: joined.team_name.clone(),
+            device: joined.device,
+            sample,
+        };
+        let row = account::Account {
+            id: AccountId::new(),
+            kind: account::AccountKind::Team,
+            name: joined.team_name.clone(),
+            identity: format!("team:{}:{}", joined.team, joined.person),
+            config: serde_json::to_value(&config).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?,
+            created_at: self.now(),
+            checked_at: None,
+            error: None,
+            position: -1,
+        };
+        let id = row.id;
+        self.safe.set(&secret_name(id), &joined.token).await?;
+        self.write(move |tx| Ok(account::put(tx, &row)?)).await?;
+        self.share_hours().await?;
+        self.resume_team().await;
+        self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Settings, Tag::Status]);
+        Ok(Joined { person: joined.person, team: joined.team_name })
+    }
+
+    /// Teammates count on my hours: those kept so far, else the proposal.
+    async fn share_hours(self: &Arc<Self>) -> Result<(), Failure> {
+        let mut hours = self.hours_now().await?;
+        hours.proposed = false;
+        self.save_hours(hours).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn choose_safe(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure> {
+        const SHORTEST: usize = 12;
+        let choice = match choice {
+            ChooseSecrets::Keyring => Choice::Keyring,
+            ChooseSecrets::Session => Choice::Session,
+            ChooseSecrets::File { passphrase } => {
+                let unlocking = matches!(self.safe.kept().await, Kept::File { locked: true });
+                if !unlocking && passphrase.chars().count() < SHORTEST {
+                    let message = format!("passphrase: at least {SHORTEST} characters");
+                    return Err(Failure::new(FailureCode::Invalid, message));
+                }
+                Choice::File { passphrase }
+            }
+        };
+        self.safe.choose(choice).await?;
+        self.tell(&[Tag::Status]);
+        self.retry_accounts();
+        Ok(kept(self.safe.kept().await))
+    }
+}
+
+/// Where secrets are kept, in the interface's words.
+pub(crate) fn kept(kept: Kept) -> SecretsState {
+    match kept {
+        Kept::Keyring => SecretsState::Keyring,
+        Kept::Undecided(message) => SecretsState::Undecided { message },
+        Kept::Session => SecretsState::Session,
+        Kept::File { locked } => SecretsState::File { locked },
+    }
+}

@@ -1,0 +1,245 @@
+//! What goes out: changes for the team server and for the sources, put into
+//! the outbox in the transaction that made them.
+
+use crate::api::{Failure, FailureCode, Tag};
+use crate::engine::Engine;
+use crate::people::{self, TeamConfig};
+use crate::runner::backoff;
+use chrono::{DateTime, TimeDelta, Utc};
+use meantime_model::{AccountId, ItemId, OpId};
+use meantime_protocol::{Fields, Kind, Scope};
+use meantime_source::{ActOutcome, Op, Source, SourceError, What};
+use meantime_store::{Tx, item, message, outbox, team};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Ops handed to a source in one go.
+const BATCH: u32 = 100;
+
+/// A change of one record, before it is put into the outbox.
+pub(crate) struct Change {
+    kind: Kind,
+    id: Uuid,
+    fields: Fields,
+    visible_from: Option<DateTime<Utc>>,
+    not_before: Option<DateTime<Utc>>,
+    item: Option<ItemId>,
+    what: String,
+    text: String,
+}
+
+impl Change {
+    pub(crate) fn new(kind: Kind, id: Uuid, fields: Fields) -> Self {
+        let what = format!("Your {kind}");
+        Self { kind, id, fields, visible_from: None, not_before: None, item: None, what, text: String::new() }
+    }
+
+    /// Delivered at `visible`, and not sent before `not_before`.
+    pub(crate) fn later(mut self, visible: Option<DateTime<Utc>>, not_before: DateTime<Utc>) -> Self {
+        self.visible_from = visible;
+        self.not_before = Some(not_before);
+        self
+    }
+
+    /// Belongs to a conversation; `text` is what was typed.
+    pub(crate) fn of(mut self, item: ItemId, what: &str, text: &str) -> Self {
+        self.item = Some(item);
+        self.what = what.to_owned();
+        self.text = text.to_owned();
+        self
+    }
+}
+
+/// Puts a change for the team server into the outbox; answers its row.
+pub(crate) fn team_op(tx: &Tx<'_>, config: &TeamConfig, change: Change, now: DateTime<Utc>) -> Result<i64, Failure> {
+    let scope = match change.kind == Kind::MARK {
+        true => Scope::User(config.person),
+        false => Scope::Team(config.team),
+    };
+    let no_team = || Failure::new(FailureCode::NotPossible, "you are in no team yet: join one first");
+    let eyes = people::eyes(tx, now)?.ok_or_else(no_team)?;
+    let op = outbox::NewOp {
+        account: eyes.account,
+        op_id: OpId::new(),
+        target: outbox::Target::Record {
+            scope,
+            kind: change.kind,
+            id: change.id,
+            change: outbox::Change {
+                fields: change.fields,
+                base_seq: None,
+                deleted: false,
+                visible_from: change.visible_from,
+            },
+        },
+        item: change.item,
+        what: change.what,
+        text: change.text,
+        not_before: change.not_before,
+        made_at: now,
+    };
+    Ok(team::push(tx, &eyes, &op)?.0)
+}
+
+/// Queues an answer to a mail, and shows it in its conversation at once;
+/// answers its row in the outbox.
+pub(crate) fn mail_reply(
+    tx: &Tx<'_>,
+    found: &item::Item,
+    what: &What,
+    text: &str,
+    not_before: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<i64, Failure> {
+    let (id, op) = source_op(tx, found, what, "Your answer", text, Some(not_before), now)?;
+    let (to, cc) = match what {
+        What::Reply { to, cc, .. } => (to.as_slice(), cc.as_slice()),
+        _ => (&[][..], &[][..]),
+    };
+    let person =
+        |p: &meantime_source::Person| message::Correspondent { name: p.name.clone(), address: p.address.clone() };
+    let own = message::NewMessage {
+        // The source sends it under a name made of the same id, so that the
+        // copy it finds in Sent later is this message.
+        upstream: meantime_source::op::reply_id(op),
+        title: found.title.clone(),
+        author: message::Correspondent { name: "You".to_owned(), address: String::new() },
+        person: None,
+        to: to.iter().map(person).collect(),
+        cc: cc.iter().map(person).collect(),
+        own: true,
+        at: now,
+        text: text.to_owned(),
+        html: None,
+        attachments: Vec::new(),
+        read: true,
+        done: false,
+        unreadable: None,
+        link: None,
+        visible_from: None,
+        outbox: Some(id),
+    };
+    message::put_own(tx, found.account, found.id, &own)?;
+    Ok(id)
+}
+
+/// Puts a change for an item's own source into the outbox.
+pub(crate) fn source_op(
+    tx: &Tx<'_>,
+    item: &item::Item,
+    what: &What,
+    words: &str,
+    text: &str,
+    not_before: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(i64, OpId), Failure> {
+    let body = serde_json::to_value(what).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
+    let op = outbox::NewOp {
+        account: item.account,
+        op_id: OpId::new(),
+        target: outbox::Target::Source(body),
+        item: Some(item.id),
+        what: format!("{words}: {}", item.title),
+        text: text.to_owned(),
+        not_before,
+        made_at: now,
+    };
+    Ok((outbox::push(tx, &op)?, op.op_id))
+}
+
+/// Takes unsent words back. Too late for one is no error: it is on its way.
+pub(crate) fn take_back(tx: &Tx<'_>, id: i64, now: DateTime<Utc>) -> Result<Option<outbox::Entry>, Failure> {
+    let Some(entry) = outbox::withdraw(tx, id)? else { return Ok(None) };
+    shown_again(tx, &entry, now)?;
+    Ok(Some(entry))
+}
+
+/// After an entry of the outbox was withdrawn, let go or tried again: what is
+/// shown follows.
+pub(crate) fn shown_again(tx: &Tx<'_>, entry: &outbox::Entry, now: DateTime<Utc>) -> Result<(), Failure> {
+    match &entry.op.target {
+        outbox::Target::Record { .. } => {
+            if let Some(eyes) = people::eyes(tx, now)? {
+                team::replay(tx, &eyes, entry)?;
+            }
+        }
+        outbox::Target::Source(_) => {
+            let upstream = meantime_source::op::reply_id(entry.op.op_id);
+            let gone = outbox::get(tx, entry.id)?.is_none();
+            if let Some(own) = message::by_upstream(tx, entry.op.account, &upstream)?.filter(|_| gone) {
+                message::remove(tx, own.key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Wakes whoever sends: the accounts that have something ready, and sync.
+    pub(crate) async fn send_what_is_ready(&self) {
+        let now = self.now();
+        let ids: Vec<AccountId> = self.live().accounts.keys().copied().collect();
+        let ready = self.read(move |db| {
+            let mut out = Vec::new();
+            for id in ids {
+                if !outbox::ready(db, id, now, 1)?.is_empty() {
+                    out.push(id);
+                }
+            }
+            Ok(out)
+        });
+        for id in ready.await.unwrap_or_default() {
+            self.poke_account(id);
+        }
+        self.poke_sync();
+    }
+
+    /// Hands a source everything that waits for it.
+    pub(crate) async fn write_back(self: &Arc<Self>, id: AccountId, source: &dyn Source) -> Result<(), SourceError> {
+        loop {
+            let now = self.now();
+            let ready = self.read(move |db| Ok(outbox::ready(db, id, now, BATCH)?)).await.map_err(stored)?;
+            if ready.is_empty() {
+                return Ok(());
+            }
+            for entry in ready {
+                self.act(source, entry).await?;
+            }
+        }
+    }
+
+    async fn act(self: &Arc<Self>, source: &dyn Source, entry: outbox::Entry) -> Result<(), SourceError> {
+        let row = entry.id;
+        let outbox::Target::Source(body) = &entry.op.target else { return Ok(()) };
+        let what = match serde_json::from_value(body.clone()) {
+            Ok(what) => what,
+            Err(e) => return self.refuse(entry, "invalid", format!("it can't be read any more: {e}")).await,
+        };
+        self.write(move |tx| Ok(outbox::set_attempted(tx, row)?)).await.map_err(stored)?;
+        match source.act(&Op { id: entry.op.op_id, what }).await {
+            Ok(ActOutcome::Applied | ActOutcome::AlreadyApplied | ActOutcome::Unsupported) => {
+                self.write(move |tx| Ok(outbox::set_arrived(tx, row)?)).await.map_err(stored)?;
+                self.tell(&entry.op.item.map(Tag::Item).into_iter().chain([Tag::Status]).collect::<Vec<_>>());
+                Ok(())
+            }
+            Err(error @ SourceError::Permanent(_)) => self.refuse(entry, error.code(), error.to_string()).await,
+            Err(error) => {
+                let wait = TimeDelta::from_std(backoff(entry.attempts.saturating_add(1))).unwrap_or_default();
+                let (again, code, text) = (self.now() + wait, error.code(), error.to_string());
+                let _ = self.write(move |tx| Ok(outbox::set_retry(tx, row, again, code, &text)?)).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn refuse(&self, entry: outbox::Entry, code: &'static str, message: String) -> Result<(), SourceError> {
+        let row = entry.id;
+        self.write(move |tx| Ok(outbox::set_refused(tx, row, code, &message)?)).await.map_err(stored)?;
+        self.tell(&entry.op.item.map(Tag::Item).into_iter().chain([Tag::Status]).collect::<Vec<_>>());
+        Ok(())
+    }
+}
+
+fn stored(failure: Failure) -> SourceError {
+    SourceError::Transient(failure.message)
+}

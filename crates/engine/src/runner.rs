@@ -1,0 +1,184 @@
+//! Reads one account, over and over: pull until there is no more, write back
+//! what waits, then wait for news. Each account has its own task, so that a
+//! broken one never delays another.
+
+use crate::api::{AccountState, Tag};
+use crate::engine::Engine;
+use chrono::TimeDelta;
+use meantime_model::AccountId;
+use meantime_source::{Budget, Source, SourceError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait between two tries of an account that fails.
+const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
+/// An account that is told of news is asked without it this often: a
+/// connection can die without a word.
+const LIVE_POLL: Duration = Duration::from_secs(15 * 60);
+
+/// Wakes the task of an account.
+#[derive(Clone, Default)]
+pub(crate) struct Poke(Arc<Notify>);
+
+impl Poke {
+    /// Look at the account now: something is to be written back, or the person asked.
+    pub(crate) fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Runs until `stop`.
+pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, stop: CancellationToken) {
+    let mut failures = 0;
+    loop {
+        let wait = tokio::select! {
+            () = stop.cancelled() => return,
+            wait = turn(&engine, account, &poke) => wait,
+        };
+        let pause = match wait {
+            Ok(()) => {
+                failures = 0;
+                continue;
+            }
+            Err(error) => {
+                failures += 1;
+                let pause = pause_after(&error, failures);
+                report(&engine, account, &error, pause).await;
+                pause
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = poke.0.notified() => {}
+            () = sleep_or_forever(pause) => {}
+        }
+    }
+}
+
+/// One turn: everything new is read, everything waiting is written back, and
+/// then there was news again. `Err` says why it could not go on.
+async fn turn(engine: &Arc<Engine>, account: AccountId, poke: &Poke) -> Result<(), SourceError> {
+    let source = engine.open_source(account).await?;
+    loop {
+        let poll_after = engine.read_account(account, source.as_ref()).await?;
+        engine.write_back(account, source.as_ref()).await?;
+        engine.set_account_state(account, AccountState::Fine).await;
+        tokio::select! {
+            () = poke.0.notified() => return Ok(()),
+            news = news(engine, account, source.as_ref(), poll_after) => news?,
+        }
+    }
+}
+
+/// Returns when the account should be read again.
+async fn news(
+    engine: &Arc<Engine>,
+    account: AccountId,
+    source: &dyn Source,
+    poll_after: Option<Duration>,
+) -> Result<(), SourceError> {
+    let poll = poll_after.unwrap_or(meantime_source::DEFAULT_POLL);
+    if !source.caps().live {
+        tokio::time::sleep(poll).await;
+        return Ok(());
+    }
+    let Some(cursor) = engine.cursor_of(account).await else { return Ok(()) };
+    tokio::select! {
+        news = source.live(&cursor) => news,
+        () = tokio::time::sleep(LIVE_POLL) => Ok(()),
+    }
+}
+
+impl Engine {
+    /// Pulls until there is no more. Returns what the source asked for.
+    pub(crate) async fn read_account(
+        self: &Arc<Self>,
+        account: AccountId,
+        source: &dyn Source,
+    ) -> Result<Option<Duration>, SourceError> {
+        let mut read = 0;
+        loop {
+            let cursor = self.cursor_of(account).await;
+            let page = match source.pull(cursor.as_ref(), Budget::default()).await {
+                Err(SourceError::CursorInvalid) => {
+                    self.forget_cursor(account).await;
+                    source.pull(None, Budget::default()).await?
+                }
+                page => page?,
+            };
+            let (more, poll_after, backfill) = (page.more, page.poll_after, page.backfill);
+            read += page.changes.len();
+            self.take_in(account, page).await.map_err(|e| SourceError::Transient(e.message))?;
+            if !more {
+                return Ok(poll_after);
+            }
+            if backfill {
+                let messages = u32::try_from(read).unwrap_or(u32::MAX);
+                self.set_account_state(account, AccountState::Reading { messages }).await;
+            }
+        }
+    }
+}
+
+/// `None`: not by itself; the person has to do something first.
+fn pause_after(error: &SourceError, failures: u32) -> Option<Duration> {
+    match error {
+        SourceError::RateLimited { after, .. } => Some(*after),
+        error if error.is_transient() => Some(backoff(failures)),
+        _ => None,
+    }
+}
+
+/// Full jitter: anything up to a bound that doubles from two seconds on.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    let bound = Duration::from_secs(2).saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF);
+    let mut random = [0; 4];
+    let share = match getrandom::fill(&mut random) {
+        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    };
+    bound.mul_f64(share.max(0.05))
+}
+
+async fn sleep_or_forever(pause: Option<Duration>) {
+    match pause {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn report(engine: &Arc<Engine>, account: AccountId, error: &SourceError, pause: Option<Duration>) {
+    tracing::warn!(%account, code = error.code(), %error, "an account could not be read");
+    let state = match pause {
+        Some(pause) => AccountState::Retrying {
+            message: error.to_string(),
+            at: engine.now() + TimeDelta::from_std(pause).unwrap_or_default(),
+        },
+        None => AccountState::NeedsYou { password: matches!(error, SourceError::Auth(_)), message: error.to_string() },
+    };
+    engine.set_account_state(account, state).await;
+    engine.tell(&[Tag::Status]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_to_a_bound_and_never_is_nothing() {
+        for failures in 0..40 {
+            let pause = backoff(failures);
+            assert!(pause >= Duration::from_millis(100) && pause <= MAX_BACKOFF, "{failures}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_person_can_mend_is_not_tried_again() {
+        assert_eq!(pause_after(&SourceError::Auth(String::new()), 1), None);
+        assert_eq!(pause_after(&SourceError::Certificate(String::new()), 1), None);
+        let after = Duration::from_secs(77);
+        assert_eq!(pause_after(&SourceError::RateLimited { after, message: String::new() }, 1), Some(after));
+    }
+}

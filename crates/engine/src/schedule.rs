@@ -1,0 +1,71 @@
+//! The one scheduler: everything with a time of its own is a row; this sleeps
+//! until the next of them and does what is due.
+
+use crate::api::{Failure, Tag};
+use crate::engine::Engine;
+use chrono::{DateTime, Utc};
+use meantime_platform::Wakes;
+use meantime_store::{account, focus, item, outbox};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest sleep: the monotonic clock stands still while the computer sleeps,
+/// and the wall clock may be set.
+const MAX_SLEEP: Duration = Duration::from_secs(20);
+
+/// Runs until the engine stops.
+pub(crate) async fn run(engine: Arc<Engine>, wakes: Wakes) {
+    let mut woken = wakes.subscribe();
+    loop {
+        let next = engine.next_due().await;
+        let sleep = match next {
+            Ok(Some(at)) => (at - engine.now()).to_std().unwrap_or(Duration::ZERO).min(MAX_SLEEP),
+            Ok(None) => MAX_SLEEP,
+            Err(_) => MAX_SLEEP,
+        };
+        tokio::select! {
+            () = engine.stop.cancelled() => return,
+            () = tokio::time::sleep(sleep) => {}
+            () = engine.reschedule.notified() => {}
+            _ = woken.recv() => engine.retry_accounts(),
+        }
+        if let Err(error) = engine.do_due().await {
+            tracing::error!(%error, "what was due could not be done; trying again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+impl Engine {
+    /// What became due while nothing ran, and what a crash left half done.
+    pub(crate) async fn catch_up(self: &Arc<Self>) -> Result<(), Failure> {
+        self.do_due().await
+    }
+
+    /// Does everything that is due now.
+    pub(crate) async fn do_due(self: &Arc<Self>) -> Result<(), Failure> {
+        self.end_block_if_over().await?;
+        let now = self.now();
+        let woken = self.write(move |tx| Ok(item::wake(tx, now)?)).await?;
+        if !woken.is_empty() {
+            self.tell(&[Tag::Inbox, Tag::Status]);
+        }
+        self.send_what_is_ready().await;
+        Ok(())
+    }
+
+    /// The next instant at which something is due.
+    async fn next_due(&self) -> Result<Option<DateTime<Utc>>, Failure> {
+        let now = self.now();
+        let times = self
+            .read(move |db| {
+                let mut times = vec![focus::running(db)?.and_then(|block| block.until()), item::next_wake(db)?];
+                for account in account::all(db)? {
+                    times.push(outbox::next_ready(db, account.id, now)?);
+                }
+                Ok(times)
+            })
+            .await?;
+        Ok(times.into_iter().flatten().min())
+    }
+}

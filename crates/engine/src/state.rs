@@ -1,0 +1,138 @@
+//! The person's own state of an item: done, snoozed, muted, read. Changing it
+//! is one step for every source: the store, the other devices (a mark in the
+//! person's own feed), and the source itself where it can.
+
+use crate::api::{Action, Failure};
+use crate::out::{self, Change};
+use crate::people;
+use chrono::{DateTime, Utc};
+use meantime_model::{ItemId, Urgency};
+use meantime_protocol::{Fields, Kind};
+use meantime_source::What;
+use meantime_store::account::AccountKind;
+use meantime_store::{Tx, item, message};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The person's own state of an item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) id: ItemId,
+    done: bool,
+    snoozed_until: Option<DateTime<Utc>>,
+    muted: bool,
+    own_urgency: Option<Urgency>,
+    unread: bool,
+}
+
+impl State {
+    pub(crate) fn of(item: &item::Item) -> Self {
+        Self {
+            id: item.id,
+            done: item.done,
+            snoozed_until: item.snoozed_until,
+            muted: item.muted,
+            own_urgency: item.own_urgency,
+            unread: item.unread,
+        }
+    }
+
+    /// The state after an action.
+    pub(crate) fn after(mut self, action: &Action) -> Self {
+        match action {
+            Action::Done => (self.done, self.unread) = (true, false),
+            Action::NotDone => (self.done, self.snoozed_until) = (false, None),
+            Action::Snooze { until } => (self.done, self.snoozed_until) = (false, Some(*until)),
+            // Its words were made into an instant before.
+            Action::SnoozeFor { .. } => {}
+            Action::Read => self.unread = false,
+            Action::Unread => self.unread = true,
+            Action::Mute => (self.muted, self.done, self.unread) = (true, true, false),
+            Action::Unmute => self.muted = false,
+            Action::Urgency { urgency } => self.own_urgency = Some(*urgency),
+        }
+        self
+    }
+
+    /// Answered: read, and done if the person said so.
+    pub(crate) fn answered(mut self, done: bool) -> Self {
+        self.unread = false;
+        self.done |= done;
+        self
+    }
+
+    /// Makes this the state of the item, everywhere.
+    pub(crate) fn put(&self, tx: &Tx<'_>, now: DateTime<Utc>) -> Result<(), Failure> {
+        let Some(before) = item::get(tx, self.id)? else { return Ok(()) };
+        let was = Self::of(&before);
+        if was.own_urgency != self.own_urgency {
+            item::set_own_urgency(tx, self.id, self.own_urgency)?;
+        }
+        // Looked at: it is not "handed over" any more, whatever else it is.
+        item::set_looked_at(tx, self.id)?;
+        if before.kind == AccountKind::Team {
+            return self.mark(tx, now);
+        }
+        self.set(tx, &was, now)?;
+        if before.kind == AccountKind::Imap {
+            self.tell_mailbox(tx, &before, &was, now)?;
+        }
+        match was == (Self { own_urgency: was.own_urgency, ..self.clone() }) {
+            true => Ok(()),
+            false => self.mark(tx, now),
+        }
+    }
+
+    fn set(&self, tx: &Tx<'_>, was: &Self, now: DateTime<Utc>) -> Result<(), Failure> {
+        if was.done != self.done {
+            item::set_done(tx, self.id, self.done.then_some(now))?;
+        }
+        if was.snoozed_until != self.snoozed_until && !self.done {
+            item::set_snoozed(tx, self.id, self.snoozed_until)?;
+        }
+        if was.muted != self.muted {
+            item::set_muted(tx, self.id, self.muted)?;
+        }
+        match (was.unread, self.unread) {
+            (true, false) => item::set_read(tx, self.id)?,
+            (false, true) => item::set_unread(tx, self.id)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn tell_mailbox(&self, tx: &Tx<'_>, item: &item::Item, was: &Self, now: DateTime<Utc>) -> Result<(), Failure> {
+        let messages = message::upstreams(tx, self.id)?;
+        let newest = messages.first().cloned().into_iter().collect();
+        let mut ops = Vec::new();
+        match (was.unread, self.unread) {
+            (true, false) => ops.push(What::Read { messages: messages.clone() }),
+            (false, true) => ops.push(What::Unread { messages: newest }),
+            _ => {}
+        }
+        match (was.done, self.done) {
+            (false, true) => ops.push(What::Done { messages }),
+            (true, false) => ops.push(What::NotDone { messages }),
+            _ => {}
+        }
+        for what in ops {
+            out::source_op(tx, item, &what, "Your change", "", None, now)?;
+        }
+        Ok(())
+    }
+
+    /// The mark that the person's other devices follow. Its times are the
+    /// server's, so that a wrong clock here hides nothing.
+    fn mark(&self, tx: &Tx<'_>, now: DateTime<Utc>) -> Result<(), Failure> {
+        let Some(config) = people::config(tx)? else { return Ok(()) };
+        let seen = message::seen_until(tx, self.id)?.unwrap_or(now);
+        let mut fields = Fields::new();
+        fields.insert("read_at".to_owned(), json!((!self.unread).then_some(seen)));
+        fields.insert("done_at".to_owned(), json!(self.done.then_some(seen)));
+        fields.insert("snoozed_until".to_owned(), json!(self.snoozed_until.filter(|_| !self.done)));
+        fields.insert("muted".to_owned(), json!(self.muted));
+        let change = Change::new(Kind::MARK, self.id.0, fields).of(self.id, "Your mark", "");
+        out::team_op(tx, &config, change, now)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! Done, snooze, read, mute: changed here at once, written back later, and
+//! always undoable. Undo restores what was before and writes that back the
+//! same way.
+
+use crate::api::*;
+use crate::engine::Engine;
+use crate::inbox::resolve;
+use crate::out;
+use crate::state::State;
+use chrono::{DateTime, Utc};
+use meantime_model::ItemId;
+use meantime_store::{Tx, item, undo};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Items changed by one command at most.
+const MAX_ITEMS: usize = 10_000;
+
+/// What undo does: everything that was as it was.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Back {
+    items: Vec<State>,
+    /// Outbox entries that were not sent yet and are taken back.
+    unsent: Vec<i64>,
+    /// What was typed goes back to the composer of this conversation, or of a
+    /// new thread.
+    draft: Option<(Option<ItemId>, String)>,
+}
+
+impl Back {
+    /// A message to `item` (none: a new thread) was typed and waits in these
+    /// entries of the outbox.
+    pub(crate) fn unsent(unsent: Vec<i64>, item: Option<ItemId>, text: String) -> Self {
+        Self { items: Vec::new(), unsent, draft: Some((item, text)) }
+    }
+
+    /// The item was changed together with it.
+    pub(crate) fn and_item(mut self, before: State) -> Self {
+        self.items.push(before);
+        self
+    }
+}
+
+impl Engine {
+    pub(crate) async fn triage_items(self: &Arc<Self>, args: Triage) -> Result<Undoable, Failure> {
+        if args.ids.is_empty() || args.ids.len() > MAX_ITEMS {
+            return Err(Failure::new(FailureCode::Invalid, format!("name 1 to {MAX_ITEMS} items")));
+        }
+        let now = self.now();
+        let action = self.resolved(args.action).await?;
+        let undoable = !matches!(action, Action::Read | Action::Unread);
+        let (what, ids) = self
+            .write(move |tx| {
+                let mut back = Back::default();
+                let mut title = String::new();
+                for text in &args.ids {
+                    let item = get(tx, resolve(tx, text)?)?;
+                    let before = State::of(&item);
+                    before.clone().after(&action).put(tx, now)?;
+                    if title.is_empty() {
+                        title = item.title;
+                    }
+                    back.items.push(before);
+                }
+                let what = match back.items.len() {
+                    1 => format!("{}: {title}", name(&action)),
+                    n => format!("{}: {n} items", name(&action)),
+                };
+                let ids: Vec<ItemId> = back.items.iter().map(|before| before.id).collect();
+                if undoable {
+                    keep_step(tx, &what, ids.first().copied(), None, &back, now)?;
+                }
+                Ok((what, ids))
+            })
+            .await?;
+        self.after_change(&ids).await;
+        Ok(Undoable { what, item: ids.first().copied(), until: None })
+    }
+
+    /// Undo: the last step, if it can still be taken back.
+    pub(crate) async fn take_back(self: &Arc<Self>) -> Result<Undone, Failure> {
+        let now = self.now();
+        let (undone, ids) = self
+            .write(move |tx| {
+                let nothing = || Failure::new(FailureCode::NotPossible, "there is nothing to undo");
+                let step = undo::last(tx)?.ok_or_else(nothing)?;
+                if step.until.is_some_and(|until| until < now) {
+                    return Err(Failure::new(FailureCode::NotPossible, format!("too late to undo “{}”", step.what)));
+                }
+                let back: Back = serde_json::from_value(step.back)
+                    .map_err(|e| Failure::new(FailureCode::Internal, format!("that step can't be undone: {e}")))?;
+                let unsent = back.unsent.len();
+                let mut taken = 0;
+                for id in &back.unsent {
+                    taken += usize::from(out::take_back(tx, *id, now)?.is_some());
+                }
+                if taken < unsent {
+                    let message = format!("too late to undo “{}”: it is on its way", step.what);
+                    return Err(Failure::new(FailureCode::NotPossible, message));
+                }
+                if let Some((item, text)) = &back.draft {
+                    crate::compose::draft_back(tx, *item, text, now)?;
+                }
+                let mut ids = Vec::new();
+                for past in &back.items {
+                    past.put(tx, now)?;
+                    ids.push(past.id);
+                }
+                undo::set_used(tx, step.id)?;
+                ids.extend(step.item.filter(|id| !ids.contains(id)));
+                Ok((Undone { what: step.what, item: step.item }, ids))
+            })
+            .await?;
+        self.after_change(&ids).await;
+        Ok(undone)
+    }
+
+    pub(crate) async fn snooze_choices_for(&self, id: &str) -> Result<Vec<SnoozeChoice>, Failure> {
+        let id = id.to_owned();
+        self.read(move |db| resolve(db, &id)).await?;
+        let schedule = self.schedule_or_proposed().await;
+        let choices = meantime_model::snooze::choices(self.now(), &schedule);
+        Ok(choices.into_iter().map(|c| SnoozeChoice { label: c.label.to_owned(), until: c.until }).collect())
+    }
+
+    /// The action with words about time made into an instant.
+    async fn resolved(&self, action: Action) -> Result<Action, Failure> {
+        let now = self.now();
+        let until = match &action {
+            Action::SnoozeFor { words } => {
+                let schedule = self.schedule_or_proposed().await;
+                meantime_model::snooze::parse(words, now, &schedule)
+                    .map_err(|e| Failure::new(FailureCode::Invalid, e.to_string()))?
+            }
+            Action::Snooze { until } => *until,
+            _ => return Ok(action),
+        };
+        if until <= now {
+            return Err(Failure::new(FailureCode::Invalid, "that time is over already: choose one in the future"));
+        }
+        Ok(Action::Snooze { until })
+    }
+
+    /// Wakes whoever has to act on a change of these items.
+    pub(crate) async fn after_change(self: &Arc<Self>, ids: &[ItemId]) {
+        self.reschedule.notify_one();
+        self.recompute_dues().await;
+        self.withdraw_notices(ids.to_vec()).await;
+        self.send_what_is_ready().await;
+        let mut tags = vec![Tag::Inbox, Tag::Status];
+        tags.extend(ids.iter().take(50).copied().map(Tag::Item));
+        self.tell(&tags);
+    }
+}
+
+/// Keeps a step for undo.
+pub(crate) fn keep_step(
+    tx: &Tx<'_>,
+    what: &str,
+    item: Option<ItemId>,
+    until: Option<DateTime<Utc>>,
+    back: &Back,
+    at: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let back = serde_json::to_value(back).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
+    undo::push(tx, &undo::NewStep { what, item, until, forward: &serde_json::Value::Null, back: &back, at })?;
+    Ok(())
+}
+
+fn get(tx: &Tx<'_>, id: ItemId) -> Result<item::Item, Failure> {
+    item::get(tx, id)?.ok_or_else(|| Failure::new(FailureCode::NotFound, "that item is gone"))
+}
+
+fn name(action: &Action) -> &'static str {
+    match action {
+        Action::Done => "Done",
+        Action::NotDone => "Back in the inbox",
+        Action::Snooze { .. } | Action::SnoozeFor { .. } => "Snoozed",
+        Action::Read => "Read",
+        Action::Unread => "Unread",
+        Action::Mute => "Muted",
+        Action::Unmute => "Unmuted",
+        Action::Urgency { .. } => "Urgency changed",
+    }
+}
