@@ -22,9 +22,11 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   test: {
-    environment: 'happy-dom',
+    // Tests that need a document ask for one in their first line.
+    environment: 'node',
     include: ['src/**/*.test.ts'],
     setupFiles: ['src/host/memory/setup.ts'],
   },

@@ -1,0 +1,93 @@
+/** What stands in the sample conversations. */
+import type { Conversation, MessageView, Recipient, Row } from '../bindings';
+import { hour } from './people';
+
+export const MAIL_HTML = `<p>Dear Ana,</p><p>attached is the version with <b>your changes</b>. Two points are open:</p>
+<ol><li>the number of sessions (we wrote <i>eight</i>),</li><li>who keeps the recordings.</li></ol>
+<p>The terms are at <a href="https://studies.example.org/terms">studies.example.org/terms</a>.</p>
+<p><img data-src="https://studies.example.org/logo.png" alt="Logo"></p><p>Best regards<br>Ines Duarte</p>
+<blockquote><p>On Friday, Ana Sousa wrote:</p><p>Could you send it with the changes from our call?</p></blockquote>`;
+
+function message(id: string, author: string, at: string, some: Partial<MessageView> & { text?: string; html?: string }): MessageView {
+  const { text = '', html, ...rest } = some;
+  return {
+    id, author, at, address: '', person: null, zone: null, own: false,
+    body: html ? { format: 'rich', html, text } : { format: 'text', text },
+    attachments: [], unreadable: null, sending: null, link: null, ...rest,
+  };
+}
+
+const MEI: Recipient = { person: 'mei', name: 'Mei Lin', zone: 'Asia/Taipei', state: { state: 'works', until: hour(11) }, held: null, due: hour(11, 1), starts: null };
+const KOFI: Recipient = { person: 'kofi', name: 'Kofi Mensah', zone: 'Africa/Accra', state: { state: 'focusing', until: hour(11.5) }, held: 'Kofi is focusing until 11:30', due: hour(10.5, 1), starts: null };
+const TOMAS: Recipient = { person: 'tomas', name: 'Tomás Ruiz', zone: 'America/Mexico_City', state: { state: 'starts', at: hour(14) }, held: 'Tomás is not at work', due: hour(23), starts: hour(14) };
+const SARA: Recipient = { person: 'sara', name: 'Sara Okafor', zone: 'Africa/Lagos', state: { state: 'away', until: hour(8, 3) }, held: 'Sara is away', due: hour(17, 3), starts: hour(8, 3) };
+const JONAS: Recipient = { person: 'jonas', name: 'Jonas Weber', zone: 'Europe/Berlin', state: { state: 'works', until: hour(11) }, held: null, due: hour(9, 1), starts: null };
+const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', zone: 'Asia/Kolkata', state: { state: 'works', until: hour(13) }, held: null, due: hour(9, 1), starts: null };
+
+export const RECIPIENTS: Recipient[] = [KOFI, MEI, TOMAS, SARA, JONAS, PRIYA];
+
+/** The conversation behind a row. */
+export function conversation(row: Row): Conversation {
+  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], draft: null };
+  switch (row.id) {
+    case 'sync':
+      return {
+        ...base,
+        place: 'Sync',
+        asked: [
+          { person: 'ana', name: 'you', answered: false, due: hour(15), zone: 'Europe/Lisbon' },
+          { person: 'kofi', name: 'Kofi Mensah', answered: true, due: hour(12), zone: 'Africa/Accra' },
+          { person: 'tomas', name: 'Tomás Ruiz', answered: false, due: hour(22), zone: 'America/Mexico_City' },
+        ],
+        recipients: [MEI, KOFI, TOMAS],
+        draft: 'Mostly. Two cases have no place yet: a write that was refused while I was offline, and a space I was removed from. Could both carry a code and one sentence?',
+        messages: [
+          message('m1', 'Mei Lin', hour(1.2), {
+            person: 'mei', zone: 'Asia/Taipei',
+            text: 'The draft of the push and pull calls is in the space’s documents.',
+            html: '<p>The draft of the push and pull calls is in <a href="https://wiki.example.org/sync">the space’s documents</a>. I’d like to freeze it on Wednesday so that the second client can start.</p><p>What I need from each of you, by your own due:</p><ul><li><strong>Ana:</strong> does the error model cover what the window has to show?</li><li><strong>Kofi:</strong> can the server keep the cursor promise after a restore?</li><li><strong>Tomás:</strong> anything in the mail source that doesn’t fit?</li></ul>',
+          }),
+          message('m2', 'Kofi Mensah', hour(8 + 40 / 60), {
+            person: 'kofi', zone: 'Africa/Accra',
+            text: 'Yes: the cursor carries an epoch, a restore changes it, and clients start over while keeping what they haven’t sent. Two small comments are in the document.\n> can the server keep the cursor promise after a restore?\n> What if the backup is older than\n> what a client has seen?',
+          }),
+        ],
+      };
+    case 'release':
+      return {
+        ...base, place: 'Releases', recipients: [KOFI],
+        asked: [{ person: 'ana', name: 'you', answered: false, due: row.due, zone: 'Europe/Lisbon' }],
+        messages: [message('r1', 'Kofi Mensah', hour(9.9), {
+          person: 'kofi', zone: 'Africa/Accra',
+          html: '<p>The certificate that signs the macOS build ends at 12:00 UTC and only you can renew it. I have prepared everything else; the build waits in <code>release/0.9</code>.</p>',
+          text: 'The certificate ends at 12:00 UTC.',
+        })],
+      };
+    case 'contract':
+      return {
+        ...base, place: 'ana@example.org',
+        recipients: [{ person: null, name: 'Ines Duarte', zone: null, state: { state: 'unknown' }, held: null, due: null, starts: null }],
+        messages: [message('c1', 'Ines Duarte', hour(9.2), {
+          address: 'ines@studies.example.org',
+          body: { format: 'foreign', html: MAIL_HTML, text: 'Dear Ana,\n\nattached is the version with your changes. Two points are open:\n\n1. the number of sessions (we wrote eight),\n2. who keeps the recordings.\n\nThe terms are at https://studies.example.org/terms\n\nBest regards\nInes Duarte\n\n> On Friday, Ana Sousa wrote:\n> Could you send it with the changes from our call?', remote_images: 1 },
+          attachments: [{ name: 'contract-v3.pdf', media_type: 'application/pdf', bytes: 184_320 }],
+        })],
+      };
+    case 'broken':
+      return {
+        ...base, place: 'ana@example.org', can_reply: false,
+        messages: [message('b1', 'newsletter@example.net', row.at, { unreadable: 'Its parts are nested deeper than 100 levels. It is untouched in your mailbox.' })],
+      };
+    default:
+      return {
+        ...base,
+        place: row.source === 'team' ? 'Meantime' : row.source === 'feed' ? row.people : 'ana@example.org',
+        recipients: row.source === 'team' ? [JONAS] : [],
+        messages: [message('d1', row.people, row.at, {
+          person: row.source === 'team' ? 'jonas' : null, zone: row.source === 'team' ? 'Europe/Berlin' : null,
+          text: `${row.note || row.title}.\n\nMore stands behind the link: https://example.org/${row.id}`,
+          link: `https://example.org/${row.id}`,
+        })],
+      };
+  }
+}

@@ -1,0 +1,352 @@
+/**
+ * The engine in miniature, for tests and demos: every command over sample
+ * data, kept in memory. It decides nothing that matters: due times and
+ * overlaps are fixed, not computed.
+ */
+import type {
+  Account, Action, Commands, Conversation, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
+  SecretsState, Settings, Status, View,
+} from '../bindings';
+import { conversation, RECIPIENTS } from './conversations';
+import { hour, people, START } from './people';
+import { inbox, later, many, waiting } from './rows';
+
+type Handlers = { [K in keyof Commands]: (args: Commands[K]['args']) => Commands[K]['reply'] };
+export type Scene = 'day' | 'empty' | 'first' | 'offline' | 'digest' | 'trouble' | 'long' | 'unwell';
+
+function fail(code: FailureCode, message: string): never {
+  throw { code, message } satisfies Failure;
+}
+
+export class Memory {
+  /** What was called, in order: tests look at it. */
+  calls: Array<{ name: keyof Commands; args: unknown }> = [];
+  opened: string[] = [];
+  #hear = new Set<(event: Event) => void>();
+  #loaded = Date.now();
+  #lists: Record<View, Row[]>;
+  #drafts = new Map<ItemId | null, string>();
+  #sent = new Map<ItemId, MessageView[]>();
+  #undo: Array<{ what: string; item: ItemId | null; back: () => void }> = [];
+  #block: { id: string; since: string; until: string | null; held: number } | null;
+  #status: Pick<Status, 'first_run' | 'me' | 'connection' | 'notifications'>;
+  #settings: Settings = {
+    may_interrupt: ['kofi'], may_interrupt_addresses: ['ines@studies.example.org'], focus_minutes: 50,
+    notification_content: true, letter_keys: true, theme: 'system', density: 'comfortable', autostart: false,
+  };
+  #hours: Hours = {
+    proposed: false,
+    schedule: {
+      zone: 'Europe/Lisbon',
+      weekly: {
+        mon: [['09:00', '13:00'], ['14:00', '18:00']], tue: [['09:00', '13:00'], ['14:00', '18:00']],
+        wed: [['09:00', '13:00']], thu: [['09:00', '13:00'], ['14:00', '18:00']],
+        fri: [['09:00', '13:00'], ['14:00', '16:00'], ['20:00', '22:00']],
+      },
+      time_off: [{ from: '2026-11-27', to: '2026-11-27' }, { from: '2026-12-23', to: '2027-01-02' }],
+    } as Hours['schedule'],
+  };
+  #accounts: Account[] = [
+    { id: 'a1', kind: 'imap', name: 'ana@example.org', state: { state: 'fine' }, checked_at: hour(10.4), pending: 0 },
+    { id: 'a2', kind: 'feed', name: 'sqlite.org news', state: { state: 'fine' }, checked_at: hour(10.1), pending: 0 },
+  ];
+  #refusals: Refusal[] = [];
+  #secrets: SecretsState = { kept: 'keyring' };
+
+  constructor(readonly scene: Scene = 'day') {
+    const none = scene === 'empty' || scene === 'first';
+    this.#lists = { inbox: none ? [] : inbox(), waiting: scene === 'first' ? [] : waiting(), later: scene === 'first' ? [] : later(), done: [] };
+    if (scene === 'long') this.#lists.inbox.push(...many(100_000));
+    this.#block = none || scene === 'digest' ? null : { id: 'b1', since: hour(10), until: hour(10 + 50 / 60), held: 12 };
+    this.#status = {
+      first_run: scene === 'first',
+      me: scene === 'first' ? null : { id: 'ana', name: 'Ana Sousa', city: 'Lisbon', team: 'Meantime' },
+      connection: scene === 'first' ? { state: 'none' } : { state: 'live' },
+      notifications: null,
+    };
+    if (scene === 'digest') {
+      this.#lists.inbox = this.#lists.inbox.map((r, i) => (i < 4 ? { ...r, group: 'held', why: r.why ?? 'held while you focused' } : r));
+    }
+    if (scene === 'offline') {
+      this.#status.connection = { state: 'offline', since: hour(9.75), message: 'The team server can’t be reached' };
+    }
+    if (scene === 'trouble' || scene === 'unwell') this.#trouble();
+  }
+
+  now(): number {
+    return START + (Date.now() - this.#loaded);
+  }
+
+  async call<K extends keyof Commands>(name: K, args: Commands[K]['args']): Promise<Commands[K]['reply']> {
+    this.calls.push({ name, args: structuredClone(args) });
+    await Promise.resolve();
+    if (this.scene === 'unwell' && name === 'inbox') fail('internal', 'The database can’t be read. Start Meantime again; nothing is lost.');
+    return structuredClone(this.#handlers[name](args));
+  }
+
+  listen(hear: (event: Event) => void): () => void {
+    this.#hear.add(hear);
+    return () => this.#hear.delete(hear);
+  }
+
+  async openLink(url: string): Promise<void> {
+    this.opened.push(url);
+  }
+
+  /** Plays an event, as the engine would send it. */
+  emit(event: Event): void {
+    for (const hear of this.#hear) hear(event);
+  }
+
+  #changed(...tags: Array<'inbox' | 'team' | 'focus' | 'accounts' | 'settings' | 'status'>): void {
+    queueMicrotask(() => this.emit({ event: 'changed', tags: tags.map((tag) => ({ tag })) }));
+  }
+
+  #trouble(): void {
+    this.#accounts[0] = { ...this.#accounts[0]!, state: { state: 'needs_you', password: true, message: 'mail.example.org refused the password. Give the new one.' } };
+    this.#accounts[1] = { ...this.#accounts[1]!, state: { state: 'retrying', at: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
+    this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.' }];
+    this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
+    this.#status.notifications = 'No notification service is running';
+  }
+
+  #find(id: ItemId): Row {
+    const row = Object.values(this.#lists).flat().find((r) => r.id === id || r.id.endsWith(id));
+    return row ?? fail('not_found', 'This conversation does not exist any more.');
+  }
+
+  #move(ids: ItemId[], to: View, change: Partial<Row>): void {
+    const before = { ...this.#lists };
+    const moved = ids.map((id) => ({ ...this.#find(id), ...change }));
+    for (const view of ['inbox', 'waiting', 'later', 'done'] as const) {
+      this.#lists[view] = this.#lists[view].filter((r) => !ids.includes(r.id));
+    }
+    this.#lists[to] = [...moved, ...this.#lists[to]];
+    this.#remember(`${to === 'done' ? 'Done' : to === 'later' ? 'Later' : 'Back'}: ${moved[0]?.title}`, ids, () => (this.#lists = before));
+  }
+
+  #patch(ids: ItemId[], what: string, change: Partial<Row>): void {
+    const before = { ...this.#lists };
+    for (const view of ['inbox', 'waiting', 'later', 'done'] as const) {
+      this.#lists[view] = this.#lists[view].map((r) => (ids.includes(r.id) ? { ...r, ...change } : r));
+    }
+    this.#remember(`${what}: ${this.#find(ids[0] ?? '').title}`, ids, () => (this.#lists = before));
+  }
+
+  #remember(what: string, ids: ItemId[], back: () => void): void {
+    const more = ids.length > 1 ? ` and ${ids.length - 1} more` : '';
+    this.#undo.push({ what: what + more, item: ids[0] ?? null, back });
+  }
+
+  #triage(ids: ItemId[], action: Action): void {
+    switch (action.do) {
+      case 'done': return this.#move(ids, 'done', { done: true });
+      case 'not_done': return this.#move(ids, 'inbox', { done: false });
+      case 'snooze': return this.#move(ids, 'later', { snoozed_until: action.until });
+      case 'snooze_for': {
+        const match = /^(\d+)\s*h$/.exec(action.words);
+        if (!match && action.words !== 'tomorrow') fail('invalid', `“${action.words}” is no time I understand: try 3h, 2d, tomorrow, monday or 2026-12-24 09:00.`);
+        return this.#move(ids, 'later', { snoozed_until: match ? hour(10.5 + Number(match[1])) : hour(9, 1) });
+      }
+      // Reading is no triage to take back.
+      case 'read': {
+        this.#patch(ids, 'Read', { unread: false });
+        this.#undo.pop();
+        return;
+      }
+      case 'unread': return this.#patch(ids, 'Unread', { unread: true });
+      case 'mute': return this.#patch(ids, 'Muted', { muted: true });
+      case 'unmute': return this.#patch(ids, 'No longer muted', { muted: false });
+      case 'urgency': return this.#patch(ids, 'Urgency', { urgency: action.urgency });
+    }
+  }
+
+  #undoable(until: string | null = null) {
+    const last = this.#undo.at(-1);
+    return { what: last?.what ?? '', item: last?.item ?? null, until };
+  }
+
+  #handlers: Handlers = {
+    status: () => ({
+      version: '0.1.0', zone: 'Europe/Lisbon', other_zone: null, state: { state: 'works', until: hour(18) },
+      ...this.#status,
+      focus: this.#handlers.focus_status({}),
+      counts: {
+        inbox: this.#lists.inbox.filter((r) => r.group !== 'for_information').length,
+        waiting: this.#lists.waiting.length, later: this.#lists.later.length,
+        pending: this.scene === 'offline' ? 2 : 0,
+      },
+      refusals: this.#refusals.length,
+      broken_accounts: this.#accounts.filter((a) => a.state.state === 'needs_you').length,
+      secrets: this.#secrets,
+    }),
+    inbox: ({ view, offset, limit }) => {
+      const all = this.#lists[view];
+      const groups = view !== 'inbox' ? [] : (['held', 'due_today', 'due_later', 'for_information'] as const)
+        .map((group) => ({ group, count: all.filter((r) => r.group === group).length, held: group === 'held' ? { start: hour(9), end: hour(9 + 50 / 60) } : null }))
+        .filter((g) => g.count > 0);
+      const sorted = view === 'inbox' ? groups.flatMap((g) => all.filter((r) => r.group === g.group)) : all;
+      return { total: all.length, offset, groups, rows: sorted.slice(offset, offset + limit) };
+    },
+    open: ({ id }): Conversation => {
+      const found = conversation(this.#find(id));
+      const draft = this.#drafts.has(id) ? (this.#drafts.get(id) ?? null) : found.draft;
+      return { ...found, draft, messages: [...found.messages, ...(this.#sent.get(id) ?? [])] };
+    },
+    triage: ({ ids, action }) => {
+      if (ids.length === 0) fail('invalid', 'Nothing is chosen.');
+      this.#triage(ids, action);
+      this.#changed('inbox', 'status');
+      return action.do === 'read' ? { what: 'Read', item: ids[0] ?? null, until: null } : this.#undoable();
+    },
+    undo: () => {
+      const last = this.#undo.pop() ?? fail('not_possible', 'There is nothing to take back.');
+      last.back();
+      this.#changed('inbox', 'status');
+      return { what: last.what, item: last.item };
+    },
+    snooze_choices: () => [
+      { label: 'In 3 hours', until: hour(13.5) },
+      { label: 'This evening', until: hour(17) },
+      { label: 'When I start tomorrow', until: hour(9, 1) },
+      { label: 'On Wednesday', until: hour(9, 2) },
+      { label: 'On Monday', until: hour(9, 7) },
+    ],
+    search: ({ words, before, limit }) => {
+      const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+      if (wanted.length === 0) return { hits: [], next: null };
+      const all = Object.values(this.#lists).flat().map((row) => ({ row, text: `${row.title}: ${row.note || row.people}` }))
+        .filter(({ text }) => wanted.every((w) => text.toLowerCase().includes(w)))
+        .sort((a, b) => b.row.at.localeCompare(a.row.at));
+      const from = before ?? 0;
+      const split = new RegExp(`(${wanted.map((w) => w.replace(/[^\p{L}\p{N}]/gu, '\\$&')).join('|')})`, 'i');
+      return {
+        hits: all.slice(from, from + limit).map(({ row, text }) => ({ row, at: row.at, author: row.people, excerpt: text.split(split) })),
+        next: from + limit < all.length ? from + limit : null,
+      };
+    },
+    save_draft: ({ item, text }) => {
+      this.#drafts.set(item, text);
+      return {};
+    },
+    reply: ({ item, text, done, deliver }) => {
+      const own: MessageView = {
+        id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', person: 'ana', zone: 'Europe/Lisbon', own: true,
+        at: new Date(this.now()).toISOString(), body: { format: 'text', text }, attachments: [], unreadable: null, link: null,
+        sending: deliver.when === 'now' ? { state: 'pending' } : { state: 'scheduled', at: hour(14) },
+      };
+      const before = this.#sent.get(item) ?? [];
+      this.#sent.set(item, [...before, own]);
+      this.#drafts.set(item, '');
+      this.#remember(`Replied: ${this.#find(item).title}`, [item], () => {
+        this.#sent.set(item, before);
+        this.#drafts.set(item, text);
+      });
+      const undoable = this.#undoable(new Date(this.now() + 10_000).toISOString());
+      if (done) this.#move([item], 'done', { done: true });
+      queueMicrotask(() => this.emit({ event: 'changed', tags: [{ tag: 'inbox' }, { tag: 'item', id: item }, { tag: 'status' }] }));
+      return undoable;
+    },
+    compose: ({ title, urgency, asked }) => {
+      if (urgency === 'red' && asked.length === 0) fail('invalid', 'Something urgent must ask somebody by name.');
+      this.#remember(`Sent: ${title}`, [], () => undefined);
+      return this.#undoable(new Date(this.now() + 10_000).toISOString());
+    },
+    recipients: ({ people: ids }) => RECIPIENTS.filter((r) => ids.length === 0 || (r.person && ids.includes(r.person))),
+    refusals: () => this.#refusals,
+    settle_refusal: ({ id }) => {
+      this.#refusals = this.#refusals.filter((r) => r.id !== id);
+      this.#changed('status');
+      return {};
+    },
+    focus_start: ({ minutes, extend }) => {
+      const from = extend && this.#block?.until ? Date.parse(this.#block.until) : this.now();
+      const until = minutes === null ? null : new Date(from + minutes * 60_000).toISOString();
+      this.#block = { id: 'b1', held: 0, since: new Date(this.now()).toISOString(), ...(extend ? this.#block : {}), until };
+      this.#changed('focus', 'team', 'status');
+      return this.#handlers.focus_status({});
+    },
+    focus_stop: () => {
+      if (!this.#block) fail('not_possible', 'No focus block is running.');
+      this.#block = null;
+      this.#changed('focus', 'team', 'status', 'inbox');
+      return this.#handlers.focus_status({});
+    },
+    focus_toggle: () => (this.#block ? this.#handlers.focus_stop({}) : this.#handlers.focus_start({ minutes: this.#settings.focus_minutes, extend: false })),
+    focus_status: () => ({ block: this.#block, usual_minutes: this.#settings.focus_minutes }),
+    team: ({ day }) => {
+      const shown = day ?? '2026-11-16';
+      const start = Date.parse(`${shown}T00:00:00Z`);
+      return {
+        team: this.#status.me?.team ?? null, zone: 'Europe/Lisbon', now: new Date(this.now()).toISOString(),
+        day: { start: new Date(start).toISOString(), end: new Date(start + 86_400_000).toISOString() },
+        people: this.#status.me ? people(this.#block, shown) : [],
+        notes: ['Bengaluru has a public holiday on Wednesday.', 'Clocks change in Mexico City’s border towns on Sunday; Tomás is not affected.'],
+      };
+    },
+    overlap: ({ people: ids, minutes }) => {
+      const none = ids.includes('sara') || ids.includes('tomas');
+      return {
+        day: none || ids.length < 2 ? [] : [{ start: hour(10 + 50 / 60), end: hour(11) }],
+        next: { start: hour(9.5, 1), end: new Date(Date.parse(hour(9.5, 1)) + minutes * 60_000).toISOString() },
+        text: 'Tue 17 Nov: 09:30 Lisbon, 09:30 Accra, 17:30 Taipei, 10:30 Berlin, 15:00 Bengaluru',
+      };
+    },
+    hours: () => this.#hours,
+    set_hours: (hours) => {
+      this.#hours = { ...hours, proposed: false };
+      this.#changed('settings', 'team', 'status');
+      return {};
+    },
+    settings: () => this.#settings,
+    set_settings: (settings) => {
+      this.#settings = settings;
+      this.#changed('settings');
+      return {};
+    },
+    accounts: () => this.#accounts,
+    add_account: (account) => {
+      if (account.kind === 'imap' && account.password === 'wrong') fail('auth', `${account.imap.host} refused the password. Check the user name and the password.`);
+      const added: Account = {
+        id: `a${this.#accounts.length + 1}`, kind: account.kind, name: account.kind === 'imap' ? account.address : account.url,
+        state: { state: 'reading', messages: 0 }, checked_at: null, pending: 0,
+      };
+      this.#accounts = [...this.#accounts, added];
+      this.#status.first_run = false;
+      this.#changed('accounts', 'status');
+      return added;
+    },
+    check_account: ({ id }) => this.#settle(id),
+    sign_in_account: ({ id, password }) => (password === 'wrong' ? fail('auth', 'The password was refused again.') : this.#settle(id)),
+    remove_account: ({ id }) => {
+      this.#accounts = this.#accounts.filter((a) => a.id !== id);
+      this.#changed('accounts', 'inbox', 'status');
+      return {};
+    },
+    import_mail: () => ({ added: 12, known: 0, unreadable: 0 }),
+    look_at_invite: ({ link }) => (link.startsWith('meantime://join#') || link.startsWith('https://')
+      ? { team: 'Meantime', host: 'team.example.org', pinned: true }
+      : fail('invalid', 'This is no invite link: it begins with meantime://join or https://.')),
+    join: () => this.#joined(),
+    start_sample: () => this.#joined(),
+    secrets: () => this.#secrets,
+    choose_secrets: (choice) => {
+      this.#secrets = choice.keep === 'file' ? { kept: 'file', locked: false } : { kept: choice.keep };
+      this.#changed('status');
+      return this.#secrets;
+    },
+  };
+
+  #settle(id: string): Account {
+    this.#accounts = this.#accounts.map((a) => (a.id === id ? { ...a, state: { state: 'fine' }, checked_at: new Date(this.now()).toISOString() } : a));
+    this.#changed('accounts', 'status');
+    return this.#accounts.find((a) => a.id === id) ?? fail('not_found', 'This account was removed.');
+  }
+
+  #joined() {
+    this.#status = { first_run: false, me: { id: 'ana', name: 'Ana Sousa', city: 'Lisbon', team: 'Meantime' }, connection: { state: 'live' }, notifications: null };
+    this.#lists = { inbox: inbox(), waiting: waiting(), later: later(), done: [] };
+    this.#changed('inbox', 'team', 'status', 'settings');
+    return { person: 'ana', team: 'Meantime' };
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The host without an engine. Stands in for `../tauri.ts` in tests and in
+ * `vite --mode demo`, where `?scene=` chooses what happens; it is never part
+ * of what is shipped.
+ */
+import type { Commands, Event } from '../bindings';
+import { Memory, type Scene } from './host';
+
+let host = new Memory((new URLSearchParams(globalThis.location?.search).get('scene') ?? 'day') as Scene);
+
+/** Begins anew, for a test. */
+export function reset(scene: Scene = 'day'): Memory {
+  host = new Memory(scene);
+  return host;
+}
+
+export function call<K extends keyof Commands>(name: K, args: Commands[K]['args']): Promise<Commands[K]['reply']> {
+  return host.call(name, args);
+}
+
+export function listen(hear: (event: Event) => void): () => void {
+  return host.listen(hear);
+}
+
+export function openLink(url: string): Promise<void> {
+  return host.openLink(url);
+}
+
+export function now(): number {
+  return host.now();
+}

@@ -1,0 +1,59 @@
+/** People as they are shown: initials, a colour of their own, what they do now. */
+import type { PersonState } from '../host';
+import { clock, day, dayName, moment } from './time';
+
+/** White text on each has a contrast of at least 4.5. */
+const COLOURS = [
+  '#17665f',
+  '#2f7d6f',
+  '#7a5c9e',
+  '#a35a2f',
+  '#a3456b',
+  '#4a6a9b',
+  '#65732c',
+  '#8a4f9e',
+  '#996515',
+  '#3f7a3f',
+  '#b0483f',
+  '#5b62a8',
+];
+
+/** `ML` for Mei Lin, `SO` for `sara.okafor@example.org`. */
+export function initials(name: string): string {
+  const words = (name.split('@')[0] ?? '').split(/[\s._-]+/).filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const ends = words.length > 1 ? [words[0], words.at(-1)] : words;
+  return ends.map((word) => [...(word ?? '')][0]?.toUpperCase() ?? '').join('') || '?';
+}
+
+/** The same for the same person, on every screen and every day. */
+export function colour(key: string): string {
+  let hash = 2166136261;
+  for (const char of key) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 16777619) >>> 0;
+  return COLOURS[((hash ^ (hash >>> 13)) >>> 0) % COLOURS.length] ?? '#17665f';
+}
+
+/** The first name, as one speaks of somebody. */
+export function firstName(name: string): string {
+  return name.split('@')[0]?.split(' ')[0] ?? name;
+}
+
+/**
+ * What somebody does now: `works until 19:00` by their own clock,
+ * `focusing until 11:30` and `starts 14:00 your time` by the reader's.
+ */
+export function doing(state: PersonState, theirs: string | null, mine: string, now: number): string {
+  switch (state.state) {
+    case 'works':
+      return `works until ${clock(state.until, theirs ?? mine)}`;
+    case 'focusing':
+      return state.until ? `focusing until ${moment(state.until, mine, now)}` : 'focusing';
+    case 'starts':
+      return `starts ${moment(state.at, mine, now)}${theirs && theirs !== mine ? ' your time' : ''}`;
+    case 'away': {
+      const zone = theirs ?? mine;
+      return `away until ${dayName(day(state.until, zone), day(now, zone))}`;
+    }
+    case 'unknown':
+      return 'keeps no hours';
+  }
+}

@@ -1,0 +1,52 @@
+/** Short messages at the foot of the window. */
+import { now, toFailure } from '../host';
+import { millis } from './time';
+
+export interface Toast {
+  id: number;
+  text: string;
+  tone: 'plain' | 'bad';
+  /** Offers to take it back. */
+  undo: boolean;
+}
+
+const SHOWN = 6_000;
+const SHOWN_BAD = 12_000;
+
+let last = 0;
+let list = $state<Toast[]>([]);
+
+export const toasts = {
+  get all(): Toast[] {
+    return list;
+  },
+};
+
+/** Says what was done; with `until`, offers undo as long as that works. */
+export function say(text: string, undo?: { until: string | null }): void {
+  const left = undo?.until ? millis(undo.until) - now() : SHOWN;
+  // Only the newest change can be taken back: the one before loses its offer.
+  if (undo) list = list.filter((t) => !t.undo);
+  add({ text, tone: 'plain', undo: undo !== undefined }, Math.min(Math.max(left, 3_000), 30_000));
+}
+
+/** Says what went wrong. */
+export function complain(thrown: unknown): void {
+  add({ text: toFailure(thrown).message, tone: 'bad', undo: false }, SHOWN_BAD);
+}
+
+/** Takes one away. */
+export function drop(id: number): void {
+  list = list.filter((t) => t.id !== id);
+}
+
+/** Takes the offers to undo away: they are used up. */
+export function dropUndo(): void {
+  list = list.filter((t) => !t.undo);
+}
+
+function add(toast: Omit<Toast, 'id'>, shown: number): void {
+  const id = ++last;
+  list = [...list.slice(-2), { ...toast, id }];
+  setTimeout(() => drop(id), shown);
+}

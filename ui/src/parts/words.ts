@@ -1,0 +1,32 @@
+/** Names of things, as people read them. */
+import type { Group, SourceKind, Urgency, View } from '../host';
+
+export const URGENCY: Record<Urgency, string> = { red: 'Urgent', yellow: 'Standard', green: 'For information' };
+
+export const GROUP: Record<Group, string> = {
+  held: 'Held',
+  due_today: 'Due today',
+  due_later: 'Due later',
+  for_information: 'For information',
+};
+
+export const VIEW: Record<View, string> = { inbox: 'Inbox', waiting: 'Waiting', later: 'Later', done: 'Done' };
+
+export const SOURCE: Record<SourceKind, string> = { team: 'Team', imap: 'Mail', feed: 'Feed', archive: 'Archive' };
+
+/** `1 message`, `3 messages`. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** `Ana`, `Ana and Kofi`, `Ana, Kofi and Mei`. */
+export function list(words: string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** `184 kB`. */
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

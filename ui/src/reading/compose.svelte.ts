@@ -1,0 +1,34 @@
+/** The thread being written: it survives closing the dialog. */
+import type { Deliver, PersonId, Urgency } from '../host';
+import { Draft } from './draft.svelte';
+
+class Thread {
+  title = $state('');
+  urgency = $state<Urgency>('yellow');
+  asked = $state<PersonId[]>([]);
+  space = $state('');
+  deliver = $state<Deliver>({ when: 'when_they_start' });
+  readonly draft = new Draft(null, null);
+
+  get text(): string {
+    return this.draft.text;
+  }
+
+  /** What still keeps it from being sent. */
+  get missing(): string | null {
+    if (!this.title.trim()) return 'It needs a title.';
+    if (this.urgency === 'red' && this.asked.length === 0) return 'Something urgent must name who should answer.';
+    return null;
+  }
+
+  clear(): void {
+    this.title = '';
+    this.urgency = 'yellow';
+    this.asked = [];
+    this.space = '';
+    this.deliver = { when: 'when_they_start' };
+    this.draft.sent();
+  }
+}
+
+export const thread = new Thread();
