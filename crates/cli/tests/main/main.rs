@@ -1,5 +1,6 @@
 //! The `meantime` program as scripts see it: what it prints and how it exits.
 
+mod canned;
 mod due;
 mod engine;
 mod help;

@@ -1,0 +1,319 @@
+//! Against an engine with canned replies: what is asked of it, how its
+//! answers look, how its failures end.
+
+use crate::{Ran, World};
+use meantime_engine::api::{Caller, Event, Failure, FailureCode};
+use meantime_engine::socket::{Host, listen};
+use meantime_platform::{Dirs, Lock};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+const ANA: &str = "0190a000-0000-7000-8000-00000000a0a0";
+const MEI: &str = "0190a000-0000-7000-8000-00000000e1e1";
+const ITEM: &str = "0190a000-0000-7000-8000-0000deadbeef";
+const EVIL: &str = "x\u{1b}]0;owned\u{7}\u{9b}31m\r\ny\u{202e}z";
+
+/// Answers with what it was given, and remembers what it was asked.
+#[derive(Default)]
+struct Canned {
+    replies: Mutex<HashMap<&'static str, Result<Value, Failure>>>,
+    asked: Mutex<Vec<(String, Value)>>,
+}
+
+#[async_trait::async_trait]
+impl Caller for Canned {
+    async fn call(&self, name: &str, args: Value) -> Result<Value, Failure> {
+        self.asked.lock().unwrap().push((name.to_owned(), args));
+        let unknown = || Err(Failure::new(FailureCode::Invalid, format!("no canned reply to {name}")));
+        self.replies.lock().unwrap().get(name).cloned().unwrap_or_else(unknown)
+    }
+}
+
+impl Host for Canned {
+    fn events(&self) -> broadcast::Receiver<Event> {
+        broadcast::Sender::new(1).subscribe()
+    }
+}
+
+struct Served {
+    world: World,
+    canned: Arc<Canned>,
+    _lock: Lock,
+}
+
+impl Served {
+    async fn new(replies: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let world = World::new();
+        let dirs = Dirs::within(&world.path().join("profile")).unwrap();
+        dirs.create().unwrap();
+        let lock = Lock::take(&dirs).unwrap().unwrap();
+        let canned = Arc::new(Canned::default());
+        let listener = listen(&dirs).await.unwrap();
+        tokio::spawn(listener.serve(Arc::clone(&canned) as Arc<dyn Host>, CancellationToken::new()));
+        let served = Self { world, canned, _lock: lock };
+        served.reply("status", Ok(status()));
+        replies.into_iter().for_each(|(name, reply)| served.reply(name, Ok(reply)));
+        served
+    }
+
+    fn reply(&self, name: &'static str, reply: Result<Value, Failure>) {
+        self.canned.replies.lock().unwrap().insert(name, reply);
+    }
+
+    /// What the last run asked for by this name.
+    fn asked(&self, name: &str) -> Value {
+        let asked = self.canned.asked.lock().unwrap();
+        asked.iter().rev().find(|(asked, _)| asked == name).unwrap_or_else(|| panic!("{name}: {asked:?}")).1.clone()
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.world.run(args)
+    }
+}
+
+fn status() -> Value {
+    json!({
+        "version": "0.1.0", "first_run": false,
+        "me": { "id": ANA, "name": "Ana", "city": "Lisbon", "team": "Field Notes" },
+        "zone": "Europe/Lisbon", "other_zone": null,
+        "state": { "state": "works", "until": "2031-01-06T18:00:00Z" },
+        "focus": { "block": null, "usual_minutes": 50 },
+        "counts": { "inbox": 34, "waiting": 3, "later": 5, "pending": 1 },
+        "connection": { "state": "live" }, "refusals": 2, "broken_accounts": 0,
+        "secrets": { "kept": "keyring" }, "notifications": null,
+    })
+}
+
+fn row(title: &str, people: &str) -> Value {
+    json!({
+        "id": ITEM, "group": "due_later", "title": title, "urgency": "yellow", "source": "team",
+        "people": people, "note": "", "why": null, "due": "2031-01-07T11:00:00Z", "at": "2021-01-06T09:00:00Z",
+        "unread": true, "held": false, "snoozed_until": null, "muted": false, "done": false, "unreadable": null,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_aligned_and_name_their_groups() {
+    let mut second = row("Budget", "Kofi");
+    second["urgency"] = json!("red");
+    second["due"] = json!("2021-01-07T11:00:00Z");
+    second["group"] = json!("due_today");
+    let mut third = row("A newsletter", "News");
+    third["group"] = json!("for_information");
+    third["due"] = Value::Null;
+    third["unreadable"] = json!("the mail is damaged");
+    let page = json!({
+        "total": 40, "offset": 0,
+        "groups": [{ "group": "due_today", "count": 1, "held": null }, { "group": "due_later", "count": 38, "held": null },
+            { "group": "for_information", "count": 1, "held": null }],
+        "rows": [second, row("审查草稿", "Mei Lin"), third],
+    });
+    let served = Served::new([("inbox", page.clone())]).await;
+    let text = served.run(&["inbox", "--limit", "3"]).ok().out;
+    assert_eq!(
+        text,
+        "Due today (1)\n\
+        \x20 ▲ urgent    deadbeef  Budget                               Kofi     team  overdue since 7 Jan 2021 11:00\n\
+        \n\
+        Due later (38)\n\
+        \x20 ● standard  deadbeef  审查草稿                             Mei Lin  team  due 7 Jan 2031 11:00\n\
+        \n\
+        For information (1)\n\
+        \x20 ● standard  deadbeef  Could not read: the mail is damaged  News     team  6 Jan 2021 09:00\n\
+        \n\
+        1 to 3 of 40; --limit and --offset show others\n"
+    );
+    assert_eq!(served.asked("inbox"), json!({ "view": "inbox", "offset": 0, "limit": 3 }));
+    assert_eq!(served.run(&["--json", "inbox", "--view", "later"]).ok().json(), page);
+    assert_eq!(served.asked("inbox")["view"], "later");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_says_what_needs_attention() {
+    let served = Served::new([]).await;
+    assert_eq!(
+        served.run(&["status"]).ok().out,
+        "Ana, Field Notes · Europe/Lisbon · works until 6 Jan 2031 18:00\n\
+        not focusing: notifications come at once\n\
+        inbox 34 · waiting 3 · later 5\n\
+        1 change is on its way\n\
+        team server: up to date\n\
+        ! 2 changes were refused: see `meantime refusals`\n\
+        Meantime 0.1.0\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_wrote_can_not_drive_the_terminal() {
+    let mut evil = row(EVIL, EVIL);
+    evil["why"] = json!(EVIL);
+    let person = json!({ "id": MEI, "name": EVIL, "you": false, "title": EVIL, "city": EVIL, "zone": EVIL,
+        "state": { "state": "unknown" },
+        "bands": [{ "span": { "start": "2031-01-06T09:00:00Z", "end": "2031-01-06T18:00:00Z" }, "kind": "away", "label": EVIL }] });
+    let message = json!({ "id": "1", "author": EVIL, "address": EVIL, "person": null, "zone": null, "own": false,
+        "at": "2031-01-06T09:00:00Z", "body": { "format": "text", "text": EVIL }, "unreadable": EVIL, "sending": null,
+        "attachments": [{ "name": EVIL, "media_type": EVIL, "bytes": 1 }], "link": EVIL });
+    let day = json!({ "start": "2031-01-06T00:00:00Z", "end": "2031-01-07T00:00:00Z" });
+    let account = json!({ "id": ANA, "kind": "imap", "name": EVIL, "checked_at": null, "pending": 0,
+        "state": { "state": "needs_you", "password": false, "message": EVIL } });
+    let mut status = status();
+    status["notifications"] = json!(EVIL);
+    status["me"]["name"] = json!(EVIL);
+    let served = Served::new([
+        ("status", status),
+        ("inbox", json!({ "total": 1, "offset": 0, "groups": [], "rows": [evil] })),
+        ("search", json!({ "hits": [{ "row": evil, "at": "2031-01-06T09:00:00Z", "author": EVIL, "excerpt": [EVIL, EVIL] }], "next": null })),
+        ("open", json!({ "row": evil, "place": EVIL, "messages": [message], "can_reply": true, "recipients": [], "draft": EVIL,
+            "asked": [{ "person": MEI, "name": EVIL, "answered": false, "due": null, "zone": null }] })),
+        ("team", json!({ "team": EVIL, "zone": EVIL, "day": day, "now": "2031-01-06T09:00:00Z", "people": [person], "notes": [EVIL] })),
+        ("accounts", json!([account])),
+        ("refusals", json!([{ "id": 1, "item": null, "what": EVIL, "text": EVIL, "message": EVIL }])),
+        ("undo", json!({ "what": EVIL, "item": null })),
+        ("snooze_choices", json!([{ "label": EVIL, "until": "2031-01-06T09:00:00Z" }])),
+    ])
+    .await;
+    for args in [
+        &["status"][..],
+        &["inbox"],
+        &["search", "x"],
+        &["show", "deadbeef"],
+        &["team"],
+        &["account", "list"],
+        &["refusals"],
+        &["undo"],
+        &["snooze", "deadbeef"],
+    ] {
+        let ran = served.run(args).ok();
+        assert!(ran.out.contains("owned"), "{args:?}: {ran:?}");
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!ran.out.contains(acts) && !ran.err.contains(acts), "{args:?}: {ran:?}");
+    }
+    served.reply("undo", Err(Failure::new(FailureCode::Refused, EVIL)));
+    assert!(!served.run(&["undo"]).err.contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_failure_has_its_exit_code() {
+    let served = Served::new([]).await;
+    for (code, exit, name) in [
+        (FailureCode::Invalid, 2, "invalid"),
+        (FailureCode::NotFound, 3, "not_found"),
+        (FailureCode::NotPossible, 1, "not_possible"),
+        (FailureCode::Auth, 4, "auth"),
+        (FailureCode::Certificate, 4, "certificate"),
+        (FailureCode::Offline, 5, "offline"),
+        (FailureCode::Refused, 1, "refused"),
+        (FailureCode::NoSecrets, 4, "no_secrets"),
+        (FailureCode::Internal, 1, "internal"),
+    ] {
+        served.reply("undo", Err(Failure::new(code, "It went wrong; do this.")));
+        let ran = served.run(&["undo"]);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (exit, "", "meantime: It went wrong; do this.\n"));
+        let ran = served.run(&["undo", "--json"]);
+        let told = json!({ "error": { "code": name, "message": "It went wrong; do this." } });
+        assert_eq!((ran.code, ran.json(), ran.err.as_str()), (exit, told, ""));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_ask_for_what_was_typed() {
+    let undoable = json!({ "what": "Done: Budget", "item": ITEM, "until": null });
+    let team = json!({ "team": "T", "zone": "UTC", "now": "2031-01-06T09:00:00Z", "notes": [],
+        "day": { "start": "2031-01-06T00:00:00Z", "end": "2031-01-07T00:00:00Z" },
+        "people": [{ "id": MEI, "name": "Mei Lin", "you": false, "title": "", "city": "", "zone": null,
+            "state": { "state": "unknown" }, "bands": [] }] });
+    let focus = json!({ "block": null, "usual_minutes": 50 });
+    let served = Served::new([
+        ("triage", undoable.clone()),
+        ("reply", undoable.clone()),
+        ("compose", undoable),
+        ("team", team),
+        ("focus_start", focus),
+        ("search", json!({ "hits": [], "next": null })),
+    ])
+    .await;
+    assert_eq!(served.run(&["done", "deadbeef", "12345678"]).ok().out, "Done: Budget\n");
+    assert_eq!(served.asked("triage"), json!({ "ids": ["deadbeef", "12345678"], "action": { "do": "done" } }));
+    for (args, action) in [
+        (&["snooze", "deadbeef", "next", "monday"][..], json!({ "do": "snooze_for", "words": "next monday" })),
+        (
+            &["snooze", "deadbeef", "--until", "2031-01-06T09:00:00+01:00"],
+            json!({ "do": "snooze", "until": "2031-01-06T08:00:00Z" }),
+        ),
+        (
+            &["snooze", "deadbeef", "--until", "2031-01-06 09:00"],
+            json!({ "do": "snooze_for", "words": "2031-01-06 09:00" }),
+        ),
+        (&["urgency", "red", "deadbeef"], json!({ "do": "urgency", "urgency": "red" })),
+        (&["unmute", "deadbeef"], json!({ "do": "unmute" })),
+        (&["reopen", "deadbeef"], json!({ "do": "not_done" })),
+    ] {
+        served.run(args).ok();
+        assert_eq!(served.asked("triage")["action"], action, "{args:?}");
+    }
+    served.world.pipe(&["reply", "deadbeef", "--done", "--when-they-start"], "Grüße,\nAna\n".as_bytes()).ok();
+    let reply =
+        json!({ "item": "deadbeef", "text": "Grüße,\nAna", "done": true, "deliver": { "when": "when_they_start" } });
+    assert_eq!(served.asked("reply"), reply);
+    served.run(&["compose", "Budget", "--text", "Please look", "--urgency", "red", "--ask", "mei"]).ok();
+    let compose = json!({ "title": "Budget", "text": "Please look", "urgency": "red", "asked": [MEI], "space": null,
+        "deliver": { "when": "now" } });
+    assert_eq!(served.asked("compose"), compose);
+    served.run(&["focus", "start", "--for", "1h30m"]).ok();
+    assert_eq!(served.asked("focus_start"), json!({ "minutes": 90, "extend": false }));
+    served.run(&["search", "zebra", "two words"]).ok();
+    assert_eq!(served.asked("search")["words"], "zebra \"two words\"");
+    let empty = served.world.pipe(&["reply", "deadbeef"], b" \n");
+    assert!(empty.code == 2 && empty.err.contains("nothing was sent"), "{empty:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_come_from_a_pipe() {
+    let account = |state: Value| json!({ "id": ANA, "kind": "imap", "name": "ana@example.org", "checked_at": null, "pending": 0, "state": state });
+    let fine = account(json!({ "state": "fine" }));
+    let served = Served::new([
+        ("add_account", fine.clone()),
+        ("accounts", json!([fine])),
+        (
+            "sign_in_account",
+            account(json!({ "state": "needs_you", "password": true, "message": "The password was refused." })),
+        ),
+        ("join", json!({ "person": ANA, "team": "Field Notes" })),
+    ])
+    .await;
+    let add = [
+        "account",
+        "add",
+        "imap",
+        "ana@example.org",
+        "--imap",
+        "mail.example.org",
+        "--smtp",
+        "[::1]:2525",
+        "--smtp-security",
+        "plain",
+    ];
+    served.world.pipe(&add, b"s3cret pass\r\nmore").ok();
+    let asked = served.asked("add_account");
+    assert_eq!(
+        (&asked["kind"], &asked["password"], &asked["user"]),
+        (&json!("imap"), &json!("s3cret pass"), &json!("ana@example.org"))
+    );
+    assert_eq!(
+        asked["imap"],
+        json!({ "host": "mail.example.org", "port": 993, "security": "tls", "certificate": null })
+    );
+    assert_eq!(asked["smtp"], json!({ "host": "::1", "port": 2525, "security": "plain", "certificate": null }));
+
+    let again = served.world.pipe(&["account", "sign-in", "ana@example.org"], b"wrong\n");
+    assert_eq!(again.code, 4, "it still waits for the person: {again:?}");
+    assert!(again.out.contains("The password was refused. (`meantime account sign-in 0000a0a0`)"), "{again:?}");
+    assert_eq!(served.asked("sign_in_account"), json!({ "id": ANA, "password": "wrong" }));
+
+    let joined = served.world.pipe(&["join", "--name", "Ana"], b"meantime://join#secret\n").ok();
+    assert_eq!(joined.out, "Joined Field Notes.\n");
+    assert_eq!(served.asked("join"), json!({ "link": "meantime://join#secret", "name": "Ana" }));
+}
