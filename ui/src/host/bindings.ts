@@ -697,7 +697,11 @@ export type NewAccount = { "kind": "imap" } & NewMailbox | { "kind": "feed",
 /**
  * Of the feed, or of a page that names one.
  */
-url: string, };
+url: string, 
+/**
+ * The person allowed an address that is not on the public internet.
+ */
+private: boolean, };
 
 /**
  * A mailbox, and how it sends.

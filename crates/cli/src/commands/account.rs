@@ -48,6 +48,9 @@ enum Add {
     Feed {
         /// Of the feed, or of a page that names one
         url: String,
+        /// The address may be one that is not on the public internet
+        #[arg(long)]
+        private: bool,
     },
 }
 
@@ -114,7 +117,7 @@ pub(crate) struct ImportArgs {
 
 pub(crate) async fn run(engine: &Reached, args: AccountArgs, out: &mut Out) -> Result<(), Stop> {
     let account = match args.what {
-        What::Add(Add::Feed { url }) => engine.add_account(NewAccount::Feed { url }).await?,
+        What::Add(Add::Feed { url, private }) => engine.add_account(NewAccount::Feed { url, private }).await?,
         What::Add(Add::Imap(args)) => engine.add_account(NewAccount::Imap(mailbox(*args)?)).await?,
         What::List => {
             let accounts = engine.accounts(Nothing {}).await?;

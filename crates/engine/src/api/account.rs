@@ -69,6 +69,9 @@ pub enum NewAccount {
     Feed {
         /// Of the feed, or of a page that names one.
         url: String,
+        /// The person allowed an address that is not on the public internet.
+        #[serde(default)]
+        private: bool,
     },
 }
 
