@@ -135,4 +135,27 @@ mod tests {
         assert!(!look(3008, 25), "a small step means nothing");
         assert!(look(6600, 3617), "slept: the timer went on");
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn logind_wakes_are_told() {
+        use crate::kit::{Logind, PATIENCE, alone, eventually};
+        alone("wake::tests::logind_wakes_are_told", |stage| async move {
+            let logind = Logind::start(&stage.bus).await;
+            let wakes = Wakes::watch(Arc::new(crate::SystemClock));
+            let mut told = wakes.subscribe();
+            // Signals before the subscription are lost: say it until it is heard.
+            eventually("a wake", async || {
+                logind.prepare_for_sleep(false).await;
+                told.try_recv().ok()
+            })
+            .await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            while told.try_recv().is_ok() {}
+            logind.prepare_for_sleep(true).await;
+            logind.prepare_for_sleep(false).await;
+            tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
+            assert!(told.try_recv().is_err(), "going to sleep is no wake");
+        });
+    }
 }

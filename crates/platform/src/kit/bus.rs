@@ -69,7 +69,6 @@ impl PrivateBus {
     ///
     /// # Panics
     /// The bus is gone.
-    #[must_use]
     pub fn builder(&self) -> zbus::connection::Builder<'static> {
         zbus::connection::Builder::address(self.address.as_str()).expect("the bus's address")
     }

@@ -24,8 +24,6 @@ pub struct DunstNote {
     pub body: String,
     /// The sender's name.
     pub app: String,
-    /// `LOW`, `NORMAL` or `CRITICAL`.
-    pub urgency: String,
 }
 
 impl Dunst {
@@ -78,7 +76,6 @@ impl Dunst {
             summary: text(note, "summary"),
             body: text(note, "body"),
             app: text(note, "appname"),
-            urgency: text(note, "urgency"),
         };
         notes.iter().map(note).collect()
     }

@@ -112,6 +112,7 @@ pub fn alone<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Stage) -> F) 
     let folder = tempfile::Builder::new().prefix("mt-").tempdir().expect("a folder");
     let bus = PrivateBus::start();
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
+    command.env("RUST_BACKTRACE", "0");
     command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(INSIDE, folder.path());
     private_environment(&mut command, folder.path(), &bus);
     let output = command.stdin(Stdio::null()).output().expect("the test runs again");

@@ -145,7 +145,7 @@ impl Inner {
 
     /// Keeps the note's connection, and waits for what becomes of it.
     fn keep(self: &Arc<Self>, key: &str, handle: Arc<NotificationHandle>, service: String) {
-        let wait = tokio::spawn(wait(Arc::downgrade(self), key.to_owned(), handle.clone())).abort_handle();
+        let wait = tokio::spawn(wait(Arc::downgrade(self), handle.clone())).abort_handle();
         let mut state = self.state();
         if let Some(before) = state.shown.insert(key.to_owned(), Shown { handle, service, wait }) {
             before.wait.abort();
@@ -163,6 +163,25 @@ impl Inner {
             state.retired.clear();
         }
         shown
+    }
+
+    /// The first thing that becomes of a note; after it the note is gone
+    /// everywhere, so that a service that keeps a clicked one has it closed.
+    fn became(&self, id: u32, response: NotificationResponse) {
+        let key = self.state().shown.iter().find(|(_, shown)| shown.handle.id() == id).map(|(key, _)| key.clone());
+        let Some((key, shown)) = key.and_then(|key| self.take(&key).map(|shown| (key, shown))) else { return };
+        let clicked = match response {
+            NotificationResponse::Default => Some(NoteEvent::Open { key: key.clone() }),
+            NotificationResponse::Action(action) => Some(NoteEvent::Act { key: key.clone(), action }),
+            NotificationResponse::Closed(_) | NotificationResponse::Reply(_) => None,
+        };
+        if let Some(event) = clicked {
+            self.tell(event);
+            let handle = shown.handle;
+            tokio::spawn(async move { tokio::time::timeout(ANSWER_WITHIN, handle.close_async()).await });
+        }
+        self.tell(NoteEvent::Closed { key });
+        shown.wait.abort();
     }
 
     async fn bus(&self) -> zbus::Result<zbus::Connection> {
@@ -246,34 +265,20 @@ fn notification(note: &Note, caps: Caps, replaces: Option<u32>) -> Notification 
     notification.finalize()
 }
 
-/// Waits for the first thing that becomes of a note; after it the note is
-/// gone everywhere, so that a service that keeps it has it closed.
-async fn wait(inner: Weak<Inner>, key: String, handle: Arc<NotificationHandle>) {
+/// Waits on the note's own connection: some services tell only the sender.
+async fn wait(inner: Weak<Inner>, handle: Arc<NotificationHandle>) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     handle
         .wait_for_action_async(move |response: &NotificationResponse| {
             let _ = sender.send(response.clone());
         })
         .await;
-    let Some(inner) = inner.upgrade() else { return };
-    if inner.state().shown.get(&key).is_none_or(|shown| shown.handle.id() != handle.id()) {
-        return;
+    if let (Ok(response), Some(inner)) = (receiver.await, inner.upgrade()) {
+        inner.became(handle.id(), response);
     }
-    inner.take(&key);
-    let event = match receiver.await {
-        Ok(NotificationResponse::Default) => Some(NoteEvent::Open { key: key.clone() }),
-        Ok(NotificationResponse::Action(action)) => Some(NoteEvent::Act { key: key.clone(), action }),
-        // Closed; or the bus is gone, and the note with it.
-        Ok(_) | Err(_) => None,
-    };
-    if let Some(event) = event {
-        inner.tell(event);
-        let _ = tokio::time::timeout(ANSWER_WITHIN, handle.close_async()).await;
-    }
-    inner.tell(NoteEvent::Closed { key });
 }
 
-/// Watches who owns the service's name, for as long as the bus lives.
+/// Watches the service, for as long as the bus lives.
 async fn watch(inner: Weak<Inner>) {
     let watched = async {
         let bus = match inner.upgrade() {
@@ -281,16 +286,46 @@ async fn watch(inner: Weak<Inner>) {
             None => return Ok(()),
         };
         let mut changes = DBusProxy::new(&bus).await?.receive_name_owner_changed_with_args(&[(0, SERVICE)]).await?;
-        while let Some(change) = changes.next().await {
-            let Some(inner) = inner.upgrade() else { break };
-            if let Ok(args) = change.args() {
-                inner.owner_changed(args.new_owner.as_ref().map(|owner| owner.as_str()));
+        let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal).interface(SERVICE)?.build();
+        let mut signals = zbus::MessageStream::for_match_rule(rule, &bus, None).await?;
+        loop {
+            tokio::select! {
+                Some(change) = changes.next() => {
+                    let (Some(inner), Ok(args)) = (inner.upgrade(), change.args()) else { break };
+                    inner.owner_changed(args.new_owner.as_ref().map(|owner| owner.as_str()));
+                }
+                Some(Ok(signal)) = signals.next() => {
+                    let Some(inner) = inner.upgrade() else { break };
+                    if let Some((id, response)) = response(&signal) {
+                        // A note that is being shown is kept first.
+                        drop(inner.showing.lock().await);
+                        inner.became(id, response);
+                    }
+                }
+                else => break,
             }
         }
         zbus::Result::Ok(())
     };
     if let Err(error) = watched.await {
         tracing::warn!("the session bus can't be watched for notifications: {error}");
+    }
+}
+
+/// What most services tell everybody: heard even if it comes before [`wait`] listens.
+fn response(signal: &zbus::Message) -> Option<(u32, NotificationResponse)> {
+    let header = signal.header();
+    match header.member()?.as_str() {
+        "ActionInvoked" => {
+            let (id, action): (u32, String) = signal.body().deserialize().ok()?;
+            let default = action == "default";
+            Some((id, if default { NotificationResponse::Default } else { NotificationResponse::Action(action) }))
+        }
+        "NotificationClosed" => {
+            let (id, reason): (u32, u32) = signal.body().deserialize().ok()?;
+            Some((id, NotificationResponse::Closed(reason.into())))
+        }
+        _ => None,
     }
 }
 

@@ -8,6 +8,9 @@ mod linux;
 mod memory;
 #[cfg(any(target_os = "macos", windows))]
 mod native;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
 mod text;
 
 #[cfg(target_os = "linux")]

@@ -7,6 +7,9 @@
 
 mod keyring;
 mod safe;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
 mod vault;
 
 pub use safe::{Choice, Kept, Safe};
