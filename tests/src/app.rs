@@ -4,7 +4,7 @@ use crate::process::{self, Process};
 use crate::programs;
 use crate::wait::{Patience, wait_for};
 use crate::webdriver::Browser;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,6 +40,58 @@ impl App {
         Ok(Self { window, driver, program })
     }
 
+    /// Waits until the window shows something.
+    ///
+    /// # Errors
+    /// It does not appear.
+    pub async fn wait_for(&self, css: &str) -> Result<()> {
+        wait_for(&format!("{css} in the window"), Patience::LONG, async || {
+            Ok((!self.window.texts(css).await?.is_empty()).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the list shows a row of this title.
+    ///
+    /// # Errors
+    /// It does not appear.
+    pub async fn wait_for_row(&self, title: &str) -> Result<()> {
+        wait_for(&format!("\"{title}\" in the list"), Patience::LONG, async || {
+            Ok(self.titles("").await?.iter().any(|shown| shown == title).then_some(()))
+        })
+        .await
+    }
+
+    /// Moves to a row with `j` and `k`, as a person does.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn go_to(&self, title: &str) -> Result<()> {
+        const FARTHEST: usize = 200;
+        for key in ["k", "j"] {
+            let mut before = None;
+            for _ in 0..FARTHEST {
+                let at = self.titles("[aria-selected=true]").await?.pop();
+                if at.as_deref() == Some(title) {
+                    return Ok(());
+                }
+                // The key before this one moved nothing: the end of the list.
+                if before.is_some() && before == Some(at.clone()) {
+                    break;
+                }
+                before = Some(at);
+                self.window.press(&[key]).await?;
+            }
+        }
+        bail!("\"{title}\" can't be reached by keys; the list shows {:?}", self.titles("").await?)
+    }
+
+    /// The titles of the rows on the screen that also fit a selector.
+    async fn titles(&self, and: &str) -> Result<Vec<String>> {
+        let titles = self.window.texts(&format!("[data-testid=row]{and} [data-testid=row-title]")).await?;
+        Ok(titles.into_iter().map(|title| title.trim_start_matches("Unread:").trim().to_owned()).collect())
+    }
+
     /// The app's own process id.
     ///
     /// # Errors
@@ -50,11 +102,11 @@ impl App {
         Ok(found.context("the app does not run")?.0)
     }
 
-    /// Kills the app as nothing can prepare for, then what watched it.
+    /// Kills the app as nothing can prepare for.
     ///
     /// # Errors
     /// It did not run.
-    pub fn kill_9(self) -> Result<()> {
+    pub fn kill_9(&self) -> Result<()> {
         process::kill_9(self.pid()?);
         Ok(())
     }

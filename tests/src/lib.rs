@@ -9,9 +9,11 @@
 pub mod app;
 pub mod bench;
 pub mod cli;
+pub mod day;
 pub mod desk;
 pub mod feed;
 pub mod person;
+pub mod post;
 pub mod process;
 pub mod programs;
 pub mod server;

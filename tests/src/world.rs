@@ -1,7 +1,7 @@
 //! A world of its own for each test: folders, and nothing of this machine's
 //! person.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use futures::FutureExt;
 use std::any::Any;
 use std::fs;
@@ -18,33 +18,36 @@ static TURN: Mutex<()> = Mutex::new(());
 /// A test that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(6 * 60);
 
-/// Plays a test in a world of its own. When it fails, tells what every program
-/// said last.
+/// Plays a test in a world of its own.
 ///
 /// # Panics
-/// The test failed.
+/// The test failed: why, and what every program said last.
 #[allow(clippy::panic)] // how a test says that it failed
 pub fn play(test: impl AsyncFnOnce(&mut World) -> Result<()>) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = runtime.context("no runtime").and_then(|runtime| {
-        runtime.block_on(async {
-            let mut world = World::new()?;
-            // A part that panics is a failure like any other: the logs tell why.
-            let played = AssertUnwindSafe(tokio::time::timeout(LIMIT, test(&mut world))).catch_unwind().await;
-            let ended = match played {
-                Ok(Ok(ended)) => ended,
-                Ok(Err(_)) => Err(anyhow!("did not end within {} minutes", LIMIT.as_secs() / 60)),
-                Err(panic) => Err(anyhow!(words_of(&*panic))),
-            };
-            ended.map_err(|error| error.context(world.last_words()))
-        })
-    });
-    if let Err(error) = ended {
-        let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-        panic!("{}\n\n{error}", causes.join(": "));
+    if let Err(error) = in_a_world(test) {
+        panic!("{error:#}");
     }
+}
+
+/// Does something in a world of its own, within a time limit.
+///
+/// # Errors
+/// Why it failed, and behind that what every program said last.
+pub fn in_a_world(act: impl AsyncFnOnce(&mut World) -> Result<()>) -> Result<()> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut world = World::new()?;
+        // A part that panics is a failure like any other: the logs tell why.
+        let acted = AssertUnwindSafe(tokio::time::timeout(LIMIT, act(&mut world))).catch_unwind().await;
+        let ended = match acted {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) => Err(anyhow!("did not end within {} minutes", LIMIT.as_secs() / 60)),
+            Err(panic) => Err(anyhow!(words_of(&*panic))),
+        };
+        ended.map_err(|error| anyhow!("{error:#}\n\n{}", world.last_words()))
+    })
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {

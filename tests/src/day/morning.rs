@@ -1,0 +1,109 @@
+//! Before the block: who is there, and what Ana sees first.
+
+use super::focus::{id_of, row};
+use super::{ADDRESS, ANA, Day, OFFER, PAT, newsletter};
+use crate::desk::Desk;
+use crate::post::{Mail, Post};
+use crate::wait::{Patience, wait_for};
+use crate::{App, Cli, FeedServer, Person, Server, World};
+use anyhow::{Context, Result, ensure};
+use chrono::Timelike;
+use meantime_platform::{Clock, SystemClock};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const ANAS_ANSWER: &str = "Could you do it by the fifteenth?";
+
+impl<'a> Day<'a> {
+    /// Starts the desktop, the servers, two teammates and the app.
+    pub(super) async fn begin(world: &'a mut World, pictures: Option<PathBuf>) -> Result<Self> {
+        let desk = Desk::start(world).await?;
+        let server = Server::demo(&world.folder("server")?, &world.logs()).await?;
+        let post = Post::start();
+        for n in 1..=3 {
+            post.deliver(&newsletter(&format!("Notes of week {n}")));
+        }
+        post.deliver(&Mail { subject: OFFER, from: PAT, to: ADDRESS, answers: None });
+        let feed = FeedServer::start(&["Version 1.0", "Version 1.1", "Version 1.2"]).await?;
+        let amina = Person::join(world, "Amina", &server.invite()?).await?;
+        let jakob = Person::join(world, "Jakob", &server.invite()?).await?;
+
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        let ana = Cli::new(world.profile("ana"))?;
+        Ok(Self { world, desk, server, post, feed, app, ana, amina, jakob, pictures })
+    }
+
+    /// Ana joins the team, writes down her hours and adds her accounts.
+    pub(super) async fn sources(&mut self) -> Result<String> {
+        self.app.wait_for("[data-testid=first-run]").await?;
+        let team = join(self.world, &self.ana, &self.server).await?;
+        let list = format!("may_interrupt=[\"{}\"]", self.amina.id);
+        self.ana.json(&["settings", "set", &list]).await?;
+
+        self.post.add_to(&self.ana).await?;
+        self.ana.json(&["account", "add", "feed", &self.feed.url()]).await?;
+        wait_for("all accounts to be read", Patience::LONG, async || {
+            let accounts = self.ana.json(&["account", "list"]).await?;
+            let accounts = accounts.as_array().context("no list of accounts")?;
+            let fine = accounts.iter().filter(|account| account["state"]["state"] == "fine").count();
+            Ok((fine >= 2 && fine == accounts.len()).then_some(()))
+        })
+        .await?;
+        Ok(format!("Ana joined {team}; mailbox {ADDRESS} and the feed were read"))
+    }
+
+    /// The window shows what came from all three.
+    pub(super) async fn opens(&mut self) -> Result<String> {
+        for title in ["Notes of week 3", "Version 1.2"] {
+            self.app.wait_for_row(title).await?;
+        }
+        // The sample people greet who joins; that comes live, and before the block.
+        wait_for("the sample team's greeting", Patience::LONG, async || {
+            let hits = self.ana.json(&["search", "one question for you as well"]).await?;
+            Ok(hits.to_string().contains("Ana, one").then_some(()))
+        })
+        .await?;
+        let page = self.ana.json(&["inbox", "--limit", "200"]).await?;
+        let rows = page["rows"].as_array().context("no rows")?;
+        let of = |source: &str| rows.iter().filter(|row| row["source"] == source).count();
+        let (team, mail, feed) = (of("team"), of("imap"), of("feed"));
+        ensure!(team >= 5 && mail == 4 && feed == 3, "{team} threads, {mail} mails and {feed} entries in {page}");
+        let notes = self.desk.notes();
+        let old = ["Notes of week", "Version", "Offer"];
+        let wrong = notes.iter().find(|note| old.iter().any(|old| note.summary.contains(old)));
+        ensure!(wrong.is_none(), "what was there before must not alert: {wrong:?}");
+        // Two threads of hers, to be answered later.
+        for title in ["Where we meet in spring", "New names for the channels"] {
+            self.ana.json(&["compose", title, "--text", "What do you think?", "--urgency", "green"]).await?;
+        }
+        // And an answer by mail, which will be answered.
+        let offer = row(&self.ana, "inbox", OFFER).await?.context("the offer is not in the list")?;
+        self.ana.json(&["reply", id_of(&offer)?, "--text", ANAS_ANSWER]).await?;
+        self.post.sent(ANAS_ANSWER).await?;
+        Ok(format!("{team} threads, {mail} mails and {feed} feed entries in one list{}", self.picture("1-morning")))
+    }
+}
+
+/// Ana joins the sample team and writes down her hours; tells the team's name.
+pub(super) async fn join(world: &World, ana: &Cli, server: &Server) -> Result<String> {
+    let joined = ana.json_with_input(&["join", "--name", ANA], &server.invite()?).await?;
+    let hours = world.path().join("hours.json");
+    std::fs::write(&hours, serde_json::to_vec(&always_ten_in_the_morning())?)?;
+    ana.json(&["hours", "set", &hours.to_string_lossy()]).await?;
+    Ok(joined["team"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Hours in a zone where it is ten now, all week: what is due today, and what
+/// is not, is then the same at any time this is played.
+fn always_ten_in_the_morning() -> Value {
+    let now = i64::from(SystemClock.now().hour());
+    let east = (10 - now + 36) % 24 - 12;
+    // POSIX counts to the west.
+    let zone = if east == 0 { "Etc/GMT".to_owned() } else { format!("Etc/GMT{:+}", -east) };
+    let day = json!([["08:00", "18:00"]]);
+    let weekly: serde_json::Map<String, Value> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .iter()
+        .map(|name| ((*name).to_owned(), day.clone()))
+        .collect();
+    json!({ "zone": zone, "weekly": weekly, "time_off": [] })
+}
