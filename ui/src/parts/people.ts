@@ -29,7 +29,7 @@ export function initials(name: string): string {
 export function colour(key: string): string {
   let hash = 2166136261;
   for (const char of key) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 16777619) >>> 0;
-  return COLOURS[((hash ^ (hash >>> 13)) >>> 0) % COLOURS.length] ?? '#17665f';
+  return COLOURS[((hash ^ (hash >>> 18)) >>> 0) % COLOURS.length] ?? '#17665f';
 }
 
 /** The first name, as one speaks of somebody. */

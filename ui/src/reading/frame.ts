@@ -19,6 +19,7 @@ export function frame(html: string, dark: boolean): string {
 
 const CHAR = 7;
 const LINE = 22;
+const GAP = 10;
 
 /**
  * About how tall the text will be, in pixels: a frame without scripts can't
@@ -26,8 +27,8 @@ const LINE = 22;
  */
 export function guessHeight(html: string, text: string, width: number): number {
   const perLine = Math.max(20, Math.floor(width / CHAR));
-  const lines = text.split('\n').reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
-  const blocks = html.match(/<(p|tr|li|h[1-6]|div|blockquote|hr)\b/gi)?.length ?? 0;
+  const lines = text.split('\n').reduce((sum, line) => sum + Math.ceil(line.trim().length / perLine), 0);
+  const gaps = text.match(/\n\s*\n/g)?.length ?? 0;
   const pictures = html.match(/<img\b[^>]*\ssrc=/gi)?.length ?? 0;
-  return Math.min(20_000, 32 + lines * LINE + Math.min(blocks, lines) * 4 + pictures * 160);
+  return Math.min(20_000, 36 + lines * LINE + gaps * GAP + pictures * 160);
 }
