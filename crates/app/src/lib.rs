@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait for a running engine to answer before it is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for another process to answer, or to give the profile back.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]
@@ -70,8 +70,9 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let dirs = options.dirs;
     dirs.create()?;
-    let Some(lock) = lock_or_connect(&dirs).await? else {
-        return Ok(Started::Elsewhere(connect(&dirs).await?));
+    let lock = match own_or_connect(&dirs).await? {
+        Profile::Ours(lock) => lock,
+        Profile::Theirs(connection) => return Ok(Started::Elsewhere(connection)),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Opened { store, recovered } = open(&dirs, clock.now()).await?;
@@ -106,23 +107,28 @@ impl Running {
     }
 }
 
-/// `None`: another process owns the profile.
-async fn lock_or_connect(dirs: &Dirs) -> anyhow::Result<Option<Lock>> {
-    let lock = Lock::take(dirs).with_context(|| format!("{} can't be used", dirs.data.display()))?;
-    Ok(lock)
+enum Profile {
+    Ours(Lock),
+    Theirs(Connection),
 }
 
-async fn connect(dirs: &Dirs) -> anyhow::Result<Connection> {
+/// Owns the profile, or talks to the process that does. A single command owns
+/// it for a moment and answers no one, and an engine that starts has the lock
+/// before it has the socket: both are waited for.
+async fn own_or_connect(dirs: &Dirs) -> anyhow::Result<Profile> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        // It may be starting: the lock is taken before the socket is there.
+        let lock = Lock::take(dirs).with_context(|| format!("{} can't be used", dirs.data.display()))?;
+        if let Some(lock) = lock {
+            return Ok(Profile::Ours(lock));
+        }
         if let Some(connection) = socket::connect(dirs).await? {
-            return Ok(connection);
+            return Ok(Profile::Theirs(connection));
         }
         if tokio::time::Instant::now() > until {
-            anyhow::bail!("Meantime runs already but does not answer; end it and try again");
+            anyhow::bail!("another Meantime command has this profile and does not end; wait for it, or end it");
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

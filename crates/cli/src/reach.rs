@@ -57,6 +57,11 @@ pub(crate) async fn start(dirs: Dirs, role: Role) -> Result<Started, Stop> {
     })
 }
 
+/// The engine was started for this command and ends with it.
+pub(crate) fn is_here(reached: &Reached) -> bool {
+    matches!(reached.0, Engine::Here(_))
+}
+
 /// Ends an engine that was started for this command; what it changed is sent,
 /// or kept for the next one.
 pub(crate) async fn close(reached: Reached) {

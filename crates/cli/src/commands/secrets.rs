@@ -2,11 +2,11 @@
 
 use super::times;
 use crate::ask;
-use crate::reach::Reached;
+use crate::reach::{self, Reached};
 use crate::show::Out;
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
-use meantime_engine::api::{ChooseSecrets, Nothing, SecretsState};
+use meantime_engine::api::{ChooseSecrets, FailureCode, Nothing, SecretsState};
 
 #[derive(Args)]
 pub(crate) struct SecretsArgs {
@@ -29,6 +29,11 @@ pub(crate) async fn run(engine: &Reached, args: SecretsArgs, out: &mut Out) -> R
     let state = match args.keep {
         None => now,
         Some(Keep::Keyring) => engine.choose_secrets(ChooseSecrets::Keyring).await?,
+        Some(Keep::Session) if reach::is_here(engine) => {
+            let message =
+                "no Meantime runs that could keep passwords in memory; start `meantime daemon` or the app first";
+            return Err(Stop::new(FailureCode::NotPossible, message));
+        }
         Some(Keep::Session) => engine.choose_secrets(ChooseSecrets::Session).await?,
         Some(Keep::File) => {
             let known = matches!(now, SecretsState::File { .. });
@@ -36,5 +41,9 @@ pub(crate) async fn run(engine: &Reached, args: SecretsArgs, out: &mut Out) -> R
             engine.choose_secrets(ChooseSecrets::File { passphrase }).await?
         }
     };
-    Ok(out.reply(&state, &times(engine, out).await?)?)
+    out.reply(&state, &times(engine, out).await?)?;
+    if reach::is_here(engine) && matches!(state, SecretsState::File { locked: false }) {
+        eprintln!("The file is locked again now; do this while `meantime daemon` or the app runs to keep it open.");
+    }
+    Ok(())
 }

@@ -72,6 +72,13 @@ fn day(world: &World) {
     let shown = world.run(&["show", end]).ok().out;
     assert!(shown.contains("Please look at the zebra chapter."), "{shown}");
 
+    // What is imported is over; it does not flood the inbox.
+    assert_eq!(ids(&world.run(&["--json", "inbox"]).ok()), Vec::<String>::new());
+    assert_eq!(ids(&world.run(&["--json", "inbox", "--view", "done"]).ok()).len(), 2);
+    for hit in ["zebra", "noodles"] {
+        let found = world.run(&["--json", "search", hit]).ok().json();
+        world.run(&["reopen", found["hits"][0]["row"]["id"].as_str().unwrap()]).ok();
+    }
     let before = world.run(&["--json", "inbox"]).ok();
     assert!(ids(&before).iter().any(|other| other == id), "{before:?}");
     assert!(world.run(&["done", end]).ok().out.contains("Review the draft"));
@@ -106,6 +113,36 @@ fn a_day_with_a_daemon() {
     assert_eq!(daemon.terminate(), 0);
     let after = world.run(&["--json", "status"]).ok();
     assert_eq!(after.json()["counts"]["later"], 1, "what was done stays");
+}
+
+#[test]
+fn commands_side_by_side_wait_for_each_other() {
+    let world = World::new();
+    import(&world);
+    let commands: Vec<_> = (0..6)
+        .map(|_| {
+            world.command().args(["--json", "inbox"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for command in commands {
+        let ended = command.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    }
+}
+
+#[cfg(target_os = "linux")] // elsewhere the keyring can't be hidden from a process
+#[test]
+fn secrets_wait_for_the_person_where_there_is_no_keyring() {
+    let world = World::new();
+    let session = world.run(&["secrets", "session"]);
+    assert!(session.code == 1 && session.err.contains("meantime daemon"), "{session:?}");
+    let short = world.pipe(&["secrets", "file"], b"short\n");
+    assert_eq!(short.code, 2, "{short:?}");
+    let file = world.pipe(&["--json", "secrets", "file"], b"correct horse battery\n").ok();
+    assert_eq!(file.json(), json!({ "kept": "file", "locked": false }));
+    assert_eq!(world.run(&["--json", "secrets"]).ok().json(), json!({ "kept": "file", "locked": true }));
+    let wrong = world.pipe(&["secrets", "file"], b"wrong horse battery\n");
+    assert!(wrong.code != 0 && !wrong.err.contains("wrong horse"), "{wrong:?}");
 }
 
 #[test]
