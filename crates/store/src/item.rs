@@ -265,6 +265,13 @@ pub fn next_wake(r: &Read<'_>) -> Result<Option<DateTime<Utc>>> {
     Ok(q.query_row([], |row| row.opt_time("at"))?)
 }
 
+/// What was handed over when a block ended and has not been looked at since.
+pub fn handed_over(r: &Read<'_>, block: BlockId) -> Result<Vec<ItemId>> {
+    let mut q = r.conn.prepare_cached("SELECT id FROM item WHERE bucket = 0 AND handed_block = ?1")?;
+    let ids = q.query_map([Id(block.0)], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.into_iter().map(ItemId).collect())
+}
+
 /// When my answer is due; `None` when it never is.
 pub fn set_due(tx: &Tx<'_>, id: ItemId, due: Option<DateTime<Utc>>) -> Result<()> {
     let sql = "UPDATE item SET due = ?2, due_stale = 0 WHERE id = ?1";

@@ -1,8 +1,8 @@
-//! Table `message`: everything somebody wrote, with its full-text index.
+//! Table `message`: everything somebody wrote.
 //!
 //! `key` is the rowid and grows with the time of the message, so that
-//! "newest first" is the order of the table and of the index. The index is
-//! kept by triggers: no write can forget it.
+//! "newest first" is the order of the table and of the index
+//! ([`crate::search`]).
 
 use crate::outbox;
 use crate::sql::{Id, Ms, RowExt, json};
@@ -40,26 +40,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_item   ON message (item_id, at, key);
 CREATE INDEX message_unread ON message (item_id) WHERE own = 0 AND read = 0;
-CREATE INDEX message_person ON message (person, item_id) WHERE person IS NOT NULL;
-CREATE VIRTUAL TABLE message_fts USING fts5 (
-    title, author, address, text,
-    content = 'message', content_rowid = 'key',
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
-);
-CREATE TRIGGER message_added AFTER INSERT ON message BEGIN
-    INSERT INTO message_fts (rowid, title, author, address, text)
-    VALUES (new.key, new.title, new.author, new.address, new.text);
-END;
-CREATE TRIGGER message_removed AFTER DELETE ON message BEGIN
-    INSERT INTO message_fts (message_fts, rowid, title, author, address, text)
-    VALUES ('delete', old.key, old.title, old.author, old.address, old.text);
-END;
-CREATE TRIGGER message_changed AFTER UPDATE OF key, title, author, address, text ON message BEGIN
-    INSERT INTO message_fts (message_fts, rowid, title, author, address, text)
-    VALUES ('delete', old.key, old.title, old.author, old.address, old.text);
-    INSERT INTO message_fts (rowid, title, author, address, text)
-    VALUES (new.key, new.title, new.author, new.address, new.text);
-END;";
+CREATE INDEX message_person ON message (person, item_id) WHERE person IS NOT NULL;";
 
 /// Keys of one millisecond. Not more, so that a key stays below 2^53 (the
 /// largest whole number a JavaScript number holds) until the year 2248.
@@ -254,6 +235,12 @@ pub fn remove(tx: &Tx<'_>, key: i64) -> Result<()> {
     let sql = "DELETE FROM message WHERE key = ?1 RETURNING item_id";
     let item = tx.conn.prepare_cached(sql)?.query_row([key], |row| row.uuid("item_id")).optional()?;
     item.map_or(Ok(()), |item| crate::item::refresh(tx, ItemId(item)))
+}
+
+/// Whether I wrote something in a conversation.
+pub fn wrote_in(r: &Read<'_>, item: ItemId) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM message WHERE item_id = ?1 AND own = 1)";
+    Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.get(0))?)
 }
 
 pub(crate) fn known(r: &Read<'_>, account: AccountId, upstream: &str) -> Result<Option<Known>> {

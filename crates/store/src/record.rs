@@ -45,6 +45,13 @@ pub fn of_scope(r: &Read<'_>, scope: Scope) -> Result<Vec<Record>> {
     Ok(rows)
 }
 
+/// A record from before its feed was begun anew, not seen in it since.
+pub(crate) fn old(r: &Read<'_>, scope: Scope, kind: &Kind, id: Uuid) -> Result<Option<Record>> {
+    let sql = "SELECT * FROM record WHERE kind = ?1 AND id = ?2 AND scope = ?3 AND old = 1";
+    let mut q = r.conn.prepare_cached(sql)?;
+    Ok(q.query_row(params![kind.as_str(), Id(id), scope.to_string()], read).optional()?)
+}
+
 /// Keeps a row image if it is newer than what is there; false if it is not.
 pub(crate) fn put(tx: &Tx<'_>, record: &Record) -> Result<bool> {
     let seq = i64::try_from(record.seq).unwrap_or(i64::MAX);

@@ -4,7 +4,9 @@
 //! adds, and all steps of one start run in one transaction.
 
 use crate::store::beside;
-use crate::{Result, StoreError, account, draft, focus, item, message, notice, outbox, record, scope, setting, undo};
+use crate::{
+    Result, StoreError, account, draft, focus, item, message, notice, outbox, record, scope, search, setting, undo,
+};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -16,6 +18,7 @@ const STEPS: &[&[&str]] = &[&[
     account::V1,
     item::V1,
     message::V1,
+    search::V1,
     scope::V1,
     record::V1,
     outbox::V1,

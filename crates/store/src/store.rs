@@ -127,7 +127,8 @@ impl Store {
         std::fs::write(&note, b"").map_err(|source| StoreError::Io { path: note, source })
     }
 
-    /// Gives memory back and lets the planner look at the tables; for a quiet
+    /// Gives memory back, merges a part of the search index and lets the planner
+    /// look at the tables; for a quiet
     /// moment (say, once an hour).
     ///
     /// # Errors
@@ -135,6 +136,7 @@ impl Store {
     pub fn tidy(&self) -> Result<()> {
         lock(&self.inner.readers).clear();
         let conn = lock(&self.inner.writer);
+        conn.execute("INSERT INTO message_fts (message_fts, rank) VALUES ('merge', 500)", [])?;
         conn.execute_batch("PRAGMA optimize; PRAGMA shrink_memory; PRAGMA wal_checkpoint(TRUNCATE);")?;
         Ok(())
     }

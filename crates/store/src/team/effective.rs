@@ -64,12 +64,16 @@ pub fn effective(r: &Read<'_>, kind: &Kind, id: Uuid) -> Result<Option<Effective
     let mut q = r.conn.prepare_cached("SELECT * FROM outbox WHERE record_id = ?1 AND kind = ?2 ORDER BY id")?;
     let entries = q.query_map(params![Id(id), kind.as_str()], outbox::read)?.collect::<Result<Vec<_>, _>>()?;
     for entry in entries {
-        // A refused change is not shown; a refused new record is, so that
-        // the words stay where they were written until the person decides.
-        if on_server && matches!(entry.state, State::Refused { .. }) {
+        let Target::Record { scope, change, .. } = entry.op.target else { continue };
+        // A refused change is not shown; refused new words are, so that they
+        // stay where they were written until the person decides.
+        let refused = matches!(entry.state, State::Refused { .. });
+        if refused && (on_server || !(*kind == Kind::THREAD || *kind == Kind::MESSAGE)) {
             continue;
         }
-        let Target::Record { scope, change, .. } = entry.op.target else { continue };
+        if current.is_none() && !can_begin(kind, &change) {
+            continue;
+        }
         if change.deleted {
             current = None;
             continue;
@@ -97,6 +101,16 @@ pub fn all(r: &Read<'_>, kind: &Kind) -> Result<Vec<Effective>> {
     let mut q = r.conn.prepare_cached(sql)?;
     let ids = q.query_map([kind.as_str()], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
     ids.into_iter().filter_map(|id| effective(r, kind, id).transpose()).collect()
+}
+
+/// The change can stand for a record that is not there: a thread has a title,
+/// a message its thread. Else it changes something that is gone.
+fn can_begin(kind: &Kind, change: &Change) -> bool {
+    match kind.as_str() {
+        "thread" => change.fields.contains_key("title"),
+        "message" => change.fields.contains_key("thread"),
+        _ => true,
+    }
 }
 
 /// A change on a record's fields, as the server will do it.

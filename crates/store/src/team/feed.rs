@@ -5,7 +5,7 @@ use super::project::{Stale, project};
 use super::{Applied, Team};
 use crate::outbox::{self, Change, NewOp, Target};
 use crate::sql::RowExt;
-use crate::{Result, Tx, record, scope};
+use crate::{Result, Tx, record, scope, search};
 use meantime_model::{ItemId, OpId};
 use meantime_protocol::http::{BootstrapPage, PullPage};
 use meantime_protocol::{Code, Fields, Kind, Record, Scope};
@@ -21,7 +21,9 @@ pub fn apply_page(tx: &Tx<'_>, team: &Team, scope: Scope, page: &PullPage) -> Re
     let here = scope::get(tx, scope)?;
     scope::set(tx, scope, &page.next, here.and_then(|f| f.page).as_deref())?;
     came_back(tx, scope, page.next.seq, !page.more, &mut stale)?;
-    project(tx, team, &stale, false)
+    let applied = project(tx, team, &stale, false)?;
+    search::trim(tx)?;
+    Ok(applied)
 }
 
 /// Applies a bootstrap page; nothing of it alerts. With the first page the
@@ -44,7 +46,9 @@ pub fn apply_bootstrap(tx: &Tx<'_>, team: &Team, scope: Scope, page: &BootstrapP
         drop_old(tx, team, scope, lost, &mut stale)?;
         came_back(tx, scope, page.start.seq, true, &mut stale)?;
     }
-    project(tx, team, &stale, true)
+    let applied = project(tx, team, &stale, true)?;
+    search::trim(tx)?;
+    Ok(applied)
 }
 
 /// Begins a feed anew, keeping the outbox. What is there stays visible until
@@ -71,7 +75,7 @@ pub fn forget(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<Applied> {
     let name = scope.to_string();
     let mut stale = Stale::default();
     for row in record::of_scope(tx, scope)? {
-        stale.note(tx, &row.kind, row.id, None)?;
+        stale.note(tx, &row.kind, row.id)?;
     }
     let message = "You are no longer part of where this was to go.";
     let sql = "UPDATE outbox SET state = 'refused', n = NULL, code = ?2, message = ?3
@@ -91,7 +95,7 @@ fn store_rows(tx: &Tx<'_>, team: &Team, scope: Scope, rows: &[Record], stale: &m
         }
         // Before it is stored: a mark's effect depends on the one before.
         let mut one = Stale::default();
-        one.note(tx, &row.kind, row.id, None)?;
+        one.note(tx, &row.kind, row.id)?;
         if record::put(tx, row)? {
             stale.threads.append(&mut one.threads);
             stale.messages.append(&mut one.messages);
@@ -120,7 +124,7 @@ fn came_back(tx: &Tx<'_>, scope: Scope, upto: u64, at_end: bool, stale: &mut Sta
         })?
         .collect::<Result<Vec<_>, _>>()?;
     for (kind, id) in gone {
-        stale.note(tx, &Kind::new(&kind), id, None)?;
+        stale.note(tx, &Kind::new(&kind), id)?;
     }
     Ok(())
 }
@@ -139,7 +143,7 @@ fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stal
         if lost && row.author == team.me && !row.deleted && is_own_word(&row.kind) {
             resend(tx, team, row, row.fields.clone(), None)?;
         }
-        stale.note(tx, &row.kind, row.id, None)?;
+        stale.note(tx, &row.kind, row.id)?;
     }
     tx.conn.execute("DELETE FROM record WHERE scope = ?1 AND old = 1", [&name])?;
     tx.conn.execute("UPDATE scope SET lost_epoch = 0 WHERE scope = ?1", [&name])?;
@@ -149,7 +153,7 @@ fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stal
 /// A record of mine that the restored server has in an older state: what I
 /// changed since is sent again.
 fn send_lost_change(tx: &Tx<'_>, team: &Team, row: &Record) -> Result<()> {
-    let Some(ours) = record::get(tx, &row.kind, row.id)? else { return Ok(()) };
+    let Some(ours) = record::old(tx, row.scope, &row.kind, row.id)? else { return Ok(()) };
     let newer = ours.updated_at > row.updated_at && !ours.deleted;
     if !newer || ours.author != team.me || !is_own_word(&row.kind) || ours.fields == row.fields {
         return Ok(());

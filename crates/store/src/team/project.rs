@@ -10,6 +10,7 @@ use meantime_model::{ItemId, PersonId, Urgency};
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::{Mark, Member, Message, Thread};
 use rusqlite::{OptionalExtension, params};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -17,8 +18,7 @@ use uuid::Uuid;
 #[derive(Default)]
 pub(super) struct Stale {
     pub threads: BTreeSet<Uuid>,
-    /// Message and, where its record says so, its thread.
-    pub messages: BTreeSet<(Uuid, Option<Uuid>)>,
+    pub messages: BTreeSet<Uuid>,
     /// Items of any source whose mark changed, with the mark before.
     pub marks: BTreeMap<Uuid, Mark>,
     pub members: BTreeSet<Uuid>,
@@ -28,14 +28,14 @@ pub(super) struct Stale {
 
 impl Stale {
     /// Notes that a record changed (or will: `before` is read now).
-    pub fn note(&mut self, r: &Read<'_>, kind: &Kind, id: Uuid, parent: Option<Uuid>) -> Result<()> {
+    pub fn note(&mut self, r: &Read<'_>, kind: &Kind, id: Uuid) -> Result<()> {
         if *kind == Kind::THREAD {
             self.threads.insert(id);
         } else if *kind == Kind::MESSAGE {
-            self.messages.insert((id, parent));
+            self.messages.insert(id);
         } else if *kind == Kind::MARK {
-            if !self.marks.contains_key(&id) {
-                self.marks.insert(id, mark(r, ItemId(id))?.unwrap_or_default());
+            if let Entry::Vacant(slot) = self.marks.entry(id) {
+                slot.insert(mark(r, ItemId(id))?.unwrap_or_default());
             }
         } else if *kind == Kind::MEMBER {
             self.members.insert(id);
@@ -63,13 +63,13 @@ pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, quiet: bool) -> R
             messages.extend(messages_of(tx, *id)?);
         }
     }
-    messages.extend(stale.messages.iter().map(|(id, _)| *id));
+    messages.extend(&stale.messages);
     let mut fresh = Vec::new();
     for id in messages {
-        if let Some((thread, new)) = project_message(tx, team, id, &mut names)? {
-            touched.insert(thread);
-            fresh.extend(new);
-        }
+        touched.extend(message::known(tx, team.account, &id.to_string())?.map(|known| known.item));
+        let new = project_message(tx, team, id, &mut names)?;
+        touched.extend(new.as_ref().map(|n| n.item));
+        fresh.extend(new.filter(|n| n.new).map(|n| n.message));
     }
     for (id, before) in &stale.marks {
         let id = ItemId(*id);
@@ -84,7 +84,7 @@ pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, quiet: bool) -> R
             None => {}
             Some(true) => {
                 touched.insert(id);
-                read_up_to(tx, id, &mark(tx, id)?.unwrap_or_default())?;
+                read_up_to(tx, id, before, &mark(tx, id)?.unwrap_or_default())?;
             }
             Some(false) => {
                 touched.insert(id);
@@ -153,34 +153,31 @@ fn read_thread(record: &Effective) -> Thread {
     })
 }
 
-/// One message row. Answers its thread and, if it is new, what is known of it.
-fn project_message(
-    tx: &Tx<'_>,
-    team: &Team,
-    id: Uuid,
-    names: &mut Names,
-) -> Result<Option<(ItemId, Option<FreshMessage>)>> {
+/// A message row that was written.
+struct Projected {
+    item: ItemId,
+    new: bool,
+    message: FreshMessage,
+}
+
+/// One message row; `None` if there is none (any more). Without its thread it
+/// waits: it is projected when the thread comes.
+fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Result<Option<Projected>> {
     let upstream = id.to_string();
-    let Some(record) = effective(tx, &Kind::MESSAGE, id)? else {
-        let sql = "DELETE FROM message WHERE account_id = ?1 AND upstream = ?2 RETURNING item_id";
-        let gone = tx
-            .conn
-            .prepare_cached(sql)?
-            .query_row(params![Id(team.account.0), upstream], |row| row.uuid("item_id"))
-            .optional()?;
-        return Ok(gone.map(|thread| (ItemId(thread), None)));
-    };
-    // Without its thread it waits: it is projected when the thread comes.
-    let typed: Option<Message> = record.typed();
-    let thread = typed
-        .as_ref()
-        .map(|m| m.thread)
-        .or_else(|| record.fields.get("thread").and_then(|t| t.as_str()).and_then(|t| Uuid::parse_str(t).ok()));
-    let Some(item) = thread.map(ItemId) else { return Ok(None) };
+    let record = effective(tx, &Kind::MESSAGE, id)?;
+    let thread = record.as_ref().and_then(|r| r.fields.get("thread")?.as_str()?.parse().ok()).map(ItemId);
     let sql = "SELECT title FROM item WHERE id = ?1 AND account_id = ?2";
-    let title: Option<String> =
-        tx.conn.prepare_cached(sql)?.query_row(params![Id(item.0), Id(team.account.0)], |row| row.get(0)).optional()?;
-    let Some(title) = title else { return Ok(None) };
+    let title: Option<String> = tx
+        .conn
+        .prepare_cached(sql)?
+        .query_row(params![thread.map(|t| Id(t.0)), Id(team.account.0)], |row| row.get(0))
+        .optional()?;
+    let (Some(record), Some(item), Some(title)) = (record, thread, title) else {
+        let sql = "DELETE FROM message WHERE account_id = ?1 AND upstream = ?2";
+        tx.conn.prepare_cached(sql)?.execute(params![Id(team.account.0), upstream])?;
+        return Ok(None);
+    };
+    let typed: Option<Message> = record.typed();
     let own = is_mine(&record, team);
     let author = record.author.unwrap_or(team.me);
     let at = record.shown_at();
@@ -206,7 +203,7 @@ fn project_message(
         outbox: record.outbox,
     };
     let (key, new) = message::put(tx, team.account, item, &row)?;
-    let fresh = FreshMessage {
+    let message = FreshMessage {
         item,
         key,
         record: id,
@@ -218,7 +215,7 @@ fn project_message(
         reply: false,
         alert: !own && !row.read,
     };
-    Ok(Some((item, new.then_some(fresh))))
+    Ok(Some(Projected { item, new, message }))
 }
 
 /// Who was asked, who answered, done, snoozed: once its messages are in.
@@ -253,7 +250,7 @@ fn settle_thread(tx: &Tx<'_>, team: &Team, id: ItemId) -> Result<()> {
                 WHEN ?7 IS NOT NULL THEN NULL
                 WHEN ?9 > ?10 THEN ?9
                 WHEN snoozed_until = ?9 THEN snoozed_until END,
-            woken_at = CASE WHEN ?9 > ?10 OR ?11 >= at THEN NULL ELSE woken_at END
+            woken_at = CASE WHEN ?9 > ?10 OR ?7 IS NOT NULL THEN NULL ELSE woken_at END
         WHERE id = ?1";
     tx.conn.prepare_cached(sql)?.execute(params![
         Id(id.0),
@@ -266,20 +263,21 @@ fn settle_thread(tx: &Tx<'_>, team: &Team, id: ItemId) -> Result<()> {
         mark.muted,
         mark.snoozed_until.map(Ms),
         Ms(team.now),
-        mark.read_at.map(Ms),
     ])?;
     item::refresh(tx, id)
 }
 
-/// Messages up to the mark are read, those after it are not.
-fn read_up_to(tx: &Tx<'_>, id: ItemId, mark: &Mark) -> Result<()> {
+/// Messages up to the mark are read, those after it are not. A mark that
+/// changed means that it was looked at.
+fn read_up_to(tx: &Tx<'_>, id: ItemId, before: &Mark, mark: &Mark) -> Result<()> {
     let sql = "UPDATE message SET read = at <= ?2, up_read = at <= ?2 WHERE item_id = ?1 AND own = 0
                AND (read <> (at <= ?2) OR up_read <> (at <= ?2))";
     let read_at = mark.read_at.map_or(-1, |at| at.timestamp_millis());
     tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), read_at])?;
     if newest_from_others(tx, id)?.is_none_or(|newest| newest.timestamp_millis() <= read_at) {
-        let sql = "UPDATE item SET handed_block = NULL WHERE id = ?1";
-        tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
+        let sql = "UPDATE item SET handed_block = NULL,
+                          woken_at = CASE WHEN ?2 THEN NULL ELSE woken_at END WHERE id = ?1";
+        tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), before != mark])?;
     }
     Ok(())
 }

@@ -8,8 +8,6 @@ use meantime_model::AccountId;
 use meantime_protocol::http::{Op, OpResult, PushOutcome};
 use meantime_protocol::{Code, Problem};
 use rusqlite::params;
-use serde_json::Value;
-use uuid::Uuid;
 
 /// Ops of one push.
 const BATCH_OPS: u32 = 200;
@@ -81,7 +79,7 @@ pub fn settle(tx: &Tx<'_>, team: &Team, results: &[OpResult]) -> Result<(Vec<Set
             entry.id,
             if refused.is_some() { REFUSED } else { SENT },
             seq,
-            refused.as_ref().map(|p| code(p)),
+            refused.as_ref().map(code),
             refused.as_ref().map(|p| &p.message),
         ])?;
         settled.push(Settled { outbox: entry.id, item: entry.op.item, what: entry.op.what, refused });
@@ -90,9 +88,10 @@ pub fn settle(tx: &Tx<'_>, team: &Team, results: &[OpResult]) -> Result<(Vec<Set
 }
 
 fn note(tx: &Tx<'_>, op: &NewOp, stale: &mut Stale) -> Result<()> {
-    let Target::Record { kind, id, change, .. } = &op.target else { return Ok(()) };
-    let parent = change.fields.get("thread").and_then(Value::as_str).and_then(|t| Uuid::parse_str(t).ok());
-    stale.note(tx, kind, *id, parent)
+    match &op.target {
+        Target::Record { kind, id, .. } => stale.note(tx, kind, *id),
+        Target::Source(_) => Ok(()),
+    }
 }
 
 fn code(problem: &Problem) -> String {
