@@ -1,6 +1,6 @@
 //! The server's rules: who may write which field of which kind, what a
 //! reader may see, how concurrent changes meet; over a [`Storage`] trait
-//! that every backend implements.
+//! that every backend implements and the suite (feature `suite`) checks.
 //!
 //! Nothing here knows HTTP or SQL, opens a file or reads a clock: time comes
 //! from a [`Clock`]. The rules themselves ([`rules`]) are pure functions; a
@@ -19,6 +19,8 @@ pub mod row;
 pub mod rules;
 pub mod secret;
 pub mod storage;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 
 pub use access::{Actor, TeamScope};
 pub use clock::Clock;

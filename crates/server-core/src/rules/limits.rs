@@ -7,6 +7,10 @@ use serde_json::Value;
 /// Longest name of a person, device or space, in characters.
 const NAME: usize = 100;
 
+/// How deep fields may nest. Far below what JSON readers give up at (often
+/// 128), so that no record makes a page that somebody's app can't read.
+const DEPTH: usize = 32;
+
 /// A person's or device's name as it may be kept: trimmed, one line.
 ///
 /// # Errors
@@ -45,7 +49,18 @@ pub(super) fn size(fields: &Fields) -> Result<(), Problem> {
 pub(super) fn object(value: Value) -> Result<Fields, Problem> {
     let Value::Object(fields) = value else { return Err(invalid("a record's fields are a JSON object")) };
     size(&fields)?;
+    if fields.values().any(|value| !nests_within(value, DEPTH - 1)) {
+        return Err(invalid(format!("fields nest at most {DEPTH} deep")));
+    }
     Ok(fields)
+}
+
+fn nests_within(value: &Value, depth: usize) -> bool {
+    match value {
+        Value::Array(values) => depth > 0 && values.iter().all(|value| nests_within(value, depth - 1)),
+        Value::Object(fields) => depth > 0 && fields.values().all(|value| nests_within(value, depth - 1)),
+        _ => true,
+    }
 }
 
 /// Counts bytes, and refuses the first one too many.

@@ -1,5 +1,6 @@
 //! The sample team as it stands in `team.json`: who, when they work, what
-//! they wrote. Times in it are relative to the first start.
+//! they wrote. Times in it are relative to the first start, days off and
+//! focus to each.
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use meantime_model::Urgency;
@@ -27,7 +28,7 @@ pub(super) struct Person {
     weekly: Value,
     #[serde(default)]
     time_off: Vec<Leave>,
-    /// Focuses for this long from the first start.
+    /// Focuses for this long from each start.
     pub focus_minutes: Option<i64>,
 }
 

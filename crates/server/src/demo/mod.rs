@@ -70,7 +70,15 @@ async fn start(data: &DataDir, listen: SocketAddr) -> anyhow::Result<(Running, C
     let running = serve::start(Options { data: data.clone(), listen, clock: Arc::clone(&clock) as _ }).await?;
     let client = Client::new(running.address(), &fs::read(data.file("ca.pem"))?)?;
     let state = match known {
-        Some(state) => state,
+        Some(mut state) => {
+            let pushes = populate::today(&mut state, now)?;
+            // The numbers given out are kept before they are used.
+            state.write(data)?;
+            for (who, ops) in pushes {
+                client.push(&who, ops).await?;
+            }
+            state
+        }
         None => {
             let invite = running.invite(&InviteRequest { valid_hours: 1, role: Role::Owner }).await?;
             let state = populate::populate(&client, &clock, &invite, now).await?;

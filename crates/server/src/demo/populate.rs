@@ -40,16 +40,11 @@ pub(super) async fn populate(
         let mut sample = Sample { joined, next: 0 };
         let who = sample.joined.clone();
         let member = json!({"title": person.title, "city": person.city});
-        let mut ops = vec![
-            op(&who, sample.number(), Kind::MEMBER, who.person.0, &member)?,
-            op(&who, sample.number(), Kind::SCHEDULE, who.person.0, &person.schedule(now))?,
-        ];
-        if let Some(minutes) = person.focus_minutes {
-            let focus = json!({"since": now - TimeDelta::minutes(20), "until": now + TimeDelta::minutes(minutes)});
-            ops.push(op(&who, sample.number(), Kind::FOCUS, who.person.0, &focus)?);
-        }
-        client.push(&who, ops).await?;
+        client.push(&who, vec![op(&who, sample.number(), Kind::MEMBER, who.person.0, &member)?]).await?;
         state.people.insert(person.key.clone(), sample);
+    }
+    for (who, ops) in today(&mut state, now)? {
+        client.push(&who, ops).await?;
     }
     for (at, by, steps) in history(&team, &state, now)? {
         clock.go_to(at);
@@ -62,19 +57,32 @@ pub(super) async fn populate(
     Ok(state)
 }
 
+/// Hours, leave and focus as of today, for each person to push.
+pub(super) fn today(state: &mut State, now: DateTime<Utc>) -> anyhow::Result<Vec<(JoinResponse, Vec<Op>)>> {
+    let mut pushes = Vec::new();
+    for person in Team::read()?.people {
+        let Some(sample) = state.people.get_mut(&person.key) else { continue };
+        let who = sample.joined.clone();
+        let mut ops = vec![op(&who, sample.number(), Kind::SCHEDULE, who.person.0, &person.schedule(now))?];
+        if let Some(minutes) = person.focus_minutes {
+            let focus = json!({"since": now - TimeDelta::minutes(20), "until": now + TimeDelta::minutes(minutes)});
+            ops.push(op(&who, sample.number(), Kind::FOCUS, who.person.0, &focus)?);
+        }
+        pushes.push((who, ops));
+    }
+    Ok(pushes)
+}
+
 /// When the history begins.
 pub(super) fn beginning(now: DateTime<Utc>) -> DateTime<Utc> {
     now - FOUNDED
 }
 
 type Step = (Kind, Uuid, Value);
+type Written<'a> = (DateTime<Utc>, &'a str, Vec<Step>);
 
 /// What was written: when, by whom, what; the oldest first.
-fn history<'a>(
-    team: &'a Team,
-    state: &State,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Vec<(DateTime<Utc>, &'a str, Vec<Step>)>> {
+fn history<'a>(team: &'a Team, state: &State, now: DateTime<Utc>) -> anyhow::Result<Vec<Written<'a>>> {
     let mut history = Vec::new();
     for (thread, id) in team.threads.iter().zip(&state.threads) {
         for (i, said) in thread.messages.iter().enumerate() {

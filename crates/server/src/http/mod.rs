@@ -56,7 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Protocol version N and the one before are spoken.
 fn speaks(version: u32) -> bool {
-    version >= 1 && (version == VERSION || version + 1 == VERSION)
+    (VERSION.saturating_sub(1).max(1)..=VERSION).contains(&version)
 }
 
 async fn version(request: Request, next: Next) -> Response {
