@@ -70,8 +70,7 @@ pub async fn not_done(mailbox: &mut Mailbox, folders: &Folders, messages: &[Stri
 }
 
 /// MOVE where the server can (RFC 6851); else a copy, and the original is
-/// deleted: only these UIDs (RFC 4315) where the server can, else marked as
-/// deleted, because a plain EXPUNGE would take others' along.
+/// deleted.
 async fn relocate(mailbox: &mut Mailbox, uids: &[u32], to: &str) -> SourceResult<()> {
     let set = uid_set(uids.iter().copied());
     if mailbox.can("MOVE") {
@@ -82,12 +81,17 @@ async fn relocate(mailbox: &mut Mailbox, uids: &[u32], to: &str) -> SourceResult
     remove(mailbox, uids).await
 }
 
-/// Deletes messages of the open mailbox, and no others.
+/// Deletes messages of the open mailbox, and no others: where the server
+/// can't be told which (RFC 4315) and somebody else's are marked as deleted
+/// too, they stay behind, marked.
 pub async fn remove(mailbox: &mut Mailbox, uids: &[u32]) -> SourceResult<()> {
     let set = uid_set(uids.iter().copied());
     mailbox.command(&format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")).await?;
     if mailbox.can("UIDPLUS") {
-        mailbox.command(&format!("UID EXPUNGE {set}")).await?;
+        return mailbox.command(&format!("UID EXPUNGE {set}")).await;
+    }
+    if mailbox.search("DELETED").await?.iter().all(|uid| uids.contains(uid)) {
+        mailbox.command("EXPUNGE").await?;
     }
     Ok(())
 }

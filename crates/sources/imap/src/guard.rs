@@ -154,14 +154,14 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_is_noticed() {
         let (near, _far) = tokio::io::duplex(64);
-        let mut guarded = Guarded::new(Box::new(near), Limits::new(Duration::from_secs(60), 1000));
+        let mut guarded = Guarded::new(Box::new(near), Limits::new(Duration::from_millis(80), 1000));
         let begin = Instant::now();
         let error = guarded.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(begin.elapsed().as_secs(), 60);
+        assert!(begin.elapsed() >= Duration::from_millis(80));
     }
 
     #[tokio::test]

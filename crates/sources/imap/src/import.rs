@@ -81,7 +81,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
                 self.ended = true;
                 break;
             }
-            if line_start && blank_before && line.starts_with(b"From ") {
+            if line_start && (blank_before || !self.started) && line.starts_with(b"From ") {
                 if self.started {
                     break;
                 }
@@ -104,7 +104,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
         if too_long {
             return Some(Err(ImportError::TooLong { place: format!("byte {start}") }));
         }
-        if !self.started || raw.is_empty() {
+        if !self.started || raw.iter().all(u8::is_ascii_whitespace) {
             return if self.ended { None } else { self.next() };
         }
         // The empty line before the next separator is the mbox's, not the mail's.

@@ -82,22 +82,24 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         name,
         ..Mail::default()
     };
+    let written = field(&fields, "date").and_then(|date| DateTime::parse_from_rfc2822(date).ok());
     if let Some(why) = too_deep(&raw) {
         return salvage(mail, &fields, &raw, why);
     }
+    let missing = size.saturating_sub(raw.len() as u64);
+    let raw = closed(raw);
     // mail-parser computes offsets that can underflow on hostile input.
-    match catch_unwind(AssertUnwindSafe(|| {
-        MessageParser::default().parse(&*raw).map(|parsed| fill(&mut mail, &parsed))
-    })) {
-        Ok(Some(())) => {}
+    let last_part = match catch_unwind(AssertUnwindSafe(|| read_into(&mut mail, &raw))) {
+        Ok(Some(last_part)) => last_part,
         Ok(None) => return salvage(mail, &fields, &raw, "This is not a mail: it has no headers."),
         Err(_) => return salvage(mail, &fields, &raw, "This mail is malformed; what could be made out is shown."),
-    }
-    let missing = size.saturating_sub(raw.len() as u64);
+    };
+    // The one reads forms the other does not.
+    mail.date = mail.date.or(written.map(|date| date.with_timezone(&Utc)));
     if missing > 0 {
         // The last part was cut. An attachment is listed with about its size; a text says so.
         match mail.attachments.last_mut() {
-            Some(last) => last.bytes = last.bytes.saturating_add(missing.saturating_mul(3) / 4),
+            Some(last) => last.bytes += missing.saturating_mul(last.bytes) / last_part.max(1),
             None => mail.unreadable = Some("This mail is very long; only its beginning is shown.".to_owned()),
         }
     }
@@ -157,6 +159,14 @@ pub fn same_address(one: &str, other: &str) -> bool {
         }
     }
     !one.is_empty() && plain(one) == plain(other)
+}
+
+/// Parses; gives the encoded length of the last attachment.
+fn read_into(mail: &mut Mail, raw: &[u8]) -> Option<u64> {
+    let parsed = MessageParser::default().parse(raw)?;
+    fill(mail, &parsed);
+    let last = parsed.attachments().last();
+    Some(last.map_or(0, |part| u64::from(part.raw_end_offset().saturating_sub(part.raw_body_offset()))))
 }
 
 fn fill(mail: &mut Mail, parsed: &mail_parser::Message<'_>) {
@@ -230,6 +240,47 @@ fn people(address: Option<&Address<'_>>) -> Vec<Person> {
             .collect()
     })
 }
+
+/// A message that ends in the middle of a part (cut by us, or broken) gets the
+/// end it lacks: the parser takes a part without one for damaged.
+fn closed(raw: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let boundaries: Vec<Vec<u8>> = raw
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| {
+            let at = line.windows(BOUNDARY.len()).position(|window| window.eq_ignore_ascii_case(BOUNDARY))?;
+            let value = line.get(at + BOUNDARY.len()..)?.trim_ascii_start();
+            let value = match value.split_first() {
+                Some((b'"', quoted)) => quoted.split(|&byte| byte == b'"').next()?,
+                _ => value.split(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r')).next()?,
+            };
+            (!value.is_empty()).then(|| value.to_vec())
+        })
+        .take(NESTED_MESSAGES)
+        .collect();
+    let last = raw.rsplit(|&byte| byte == b'\n').find_map(|line| {
+        let line = line.trim_ascii_end().strip_prefix(b"--")?;
+        let open = boundaries.iter().find(|boundary| line.starts_with(boundary))?;
+        Some((open.clone(), line.len() > open.len()))
+    });
+    match last {
+        Some((boundary, false)) => {
+            let mut whole = raw.into_owned();
+            // Whole lines, so that what is encoded in base64 can be decoded.
+            if let Some(end) = whole.iter().rposition(|&byte| byte == b'\n')
+                && whole.get(end..).is_some_and(|rest| rest.len() > 60)
+            {
+                whole.truncate(end + 1);
+            }
+            whole.extend_from_slice(b"\r\n--");
+            whole.extend_from_slice(&boundary);
+            whole.extend_from_slice(b"--\r\n");
+            Cow::Owned(whole)
+        }
+        _ => raw,
+    }
+}
+
+const BOUNDARY: &[u8] = b"boundary=";
 
 /// What the header fields and the raw text alone give.
 fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -> Mail {

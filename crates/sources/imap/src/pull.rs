@@ -469,7 +469,8 @@ fn naming_items() -> String {
     format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({NAMING_FIELDS})])")
 }
 
-/// Finds messages in the open mailbox by their names: UID and flags.
+/// Finds messages in the open mailbox by their names: UID and flags. Those
+/// marked as deleted don't count.
 pub async fn locate(mailbox: &mut Mailbox, names: &BTreeSet<String>) -> SourceResult<BTreeMap<String, (u32, Flags)>> {
     let mut candidates = BTreeSet::new();
     let mut unnamed = false;
@@ -489,7 +490,8 @@ pub async fn locate(mailbox: &mut Mailbox, names: &BTreeSet<String>) -> SourceRe
     let mut found = BTreeMap::new();
     for (uid, one) in fetched {
         let name = one.raw.as_deref().map(header_fields).and_then(|fields| message_name(&fields));
-        if let Some(name) = name.filter(|name| names.contains(name)) {
+        // Marked as deleted is as good as gone.
+        if let Some(name) = name.filter(|name| names.contains(name) && !one.flags.done) {
             found.insert(name, (uid, one.flags));
         }
     }
