@@ -28,6 +28,9 @@ export default defineConfig(({ mode }) => ({
     // Tests that need a document ask for one in their first line.
     environment: 'node',
     include: ['src/**/*.test.ts'],
+    environmentOptions: { happyDOM: { settings: { handleDisabledFileLoadingAsSuccess: true } } },
+    experimental: { fsModuleCache: true },
+    testTimeout: 30_000,
     setupFiles: ['src/host/memory/setup.ts'],
   },
 }));

@@ -18,6 +18,11 @@ function fail(code: FailureCode, message: string): never {
   throw { code, message } satisfies Failure;
 }
 
+/** What arrives at the other end of the IPC: JSON. */
+function wire<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}
+
 export class Memory {
   /** What was called, in order: tests look at it. */
   calls: Array<{ name: keyof Commands; args: unknown }> = [];
@@ -78,10 +83,10 @@ export class Memory {
   }
 
   async call<K extends keyof Commands>(name: K, args: Commands[K]['args']): Promise<Commands[K]['reply']> {
-    this.calls.push({ name, args: structuredClone(args) });
+    this.calls.push({ name, args: wire(args) });
     await Promise.resolve();
     if (this.scene === 'unwell' && name === 'inbox') fail('internal', 'The database can’t be read. Start Meantime again; nothing is lost.');
-    return structuredClone(this.#handlers[name](args));
+    return wire(this.#handlers[name](wire(args)));
   }
 
   listen(hear: (event: Event) => void): () => void {

@@ -1,0 +1,115 @@
+// @vitest-environment happy-dom
+import { fireEvent, render, screen } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { reset } from '../host/memory';
+import '../host/memory/document';
+import { eventually } from '../host/memory/eventually';
+import type { Memory } from '../host/memory/host';
+import { rows } from '../inbox/rows.svelte';
+import { me } from '../parts/me.svelte';
+import { where } from '../parts/view.svelte';
+import App from './App.svelte';
+
+let host: Memory;
+beforeEach(() => Object.assign(where, { page: 'list', list: 'inbox', open: null, overlay: null, narrow: false }));
+
+async function start(scene: Parameters<typeof reset>[0] = 'day') {
+  host = reset(scene);
+  render(App);
+  await eventually(() => expect(me.status?.first_run).toBe(scene === 'first'));
+}
+const press = (key: string, more: Partial<KeyboardEventInit> = {}) => fireEvent.keyDown(document.body, { key, ...more });
+const called = (name: string) => host.calls.filter((c) => c.name === name).map((c) => c.args);
+
+describe('keys', () => {
+  beforeEach(async () => {
+    await start();
+    await eventually(() => expect(rows.ready).toBe(true));
+  });
+
+  it('triage, and take back', async () => {
+    await press('j');
+    await press('e');
+    await eventually(() => expect(called('triage')).toEqual([{ ids: ['sync'], action: { do: 'done' } }]));
+    expect((await screen.findAllByTestId('toast')).at(-1)?.textContent).toContain('Done: Review the sync API draft');
+    await press('z');
+    await eventually(() => expect(called('undo')).toHaveLength(1));
+    await eventually(() => expect(rows.find('sync')).toBe(1));
+  });
+
+  it('go places, one after the other', async () => {
+    await press('g');
+    await press('t');
+    expect(where.page).toBe('team');
+    await press('Escape');
+    expect(where.page).toBe('list');
+    await press('/');
+    expect(await screen.findByTestId('search-input')).toBe(document.activeElement);
+  });
+
+  it('open, and mark as read only after it was shown', async () => {
+    await press('Enter');
+    await screen.findByTestId('title');
+    expect(called('triage')).toEqual([]);
+    await eventually(() => expect(called('triage')).toEqual([{ ids: ['release'], action: { do: 'read' } }]));
+  });
+
+  it('do nothing while one types, and nothing as letters when switched off', async () => {
+    const input = document.createElement('input');
+    document.body.append(input);
+    await fireEvent.keyDown(input, { key: 'e' });
+    input.remove();
+    expect(called('triage')).toEqual([]);
+    await host.call('set_settings', { ...me.settings!, letter_keys: false });
+    await eventually(() => expect(me.settings?.letter_keys).toBe(false));
+    await press('e');
+    expect(called('triage')).toEqual([]);
+    await press('ArrowDown');
+    expect(rows.cursor).toBe(1);
+  });
+
+  it('begin and end focus', async () => {
+    await press('f');
+    await eventually(() => expect(called('focus_stop')).toHaveLength(1));
+    await eventually(() => expect(screen.queryByTestId('held-banner')).toBeNull());
+    await fireEvent.click(screen.getByTestId('focus-start'));
+    expect(await screen.findByTestId('held-banner')).toBeTruthy();
+  });
+});
+
+it('shows what a notification points to', async () => {
+  await start();
+  host.emit({ event: 'show', what: { target: 'item', id: 'contract' } });
+  expect((await screen.findByTestId('title')).textContent).toBe('Re: Contract for the usability study');
+});
+
+it('asks before joining from a link', async () => {
+  await start();
+  host.emit({ event: 'show', what: { target: 'join', link: 'meantime://join#x' } });
+  expect((await screen.findByTestId('invite')).textContent).toContain('team.example.org');
+  expect(called('join')).toEqual([]);
+});
+
+it('fetches again what the engine says is stale', async () => {
+  await start();
+  await eventually(() => expect(called('inbox')).toHaveLength(1));
+  host.emit({ event: 'changed', tags: [{ tag: 'inbox' }] });
+  await eventually(() => expect(called('inbox')).toHaveLength(2));
+  expect(called('team')).toHaveLength(0);
+});
+
+it('begins with three ways in, and is in the list after one click', async () => {
+  await start('first');
+  await fireEvent.click(await screen.findByTestId('first-run-sample'));
+  expect(await screen.findByTestId('nav-inbox')).toBeTruthy();
+  await eventually(() => expect(rows.total).toBeGreaterThan(20));
+});
+
+it('says what is wrong and where to go', async () => {
+  await start('trouble');
+  const notices = (await screen.findAllByTestId('notice')).map((n) => n.textContent?.trim());
+  expect(notices).toContain('1 change refused');
+  expect(notices).toContain('1 account needs you');
+  await fireEvent.click(screen.getByText('1 change refused'));
+  expect((await screen.findByTestId('refusal')).textContent).toContain('keep the epoch visible');
+});

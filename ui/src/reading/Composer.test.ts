@@ -1,0 +1,70 @@
+// @vitest-environment happy-dom
+import { fireEvent, render, screen } from '@testing-library/svelte';
+import { beforeEach, expect, it } from 'vitest';
+import { call } from '../host';
+import { reset } from '../host/memory';
+import '../host/memory/document';
+import { eventually } from '../host/memory/eventually';
+import type { Memory } from '../host/memory/host';
+import { rows } from '../inbox/rows.svelte';
+import Composer from './Composer.svelte';
+
+let host: Memory;
+beforeEach(async () => {
+  host = reset();
+  await rows.show('inbox');
+});
+
+async function compose(id: string) {
+  render(Composer, { conversation: await call('open', { id }) });
+  return screen.getByTestId('reply-text') as HTMLTextAreaElement;
+}
+const replies = () => host.calls.filter((c) => c.name === 'reply').map((c) => c.args);
+
+it('restores the draft and hints without blocking', async () => {
+  const text = await compose('sync');
+  expect(text.value).toContain('Two cases have no place yet');
+  expect(screen.getByRole('note').textContent).toContain('who should answer');
+  expect((screen.getByTestId('send') as HTMLButtonElement).disabled).toBe(false);
+});
+
+it('shows each recipient’s time, state', async () => {
+  await compose('sync');
+  const to = screen.getByTestId('recipients').textContent;
+  expect(to).toContain('18:26 in Taipei, works until 19:00');
+  expect(to).toContain('focusing until 11:30');
+  expect(to).toContain('starts 14:00 your time');
+});
+
+it('sends with Ctrl and Enter, and is empty then', async () => {
+  const text = await compose('sync');
+  await fireEvent.input(text, { target: { value: 'Fine with me.' } });
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect(text.value).toBe(''));
+  expect(replies()).toEqual([{ item: 'sync', text: 'Fine with me.', done: false, deliver: { when: 'when_they_start' } }]);
+});
+
+it('closes with the answer when asked to', async () => {
+  const text = await compose('contract');
+  await fireEvent.input(text, { target: { value: 'Signed.' } });
+  await fireEvent.click(screen.getByTestId('reply-close'));
+  await eventually(() => expect(rows.find('contract')).toBe(-1));
+  expect(replies()).toMatchObject([{ done: true, deliver: { when: 'now' } }]);
+});
+
+it('does not send nothing', async () => {
+  const text = await compose('contract');
+  await fireEvent.input(text, { target: { value: '   ' } });
+  expect((screen.getByTestId('send') as HTMLButtonElement).disabled).toBe(true);
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  expect(replies()).toEqual([]);
+});
+
+it('keeps the text when sending fails', async () => {
+  const text = await compose('contract');
+  await fireEvent.input(text, { target: { value: 'Signed.' } });
+  host.call = () => Promise.reject({ code: 'internal', message: 'The disk is full.' });
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect((screen.getByTestId('send') as HTMLButtonElement).disabled).toBe(false));
+  expect(text.value).toBe('Signed.');
+});

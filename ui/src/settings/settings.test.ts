@@ -1,0 +1,107 @@
+// @vitest-environment happy-dom
+import { fireEvent, render, screen } from '@testing-library/svelte';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { reset } from '../host/memory';
+import '../host/memory/document';
+import { eventually } from '../host/memory/eventually';
+import type { Memory } from '../host/memory/host';
+import AddMailbox from './AddMailbox.svelte';
+import IntervalForm from './IntervalForm.svelte';
+import JoinTeam from './JoinTeam.svelte';
+import WorkingHours from './WorkingHours.svelte';
+
+let host: Memory;
+beforeEach(() => void (host = reset()));
+const called = (name: string) => host.calls.filter((c) => c.name === name).map((c) => c.args);
+const type = (id: string, value: string) => fireEvent.input(screen.getByTestId(id), { target: { value } });
+
+describe('a mailbox', () => {
+  it('is filled in from the address, corrected by hand, and added', async () => {
+    const onadded = vi.fn();
+    render(AddMailbox, { onadded });
+    await type('mail-address', 'ana@example.org');
+    expect((screen.getByTestId('imap-host') as HTMLInputElement).value).toBe('imap.example.org');
+    await type('imap-host', '127.0.0.1');
+    await type('mail-address', 'ana@example.net');
+    expect((screen.getByTestId('imap-host') as HTMLInputElement).value).toBe('127.0.0.1');
+    await fireEvent.change(screen.getByTestId('imap-security'), { target: { value: 'starttls' } });
+    expect((screen.getByTestId('imap-port') as HTMLInputElement).value).toBe('143');
+    await type('mail-password', 'secret');
+    await fireEvent.submit(screen.getByTestId('mailbox-form'));
+    await eventually(() => expect(onadded).toHaveBeenCalled());
+    expect(called('add_account')).toMatchObject([
+      { kind: 'imap', address: 'ana@example.net', user: 'ana@example.net', imap: { host: '127.0.0.1', port: 143, security: 'starttls' }, smtp: { host: 'smtp.example.org' } },
+    ]);
+  });
+
+  it('says why it was refused and keeps what was typed', async () => {
+    render(AddMailbox, { onadded: vi.fn() });
+    await type('mail-address', 'ana@example.org');
+    await type('mail-password', 'wrong');
+    await fireEvent.submit(screen.getByTestId('mailbox-form'));
+    expect((await screen.findByRole('alert')).textContent).toContain('refused the password');
+    expect((screen.getByTestId('mail-address') as HTMLInputElement).value).toBe('ana@example.org');
+  });
+});
+
+describe('working hours', () => {
+  it('are kept as they change', async () => {
+    render(WorkingHours);
+    expect(await screen.findAllByTestId('interval')).toHaveLength(10);
+    await fireEvent.click(screen.getByTestId('add-sat'));
+    await eventually(() => expect(called('set_hours')).toHaveLength(1));
+    expect(called('set_hours')).toMatchObject([{ proposed: false, schedule: { weekly: { sat: [['09:00', '17:00']] } } }]);
+  });
+
+  it('move by the arrow keys and go by Delete', async () => {
+    render(WorkingHours);
+    const [first] = await screen.findAllByTestId('interval');
+    await fireEvent.keyDown(first!, { key: 'ArrowRight', shiftKey: true });
+    await eventually(() => expect(called('set_hours')).toMatchObject([{ schedule: { weekly: { mon: [['09:00', '13:15'], ['14:00', '18:00']] } } }]));
+    await fireEvent.keyDown((await screen.findAllByTestId('interval'))[0]!, { key: 'Delete' });
+    await eventually(() => expect(called('set_hours')[1]).toMatchObject({ schedule: { weekly: { mon: [['14:00', '18:00']] } } }));
+  });
+
+  it('say which field was refused, and keep the edit', async () => {
+    render(WorkingHours);
+    await screen.findAllByTestId('interval');
+    const honest = host.call.bind(host);
+    host.call = (name, args) =>
+      name === 'set_hours' ? Promise.reject({ code: 'invalid', message: 'weekly.sat[0]: must end after it starts' }) : honest(name, args);
+    await fireEvent.click(screen.getByTestId('add-sat'));
+    expect((await screen.findByRole('alert')).textContent).toContain('weekly.sat[0]');
+    expect(screen.getAllByTestId('interval')).toHaveLength(11);
+  });
+
+  it('are typed, also past midnight', async () => {
+    const onsave = vi.fn();
+    render(IntervalForm, { interval: ['09:00', '13:00'], onsave, onremove: vi.fn(), onspread: vi.fn() });
+    await type('interval-to', 'later');
+    expect((screen.getByText('Keep') as HTMLButtonElement).disabled).toBe(true);
+    await type('interval-from', '22');
+    await type('interval-to', '2:00');
+    expect(screen.getByText(/past midnight, 4 h/)).toBeTruthy();
+    await fireEvent.click(screen.getByText('Keep'));
+    expect(onsave).toHaveBeenCalledWith(['22:00', '02:00']);
+  });
+});
+
+describe('joining', () => {
+  it('looks first and joins only when told to', async () => {
+    const onjoined = vi.fn();
+    render(JoinTeam, { link: 'meantime://join#abc', onjoined });
+    expect((await screen.findByTestId('invite')).textContent).toContain('team.example.org');
+    expect(called('join')).toEqual([]);
+    await type('join-name', 'Ana Sousa');
+    await fireEvent.click(screen.getByTestId('join-go'));
+    await eventually(() => expect(onjoined).toHaveBeenCalled());
+    expect(called('join')).toEqual([{ link: 'meantime://join#abc', name: 'Ana Sousa' }]);
+  });
+
+  it('says what is wrong with a link', async () => {
+    render(JoinTeam, {});
+    await type('join-link', 'hello');
+    await fireEvent.click(screen.getByTestId('join-go'));
+    expect((await screen.findByRole('alert')).textContent).toContain('no invite link');
+  });
+});
