@@ -3,6 +3,7 @@
 
 use crate::api::*;
 use crate::conversation::{can_reply, reply_target, thread};
+use crate::dues;
 use crate::engine::Engine;
 use crate::inbox::resolve;
 use crate::out;
@@ -28,7 +29,7 @@ const MAX_TITLE: usize = 300;
 impl Engine {
     pub(crate) async fn answer(self: &Arc<Self>, args: Reply) -> Result<Undoable, Failure> {
         check_text(&args.text)?;
-        let now = self.now();
+        let (now, computer) = (self.now(), self.computer_zone());
         let until = self.undo_until(now);
         let (what, id) = self
             .write(move |tx| {
@@ -51,6 +52,7 @@ impl Engine {
                 draft::put(tx, Some(id), "", now)?;
                 let before = State::of(&found);
                 before.clone().answered(args.done).put(tx, now)?;
+                dues::settle(tx, computer)?;
                 let what = format!("Sent: {}", found.title);
                 let back = Back::unsent(vec![unsent], Some(id), args.text).and_item(before);
                 keep_step(tx, &what, Some(id), Some(until), &back, now)?;

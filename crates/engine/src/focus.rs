@@ -126,7 +126,6 @@ impl Engine {
     }
 
     async fn after_focus(self: &Arc<Self>) {
-        self.recompute_dues().await;
         self.notices.notify_one();
         self.reschedule.notify_one();
         self.send_what_is_ready().await;

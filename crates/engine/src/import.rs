@@ -20,9 +20,7 @@ impl Engine {
         format: MailFormat,
     ) -> Result<Imported, Failure> {
         let engine = self.clone();
-        let imported = blocking(move || engine.import_blocking(account, &path, format)).await?;
-        self.recompute_dues().await;
-        Ok(imported)
+        blocking(move || engine.import_blocking(account, &path, format)).await
     }
 
     fn import_blocking(
@@ -53,7 +51,11 @@ impl Engine {
                 backfill: true,
                 backfilled: true,
             };
-            let done = self.store.write_bulk(|tx| Ok::<_, Failure>(ingest::ingest(tx, account, &page, now)?))?;
+            let done = self.store.write_bulk(|tx| {
+                let done = ingest::ingest(tx, account, &page, now)?;
+                crate::dues::settle(tx, self.computer_zone())?;
+                Ok::<_, Failure>(done)
+            })?;
             let added = u32::try_from(done.fresh.len()).unwrap_or(u32::MAX);
             imported.added += added;
             imported.known += read.saturating_sub(added);

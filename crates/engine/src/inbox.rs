@@ -70,7 +70,7 @@ impl Engine {
     pub(crate) async fn zone(&self) -> Zone {
         match self.my_schedule().await {
             Some(schedule) => schedule.zone(),
-            None => self.clock.zone().parse().unwrap_or(Zone::UTC),
+            None => self.computer_zone(),
         }
     }
 }

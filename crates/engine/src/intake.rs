@@ -3,6 +3,7 @@
 //! or is held by the running block.
 
 use crate::api::{Failure, Tag};
+use crate::dues;
 use crate::engine::Engine;
 use crate::notices::Body;
 use crate::people::Team;
@@ -23,13 +24,14 @@ pub(crate) struct Judge {
 impl Engine {
     /// A page of an account, with its cursor.
     pub(crate) async fn take_in(self: &Arc<Self>, account: AccountId, page: source::Page) -> Result<(), Failure> {
-        let now = self.now();
+        let (now, computer) = (self.now(), self.computer_zone());
         let page = stored_page(page, now);
         let store = self.store.clone();
         let touched = crate::engine::blocking(move || {
             store.write_bulk(|tx| {
                 forget_local_copies(tx, account, &page)?;
                 let done = ingest::ingest(tx, account, &page, now)?;
+                dues::settle(tx, computer)?;
                 let judge = Judge::read(tx, now)?;
                 for fresh in &done.fresh {
                     judge.take(tx, fresh.item, fresh.key, fresh.alert)?;
@@ -47,7 +49,6 @@ impl Engine {
         if touched.is_empty() {
             return;
         }
-        self.recompute_dues().await;
         self.notices.notify_one();
         let mut tags = vec![Tag::Inbox, Tag::Status, Tag::Focus];
         tags.extend(touched.iter().take(50).copied().map(Tag::Item));
@@ -178,10 +179,14 @@ pub(crate) fn stored_change(change: source::Change, now: DateTime<Utc>) -> inges
 fn stored_message(message: source::Message, title: String, now: DateTime<Utc>) -> message::NewMessage {
     let person = |p: source::Person| message::Correspondent { name: p.name, address: p.address };
     let people = |people: Vec<source::Person>| people.into_iter().map(person).collect();
+    let mut author = person(message.author);
+    if author.name.is_empty() {
+        author.name.clone_from(&author.address);
+    }
     message::NewMessage {
         upstream: message.upstream,
         title,
-        author: person(message.author),
+        author,
         person: None,
         to: people(message.to),
         cc: people(message.cc),

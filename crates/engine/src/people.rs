@@ -5,7 +5,6 @@ use crate::api::{Failure, PersonState};
 use crate::engine::Engine;
 use chrono::{DateTime, Utc};
 use meantime_model::due::Window;
-use meantime_model::zone::Zone;
 use meantime_model::{PersonId, Schedule, TeamId, Urgency};
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::{Agreement, Focus, Member, Windows};
@@ -176,7 +175,6 @@ impl Engine {
 
     /// My hours, or what is proposed until I keep some.
     pub(crate) async fn schedule_or_proposed(&self) -> Schedule {
-        let zone = self.clock.zone().parse().unwrap_or(Zone::UTC);
-        self.my_schedule().await.unwrap_or_else(|| Schedule::proposed(zone))
+        self.my_schedule().await.unwrap_or_else(|| Schedule::proposed(self.computer_zone()))
     }
 }

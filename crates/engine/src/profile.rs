@@ -1,6 +1,7 @@
 //! My hours, my settings, and the state of everything in one look.
 
 use crate::api::*;
+use crate::dues;
 use crate::engine::Engine;
 use crate::out;
 use crate::people::{self, Team};
@@ -68,7 +69,7 @@ impl Engine {
     pub(crate) async fn save_hours(self: &Arc<Self>, hours: Hours) -> Result<Nothing, Failure> {
         let value = serde_json::to_value(&hours.schedule)
             .map_err(|e| Failure::new(FailureCode::Invalid, format!("these hours can't be kept: {e}")))?;
-        let now = self.now();
+        let (now, computer) = (self.now(), self.computer_zone());
         self.write(move |tx| {
             let before = people::my_hours(tx)?.and_then(|old| serde_json::to_value(old).ok()).unwrap_or_default();
             setting::put(tx, people::HOURS, &value)?;
@@ -81,10 +82,9 @@ impl Engine {
                 )?;
             }
             item::set_all_due_stale(tx)?;
-            Ok(())
+            dues::settle(tx, computer)
         })
         .await?;
-        self.recompute_dues().await;
         self.send_what_is_ready().await;
         self.tell(&[Tag::Settings, Tag::Team, Tag::Inbox, Tag::Status]);
         Ok(Nothing {})
@@ -102,57 +102,11 @@ impl Engine {
         self.tell(&[Tag::Settings, Tag::Focus]);
         Ok(Nothing {})
     }
-
-    /// Computes every due that is stale.
-    pub(crate) async fn recompute_dues(&self) {
-        const BATCH: u32 = 500;
-        let schedule = self.schedule_or_proposed().await;
-        loop {
-            let schedule = schedule.clone();
-            let done = self
-                .write(move |tx| {
-                    let stale = item::stale_due(tx, BATCH)?;
-                    if stale.is_empty() {
-                        return Ok(0);
-                    }
-                    let team = Team::load(tx)?;
-                    for item in &stale {
-                        item::set_due(tx, item.id, due_of(item, &schedule, team.as_ref()))?;
-                    }
-                    Ok(stale.len() as u32)
-                })
-                .await;
-            match done {
-                Ok(BATCH) => {}
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::error!(%error, "dues could not be computed");
-                    return;
-                }
-            }
-        }
-    }
 }
 
 /// This device's settings; the usual ones until some are kept.
 pub(crate) fn settings(db: &Read<'_>) -> Result<Settings, Failure> {
     Ok(setting::get(db, SETTINGS)?.unwrap_or_default())
-}
-
-/// When my answer to an item is due: from the ask, the urgency's window, in my
-/// working time. What is for information and asks nobody is never due.
-fn due_of(
-    item: &item::Item,
-    schedule: &meantime_model::Schedule,
-    team: Option<&Team>,
-) -> Option<chrono::DateTime<chrono::Utc>> {
-    use meantime_model::{Urgency, due};
-    let asked_at = item.ask_at?;
-    if item.kind != account::AccountKind::Team && item.urgency == Urgency::Green {
-        return None;
-    }
-    let window = team.map_or_else(|| due::Window::usual(item.urgency), |team| team.window(item.urgency));
-    due::due(schedule, asked_at, window).ok()
 }
 
 /// The merge patch that makes `new` of `old`: what is gone is said with null.

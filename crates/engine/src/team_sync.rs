@@ -3,10 +3,12 @@
 
 use crate::accounts::secret_name;
 use crate::api::{AccountState, Connection, Failure, FailureCode, Tag};
+use crate::dues;
 use crate::engine::Engine;
 use crate::people::{self, TeamConfig};
 use chrono::{DateTime, Utc};
 use meantime_model::AccountId;
+use meantime_model::zone::Zone;
 use meantime_platform::{Clock, Secrets as _};
 use meantime_protocol::http::{BootstrapPage, JoinResponse, Op, OpResult, PullPage};
 use meantime_protocol::{Invite, Scope};
@@ -119,7 +121,14 @@ impl Engine {
         let remote = HttpRemote::new(credentials)?;
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let wake = Arc::new(Notify::new());
-        let log = TeamLog { store: self.store.clone(), clock: self.clock.clone(), account, config, arrived };
+        let log = TeamLog {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            computer: self.computer_zone(),
+            account,
+            config,
+            arrived,
+        };
         Ok((Syncer::new(Arc::new(log), remote, wake.clone()), arrivals, wake))
     }
 
@@ -152,9 +161,6 @@ impl Engine {
     async fn team_arrived(self: &Arc<Self>, applied: Applied) {
         if applied.team_changed || applied.hours_changed {
             self.tell(&[Tag::Team, Tag::Status, Tag::Settings]);
-        }
-        if applied.hours_changed {
-            self.recompute_dues().await;
         }
         self.after_arrival(&applied.touched).await;
     }
@@ -196,6 +202,7 @@ impl Engine {
 struct TeamLog {
     store: Store,
     clock: Arc<dyn Clock>,
+    computer: Zone,
     account: AccountId,
     config: TeamConfig,
     arrived: mpsc::UnboundedSender<Applied>,
@@ -215,6 +222,7 @@ impl TeamLog {
             if applied.hours_changed {
                 item::set_all_due_stale(tx)?;
             }
+            dues::settle(tx, self.computer)?;
             if applied.fresh.iter().any(|fresh| fresh.alert) {
                 let judge = crate::intake::Judge::read(tx, now)?;
                 for fresh in &applied.fresh {

@@ -3,6 +3,7 @@
 //! same way.
 
 use crate::api::*;
+use crate::dues;
 use crate::engine::Engine;
 use crate::inbox::resolve;
 use crate::out;
@@ -46,7 +47,7 @@ impl Engine {
         if args.ids.is_empty() || args.ids.len() > MAX_ITEMS {
             return Err(Failure::new(FailureCode::Invalid, format!("name 1 to {MAX_ITEMS} items")));
         }
-        let now = self.now();
+        let (now, computer) = (self.now(), self.computer_zone());
         let action = self.resolved(args.action).await?;
         let undoable = !matches!(action, Action::Read | Action::Unread);
         let (what, ids) = self
@@ -62,6 +63,7 @@ impl Engine {
                     }
                     back.items.push(before);
                 }
+                dues::settle(tx, computer)?;
                 let what = match back.items.len() {
                     1 => format!("{}: {title}", name(&action)),
                     n => format!("{}: {n} items", name(&action)),
@@ -79,7 +81,7 @@ impl Engine {
 
     /// Undo: the last step, if it can still be taken back.
     pub(crate) async fn take_back(self: &Arc<Self>) -> Result<Undone, Failure> {
-        let now = self.now();
+        let (now, computer) = (self.now(), self.computer_zone());
         let (undone, ids) = self
             .write(move |tx| {
                 let nothing = || Failure::new(FailureCode::NotPossible, "there is nothing to undo");
@@ -106,6 +108,7 @@ impl Engine {
                     past.put(tx, now)?;
                     ids.push(past.id);
                 }
+                dues::settle(tx, computer)?;
                 undo::set_used(tx, step.id)?;
                 ids.extend(step.item.filter(|id| !ids.contains(id)));
                 Ok((Undone { what: step.what, item: step.item }, ids))
@@ -144,7 +147,6 @@ impl Engine {
     /// Wakes whoever has to act on a change of these items.
     pub(crate) async fn after_change(self: &Arc<Self>, ids: &[ItemId]) {
         self.reschedule.notify_one();
-        self.recompute_dues().await;
         self.withdraw_notices(ids.to_vec()).await;
         self.send_what_is_ready().await;
         let mut tags = vec![Tag::Inbox, Tag::Status];

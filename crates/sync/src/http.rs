@@ -178,6 +178,5 @@ fn failed(error: reqwest::Error) -> RemoteError {
     if error.is_decode() || error.is_builder() {
         return RemoteError::Protocol(error.without_url().to_string());
     }
-    let host = error.url().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    offline(&host)
+    offline(error.url().map_or("", |url| url.authority()))
 }

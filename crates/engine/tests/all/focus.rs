@@ -1,0 +1,129 @@
+//! A block holds everything, lets through what it must, and hands over once.
+
+use crate::rig::{Rig, mail, red};
+use chrono::TimeDelta;
+use meantime_engine::api::*;
+use meantime_platform::NoteEvent;
+
+const TWELVE: TimeDelta = TimeDelta::minutes(12);
+
+async fn focus(rig: &Rig, minutes: u32) {
+    rig.engine.focus_start(FocusStart { minutes: Some(minutes), extend: false }).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_block_holds_everything_and_ends_with_one_digest() {
+    let rig = Rig::new().await;
+    focus(&rig, 50).await;
+    let mails = (0..12).map(|n| mail(&format!("M{n}"), "mei@example.org", n < 3, rig.now())).collect();
+    rig.receive(mails).await;
+    assert_eq!(rig.shown(), [""; 0], "nothing is shown in a block");
+    assert!(rig.rows().await.iter().all(|row| row.held));
+    let held = rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap().held;
+    assert_eq!(held, 12);
+
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    rig.until("the digest is shown", || async { !rig.shown().is_empty() }).await;
+    assert_eq!(rig.shown(), ["12 held: 9 for information"]);
+    let page = rig.engine.inbox(InboxQuery { limit: 20, ..InboxQuery::default() }).await.unwrap();
+    assert_eq!(page.groups[0].group, Group::Held, "what was held stands on top");
+    assert_eq!(page.groups[0].count, 12);
+    let failure = rig.engine.focus_stop(Nothing {}).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotPossible);
+    assert_eq!(rig.shown().len(), 1);
+}
+
+#[tokio::test]
+async fn a_red_item_from_a_listed_person_comes_through_once_and_says_why() {
+    let rig = Rig::new().await;
+    let mut settings = rig.engine.settings(Nothing {}).await.unwrap();
+    settings.may_interrupt_addresses = vec!["Kofi@example.org".to_owned()];
+    rig.engine.set_settings(settings).await.unwrap();
+    focus(&rig, 50).await;
+    rig.receive(vec![
+        red("Release blocked", "kofi@example.org", rig.now()),
+        red("Also urgent", "stranger@example.org", rig.now()),
+    ])
+    .await;
+    rig.until("it is shown", || async { !rig.shown().is_empty() }).await;
+    assert_eq!(rig.shown(), ["kofi@example.org: Release blocked"]);
+    let rows = rig.rows().await;
+    let through = rows.iter().find(|row| row.title == "Release blocked").unwrap();
+    assert!(!through.held && through.why.as_deref().unwrap().starts_with("came through"), "{through:?}");
+    assert!(rows.iter().find(|row| row.title == "Also urgent").unwrap().held);
+}
+
+#[tokio::test]
+async fn a_crash_in_a_block_neither_loses_nor_doubles_the_digest() {
+    let rig = Rig::new().await;
+    focus(&rig, 10).await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    // Still running after the first crash, over after the second.
+    let rig = rig.crash(TimeDelta::minutes(1)).await;
+    assert!(rig.engine.focus_status(Nothing {}).await.unwrap().block.is_some());
+    assert_eq!(rig.shown().len(), 0);
+    let rig = rig.crash(TWELVE).await;
+    rig.until("the digest is shown", || async { !rig.shown().is_empty() }).await;
+    assert!(rig.engine.focus_status(Nothing {}).await.unwrap().block.is_none());
+    let rig = rig.crash(TWELVE).await;
+    let rig = rig.crash(TWELVE).await;
+    assert_eq!(rig.shown(), ["1 held"], "once, however often it is started");
+}
+
+#[tokio::test]
+async fn without_a_notification_service_the_digest_waits() {
+    let rig = Rig::new().await;
+    rig.notifier.fail(Some("no notification service"));
+    focus(&rig, 50).await;
+    rig.receive(vec![mail("A", "mei@example.org", false, rig.now())]).await;
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    rig.until("it is said", || async {
+        rig.engine.status(Nothing {}).await.unwrap().notifications.as_deref() == Some("no notification service")
+    })
+    .await;
+    rig.notifier.fail(None);
+    let rig = rig.crash(TimeDelta::minutes(1)).await;
+    rig.until("the digest is shown", || async { rig.shown() == ["1 held: 1 for information"] }).await;
+}
+
+#[tokio::test]
+async fn what_a_restarted_notification_service_lost_is_shown_again() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    rig.until("it is shown", || async { rig.notifier.shown().len() == 1 }).await;
+    rig.notifier.emit(NoteEvent::DaemonRestarted);
+    rig.until("it is shown again", || async { rig.notifier.shown().len() == 1 }).await;
+    // Read in the window: it goes from the screen.
+    let id = rig.rows().await[0].id.to_string();
+    rig.engine.triage(Triage { ids: vec![id], action: Action::Read }).await.unwrap();
+    rig.until("it is withdrawn", || async { rig.notifier.shown().is_empty() }).await;
+}
+
+#[tokio::test]
+async fn a_button_is_obeyed_once() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    rig.until("it is shown", || async { rig.notifier.shown().len() == 1 }).await;
+    let key = rig.notifier.shown()[0].key.clone();
+    for _ in 0..3 {
+        rig.notifier.emit(NoteEvent::Act { key: key.clone(), action: "done".to_owned() });
+    }
+    rig.until("it is done", || async { rig.titles(View::Done).await == ["A"] }).await;
+    rig.until("it is archived upstream", || async { rig.mailbox.acted().contains(&"done".to_owned()) }).await;
+    assert_eq!(rig.mailbox.acted().iter().filter(|what| *what == "done").count(), 1);
+}
+
+#[tokio::test]
+async fn a_block_is_extended_and_shortened() {
+    let rig = Rig::new().await;
+    focus(&rig, 50).await;
+    let until = |status: FocusStatus| status.block.unwrap().until.unwrap();
+    let extended = rig.engine.focus_start(FocusStart { minutes: Some(15), extend: true }).await.unwrap();
+    assert_eq!(until(extended), rig.now() + TimeDelta::minutes(65));
+    let shortened = rig.engine.focus_start(FocusStart { minutes: Some(5), extend: false }).await.unwrap();
+    assert_eq!(until(shortened), rig.now() + TimeDelta::minutes(5));
+    for minutes in [0, 1441] {
+        let start = FocusStart { minutes: Some(minutes), extend: false };
+        assert_eq!(rig.engine.focus_start(start).await.unwrap_err().code, FailureCode::Invalid);
+    }
+}

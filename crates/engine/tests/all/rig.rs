@@ -1,0 +1,245 @@
+//! An engine in a folder of its own, and the world around it.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use meantime_engine::api::*;
+use meantime_engine::{Adapters, Configured, Engine, MailArchive, Setup};
+use meantime_platform::notify::MemoryNotifier;
+use meantime_platform::secrets::{Choice, Safe};
+use meantime_platform::{Clock, Dirs, Wakes};
+use meantime_source::change::Incoming;
+use meantime_source::{
+    AccountInfo, ActOutcome, Budget, Caps, Change, Cursor, Flags, Item, Message, Op, Page, Person, Secret, Source,
+    SourceError, SourceResult,
+};
+use meantime_store::Store;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A clock that only the test moves. It begins on a Tuesday, at work.
+pub struct HandClock(Mutex<DateTime<Utc>>);
+
+impl Clock for HandClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+    fn zone(&self) -> String {
+        "Europe/Lisbon".to_owned()
+    }
+}
+
+/// A mailbox whose server is the test.
+#[derive(Default)]
+pub struct Mailbox {
+    pages: Mutex<Vec<Page>>,
+    pub acts: Mutex<Vec<Op>>,
+    /// What the next calls fail with.
+    pub pull_fails: Mutex<Option<SourceError>>,
+    pub act_fails: Mutex<Option<SourceError>>,
+    pub pulls: Mutex<u32>,
+    news: Notify,
+}
+
+impl Mailbox {
+    pub fn deliver(&self, page: Page) {
+        self.pages.lock().unwrap().push(page);
+        self.news.notify_one();
+    }
+
+    pub fn acted(&self) -> Vec<String> {
+        let acts = self.acts.lock().unwrap();
+        acts.iter().map(|op| serde_json::to_value(&op.what).unwrap()["what"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+struct FakeSource(Arc<Mailbox>);
+
+#[async_trait]
+impl Source for FakeSource {
+    fn caps(&self) -> Caps {
+        Caps { live: true, reply: true, read: true, done: true }
+    }
+    fn identity(&self) -> String {
+        "imap:ana@example.org".to_owned()
+    }
+    async fn check(&self) -> SourceResult<AccountInfo> {
+        Ok(AccountInfo { name: "ana@example.org".to_owned(), summary: String::new() })
+    }
+    async fn pull(&self, _: Option<&Cursor>, _: Budget) -> SourceResult<Page> {
+        *self.0.pulls.lock().unwrap() += 1;
+        if let Some(error) = self.0.pull_fails.lock().unwrap().clone() {
+            return Err(error);
+        }
+        let mut pages = self.0.pages.lock().unwrap();
+        if pages.is_empty() { Ok(page(Vec::new(), false)) } else { Ok(pages.remove(0)) }
+    }
+    async fn live(&self, _: &Cursor) -> SourceResult<()> {
+        self.0.news.notified().await;
+        Ok(())
+    }
+    async fn act(&self, op: &Op) -> SourceResult<ActOutcome> {
+        if let Some(error) = self.0.act_fails.lock().unwrap().clone() {
+            return Err(error);
+        }
+        self.0.acts.lock().unwrap().push(op.clone());
+        Ok(ActOutcome::Applied)
+    }
+}
+
+struct OneMailbox(Arc<Mailbox>);
+
+#[async_trait]
+impl Adapters for OneMailbox {
+    fn open(&self, _: SourceKind, _: &Value, _: Option<Secret>) -> Result<Arc<dyn Source>, SourceError> {
+        Ok(Arc::new(FakeSource(self.0.clone())))
+    }
+    async fn configure(&self, _: NewAccount) -> Result<Configured, SourceError> {
+        Ok(Configured {
+            kind: SourceKind::Imap,
+            config: json!({ "smtp": {} }),
+            secret: Some(Secret::new("hunter2".into())),
+        })
+    }
+    fn read_mail(&self, _: &Path, _: MailFormat) -> Result<MailArchive, SourceError> {
+        Ok(Box::new(std::iter::empty()))
+    }
+}
+
+pub struct Rig {
+    pub engine: Arc<Engine>,
+    pub notifier: Arc<MemoryNotifier>,
+    pub mailbox: Arc<Mailbox>,
+    clock: Arc<HandClock>,
+    safe: Arc<Safe>,
+    home: tempfile::TempDir,
+}
+
+impl Rig {
+    /// An engine with one mailbox, whose first (empty) reading is through.
+    pub async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let dirs = Dirs::within(home.path()).unwrap();
+        dirs.create().unwrap();
+        let safe = Arc::new(Safe::open(&dirs).await);
+        safe.choose(Choice::Session).await.unwrap();
+        let clock = Arc::new(HandClock(Mutex::new("2026-06-09T09:00:00Z".parse().unwrap())));
+        let (notifier, mailbox) = (Arc::new(MemoryNotifier::default()), Arc::new(Mailbox::default()));
+        let engine = start(home.path(), &clock, &notifier, &mailbox, &safe).await;
+        let rig = Self { engine, notifier, mailbox, clock, safe, home };
+        let new = NewAccount::Feed { url: String::new(), private: false };
+        rig.engine.add_account(new).await.unwrap();
+        rig.until("the first reading is through", || async {
+            rig.engine.accounts(Nothing {}).await.unwrap()[0].state == AccountState::Fine
+        })
+        .await;
+        rig
+    }
+
+    /// The process dies and is started again, `after` later.
+    pub async fn crash(self, after: TimeDelta) -> Self {
+        let Self { engine, notifier, mailbox, clock, safe, home } = self;
+        // Stopping commits nothing: what a killed process leaves is the same.
+        engine.stop().await;
+        drop(engine);
+        *clock.0.lock().unwrap() += after;
+        let engine = start(home.path(), &clock, &notifier, &mailbox, &safe).await;
+        Self { engine, notifier, mailbox, clock, safe, home }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub async fn rows(&self) -> Vec<Row> {
+        let query = InboxQuery { view: View::Inbox, offset: 0, limit: 100 };
+        self.engine.inbox(query).await.unwrap().rows
+    }
+
+    pub async fn titles(&self, view: View) -> Vec<String> {
+        let page = self.engine.inbox(InboxQuery { view, offset: 0, limit: 100 }).await.unwrap();
+        page.rows.into_iter().map(|row| row.title).collect()
+    }
+
+    /// Delivers mails and waits until they are in the list.
+    pub async fn receive(&self, mails: Vec<Change>) {
+        let wanted = self.rows().await.len() + mails.len();
+        self.mailbox.deliver(page(mails, false));
+        self.until("the mail is in the list", || async { self.rows().await.len() == wanted }).await;
+    }
+
+    pub async fn until<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < end, "waited in vain: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn shown(&self) -> Vec<String> {
+        self.notifier.history().into_iter().map(|note| note.title).collect()
+    }
+}
+
+async fn start(
+    home: &Path,
+    clock: &Arc<HandClock>,
+    notifier: &Arc<MemoryNotifier>,
+    mailbox: &Arc<Mailbox>,
+    safe: &Arc<Safe>,
+) -> Arc<Engine> {
+    let store = Store::open(&home.join("meantime.db"), clock.now()).unwrap().store;
+    Engine::start(Setup {
+        store,
+        clock: clock.clone(),
+        notifier: notifier.clone(),
+        safe: safe.clone(),
+        adapters: Arc::new(OneMailbox(mailbox.clone())),
+        wakes: Wakes::watch(clock.clone()),
+        sample_dir: home.join("sample"),
+        background: true,
+    })
+    .await
+    .unwrap()
+}
+
+pub fn page(changes: Vec<Change>, backfill: bool) -> Page {
+    Page { changes, next: Cursor(json!(1)), more: false, backfill, poll_after: None }
+}
+
+/// A mail from somebody; `addressed` ones are yellow, others green.
+pub fn mail(title: &str, from: &str, addressed: bool, at: DateTime<Utc>) -> Change {
+    let person = Person { name: String::new(), address: from.to_owned() };
+    Change::Message(Box::new(Incoming {
+        item: Item {
+            upstream: format!("<{title}>"),
+            title: title.to_owned(),
+            urgency: None,
+            addressed,
+            place: "INBOX".to_owned(),
+        },
+        message: Message {
+            upstream: format!("<{title}@{}>", at.timestamp()),
+            author: person,
+            to: vec![Person { name: "Ana".into(), address: "ana@example.org".into() }],
+            cc: Vec::new(),
+            own: false,
+            at,
+            text: format!("About {title}."),
+            html: None,
+            attachments: Vec::new(),
+            flags: Flags::default(),
+            unreadable: None,
+            link: None,
+        },
+    }))
+}
+
+/// The same, urgent.
+pub fn red(title: &str, from: &str, at: DateTime<Utc>) -> Change {
+    let Change::Message(mut incoming) = mail(title, from, true, at) else { unreachable!() };
+    incoming.item.urgency = Some(meantime_model::Urgency::Red);
+    Change::Message(incoming)
+}
