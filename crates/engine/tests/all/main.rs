@@ -1,6 +1,8 @@
 //! The engine as a whole, over a real database, with a clock, a notifier and
 //! a mailbox that the test holds in its hands.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod focus;
 mod inbox;
 mod rig;
