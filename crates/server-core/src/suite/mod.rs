@@ -43,7 +43,8 @@ macro_rules! suite {
             what_is_sent_later_is_its_authors, what_is_due_appears_once, a_draft_taken_back_never_was,
             nothing_appears_before_its_thread, many_release_one_appearance,
             nothing_is_skipped_under_many_writers, one_push_many_times_is_one, many_change_one_record,
-            streams_are_told, a_stale_commit_leaves_nothing, counters_have_no_gap, teams_are_apart,
+            streams_are_told, a_stale_commit_leaves_nothing, a_commit_uses_an_invite_up, counters_have_no_gap,
+            teams_are_apart,
         );
     };
     (@ $fresh:path: $($case:ident),* $(,)?) => {

@@ -1,9 +1,9 @@
 //! What the storage promises by itself.
 
 use super::world::World;
-use crate::storage::{Batch, Changes, Commit, Limit};
-use crate::{Row, Storage, TeamScope};
-use meantime_model::OpId;
+use crate::storage::{Batch, Changes, Commit, Device, Join, Limit};
+use crate::{Row, SecretHash, Storage, TeamScope};
+use meantime_model::{DeviceId, OpId, PersonId};
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::Role;
 
@@ -40,6 +40,35 @@ pub async fn a_stale_commit_leaves_nothing<S: Storage>(storage: S) {
     let kept = storage.get(team, &[fresh.key()]).await.unwrap().remove(0).unwrap();
     fresh.record.seq = before[0] + 1;
     assert_eq!(kept, fresh);
+}
+
+pub async fn a_commit_uses_an_invite_up<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let team = TeamScope::operator(world.team);
+    let theirs = TeamScope::operator(world.core.found("Red Team").await.unwrap());
+    let invite = SecretHash::of(&world.invite(Role::Member).await);
+    let join = |team: TeamScope, token: &str| Join {
+        invite,
+        device: Device {
+            id: DeviceId::new(),
+            team: team.id(),
+            person: PersonId::new(),
+            token: SecretHash::of(token),
+            name: "laptop".to_owned(),
+            since: super::noon(),
+        },
+    };
+    let batch = |join| Batch { join: Some(join), ..Batch::default() };
+    let storage = world.core.storage();
+    let first = join(team, "first");
+    assert_eq!(storage.commit(theirs, batch(join(theirs, "theirs"))).await.unwrap(), Commit::InviteGone);
+    assert_eq!(storage.commit(team, batch(first.clone())).await.unwrap(), Commit::Done(Vec::new()));
+    assert_eq!(storage.commit(team, batch(join(team, "second"))).await.unwrap(), Commit::InviteGone);
+    assert!(storage.invite(invite).await.unwrap().unwrap().used);
+    assert_eq!(storage.device(SecretHash::of("first")).await.unwrap(), Some(first.device));
+    for token in ["second", "theirs"] {
+        assert_eq!(storage.device(SecretHash::of(token)).await.unwrap(), None);
+    }
 }
 
 pub async fn counters_have_no_gap<S: Storage>(storage: S) {
