@@ -94,7 +94,7 @@ impl Engine {
     pub(crate) async fn check_now(self: &Arc<Self>, id: AccountId) -> Result<Account, Failure> {
         let before = self.account(id).await?;
         if matches!(before.kind, SourceKind::Team | SourceKind::Archive) {
-            self.poke_sync();
+            self.sync_now();
             return Ok(before);
         }
         let result = self.read_once(id).await;
@@ -196,7 +196,7 @@ impl Engine {
         for running in self.live().accounts.values() {
             running.poke.now();
         }
-        self.poke_sync();
+        self.sync_now();
     }
 
     /// Opens an account with its secret from the keyring.

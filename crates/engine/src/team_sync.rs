@@ -4,20 +4,20 @@
 use crate::accounts::secret_name;
 use crate::api::{AccountState, Connection, Failure, FailureCode, Tag};
 use crate::dues;
-use crate::engine::Engine;
+use crate::engine::{Engine, blocking};
 use crate::people::{self, TeamConfig};
-use chrono::{DateTime, Utc};
+use async_trait::async_trait;
 use meantime_model::AccountId;
 use meantime_model::zone::Zone;
 use meantime_platform::{Clock, Secrets as _};
-use meantime_protocol::http::{BootstrapPage, JoinResponse, Op, OpResult, PullPage};
+use meantime_protocol::http::{BootstrapPage, JoinResponse, OpResult, PullPage};
 use meantime_protocol::{Invite, Scope};
 use meantime_store::team::{self, Applied};
-use meantime_store::{Store, Tx, account, item, scope};
-use meantime_sync::{Credentials, Feed, HttpRemote, Log, Pin, RemoteError, State, Syncer};
+use meantime_store::{Store, Tx, account, item, outbox, scope};
+use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, RemoteError, State, Syncer, Token, Tuning};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// A lone command waits so long for the server.
@@ -25,13 +25,13 @@ const ONCE: Duration = Duration::from_secs(10);
 
 /// The task that follows the team.
 pub(crate) struct RunningSync {
-    wake: Arc<Notify>,
+    handle: Handle,
     stop: CancellationToken,
 }
 
 /// Asks a server to make an invite into a person and a device.
 pub(crate) async fn join(invite: &Invite, name: &str) -> Result<JoinResponse, Failure> {
-    Ok(meantime_sync::join(invite, name, &device_name()).await?)
+    Ok(HttpRemote::join(invite, name, &device_name()).await?)
 }
 
 /// What this computer is called in the person's list of devices.
@@ -67,22 +67,25 @@ impl Engine {
         if config.sample && self.live().sample.is_none() {
             self.resume_sample().await?;
         }
-        let (syncer, mut arrivals, wake) = self.syncer(row.id, config).await?;
+        let (syncer, handle, mut arrivals) = self.syncer(row.id, config).await?;
         if !self.background {
-            let once = tokio::time::timeout(ONCE, syncer.once()).await;
-            if let Ok(Err(message)) = once {
-                tracing::info!(message, "the team server was not reached; what waits is sent later");
-            }
+            // A lone command: until nothing waits any more, or the time is up.
+            let sent = async {
+                while self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
+                    let _ = arrivals.recv().await;
+                }
+            };
+            syncer.run(async { drop(tokio::time::timeout(ONCE, sent).await) }).await;
             return Ok(());
         }
         let stop = self.stop.child_token();
-        let running = RunningSync { wake, stop: stop.clone() };
+        let mut state = handle.state();
+        let running = RunningSync { handle, stop: stop.clone() };
         if let Some(before) = self.live().sync.replace(running) {
             before.stop.cancel();
         }
         let engine = self.clone();
         self.tasks.spawn(async move {
-            let mut state = syncer.state();
             let hear = async {
                 loop {
                     tokio::select! {
@@ -98,52 +101,44 @@ impl Engine {
                 }
             };
             tokio::select! {
-                () = stop.cancelled() => {}
-                () = syncer.run() => {}
+                () = syncer.run(stop.cancelled()) => {}
                 () = hear => {}
             }
         });
         Ok(())
     }
 
-    #[allow(clippy::type_complexity)]
     async fn syncer(
         self: &Arc<Self>,
         account: AccountId,
         config: TeamConfig,
-    ) -> Result<(Syncer<TeamLog, HttpRemote>, mpsc::UnboundedReceiver<Applied>, Arc<Notify>), Failure> {
+    ) -> Result<(Syncer, Handle, mpsc::UnboundedReceiver<Applied>), Failure> {
         let token = self.safe.get(&secret_name(account)).await?;
         let missing =
             "this device's sign-in for the team is gone from the keyring: ask for a new invite and join again";
         let token = token.ok_or_else(|| Failure::new(FailureCode::Auth, missing))?;
         let pin = config.ca.as_deref().map(pin).transpose()?;
-        let credentials = Credentials { host: config.host.clone(), pin, device: config.device, token };
-        let remote = HttpRemote::new(credentials)?;
+        let remote = HttpRemote::new(&config.host, pin, &Token::new(token))?;
         let (arrived, arrivals) = mpsc::unbounded_channel();
-        let wake = Arc::new(Notify::new());
-        let log = TeamLog {
+        let (device, clock) = (config.device, self.clock.clone());
+        let log = Arc::new(TeamLog(Arc::new(Local {
             store: self.store.clone(),
             clock: self.clock.clone(),
             computer: self.computer_zone(),
             account,
             config,
             arrived,
-        };
-        Ok((Syncer::new(Arc::new(log), remote, wake.clone()), arrivals, wake))
+        })));
+        let (syncer, handle) = Syncer::new(log, Arc::new(remote), device, move || clock.now(), Tuning::default());
+        Ok((syncer, handle, arrivals))
     }
 
     async fn sync_is(self: &Arc<Self>, account: AccountId, state: State) {
         let connection = match state {
             State::Connecting => Connection::Connecting,
             State::Live => Connection::Live,
-            State::Refused(message) => Connection::Refused { message },
-            State::Offline(message) => {
-                let since = match &self.live().connection {
-                    Connection::Offline { since, .. } => *since,
-                    _ => self.now(),
-                };
-                Connection::Offline { since, message }
-            }
+            State::Offline { since, message } => Connection::Offline { since, message },
+            State::Refused { message } => Connection::Refused { message },
         };
         if connection == Connection::Live {
             let now = self.now();
@@ -168,15 +163,20 @@ impl Engine {
     /// Something may wait for the team server.
     pub(crate) fn poke_sync(&self) {
         if let Some(sync) = &self.live().sync {
-            sync.wake.notify_one();
+            sync.handle.nudge();
+        }
+    }
+
+    /// The network or the keyring may be there again, or the person asks.
+    pub(crate) fn sync_now(&self) {
+        if let Some(sync) = &self.live().sync {
+            sync.handle.sync_now();
         }
     }
 
     /// A lone command is through: what it changed goes out now, if it can.
     pub async fn finish(self: &Arc<Self>) {
-        if !self.background
-            && self.read(|db| Ok(meantime_store::outbox::count_waiting(db, None)? > 0)).await == Ok(true)
-        {
+        if !self.background && self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
             self.resume_team().await;
         }
     }
@@ -197,9 +197,11 @@ impl Engine {
     }
 }
 
-/// The store, as sync sees it. New messages are judged in the transaction
-/// that brings them.
-struct TeamLog {
+/// The store, as sync sees it.
+struct TeamLog(Arc<Local>);
+
+/// What a call of the log works on, off the async threads.
+struct Local {
     store: Store,
     clock: Arc<dyn Clock>,
     computer: Zone,
@@ -209,16 +211,23 @@ struct TeamLog {
 }
 
 impl TeamLog {
-    fn eyes(&self, now: DateTime<Utc>) -> team::Team {
-        team::Team { account: self.account, me: self.config.person, now }
+    async fn with<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Local) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let local = self.0.clone();
+        blocking(move || f(&local)).await.map_err(|failure| LogError(failure.message))
     }
+}
 
-    /// Applies something in one transaction, and tells what it changed once
-    /// that is through.
-    fn apply_with(&self, f: impl FnOnce(&Tx<'_>, &team::Team) -> Result<Applied, Failure>) -> Result<(), Failure> {
+impl Local {
+    /// Applies something in one transaction: new messages are judged and dues
+    /// computed in it. What it changed is told once it is through.
+    fn apply(&self, f: impl FnOnce(&Tx<'_>, &team::Team) -> Result<Applied, Failure>) -> Result<(), Failure> {
         let now = self.clock.now();
+        let eyes = team::Team { account: self.account, me: self.config.person, now };
         let applied = self.store.write_bulk(|tx| {
-            let applied = f(tx, &self.eyes(now))?;
+            let applied = f(tx, &eyes)?;
             if applied.hours_changed {
                 item::set_all_due_stale(tx)?;
             }
@@ -236,66 +245,80 @@ impl TeamLog {
     }
 }
 
+#[async_trait]
 impl Log for TeamLog {
-    type Error = Failure;
-
-    fn feeds(&self) -> Result<Vec<Feed>, Failure> {
-        let feeds = self.store.read(|db| Ok::<_, Failure>(scope::all(db, self.account)?))?;
-        Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
-    }
-
-    fn follow(&self, scope: Scope) -> Result<(), Failure> {
-        self.store.write_bulk(|tx| Ok(scope::add(tx, self.account, scope)?))
-    }
-
-    fn forget(&self, scope: Scope) -> Result<(), Failure> {
-        self.apply_with(|tx, eyes| Ok(team::forget(tx, eyes, scope)?))
-    }
-
-    fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), Failure> {
-        self.store.write_bulk(|tx| Ok(team::begin_anew(tx, scope, lost_epoch)?))
-    }
-
-    fn apply(&self, scope: Scope, page: &PullPage) -> Result<(), Failure> {
-        self.apply_with(|tx, eyes| Ok(team::apply_page(tx, eyes, scope, page)?))
-    }
-
-    fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), Failure> {
-        self.apply_with(|tx, eyes| Ok(team::apply_bootstrap(tx, eyes, scope, page)?))
-    }
-
-    fn next_ops(&self) -> Result<Vec<Op>, Failure> {
-        let now = self.clock.now();
-        self.store.write(|tx| Ok(team::next_ops(tx, self.account, now)?))
-    }
-
-    fn settle(&self, results: &[OpResult]) -> Result<(), Failure> {
-        self.apply_with(|tx, eyes| {
-            let (settled, applied) = team::settle(tx, eyes, results)?;
-            for refused in settled.iter().filter(|settled| settled.refused.is_some()) {
-                tracing::warn!(what = refused.what, "the team server refused a change");
-            }
-            Ok(applied)
+    async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
+        self.with(|local| {
+            let feeds = local.store.read(|db| Ok::<_, Failure>(scope::all(db, local.account)?))?;
+            Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
         })
+        .await
+    }
+
+    async fn follow(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |local| local.store.write_bulk(|tx| Ok(scope::add(tx, local.account, scope)?))).await
+    }
+
+    async fn forget(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |local| local.apply(|tx, eyes| Ok(team::forget(tx, eyes, scope)?))).await
+    }
+
+    async fn apply_page(&self, scope: Scope, page: &PullPage) -> Result<(), LogError> {
+        let page = page.clone();
+        self.with(move |local| local.apply(|tx, eyes| Ok(team::apply_page(tx, eyes, scope, &page)?))).await
+    }
+
+    async fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), LogError> {
+        let page = page.clone();
+        self.with(move |local| local.apply(|tx, eyes| Ok(team::apply_bootstrap(tx, eyes, scope, &page)?))).await
+    }
+
+    async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
+        self.with(move |local| local.store.write_bulk(|tx| Ok(team::begin_anew(tx, scope, lost_epoch)?))).await
+    }
+
+    async fn outgoing(&self) -> Result<Outgoing, LogError> {
+        self.with(|local| {
+            let now = local.clock.now();
+            local.store.write(|tx| {
+                let ops = team::next_ops(tx, local.account, now)?;
+                Ok(Outgoing { ops, next_at: outbox::next_ready(tx, local.account, now)? })
+            })
+        })
+        .await
+    }
+
+    async fn settle(&self, results: &[OpResult]) -> Result<(), LogError> {
+        let results = results.to_vec();
+        self.with(move |local| {
+            local.apply(|tx, eyes| {
+                let (settled, applied) = team::settle(tx, eyes, &results)?;
+                for refused in settled.iter().filter(|settled| settled.refused.is_some()) {
+                    tracing::warn!(what = refused.what, "the team server refused a change");
+                }
+                Ok(applied)
+            })
+        })
+        .await
     }
 }
 
-fn pin(hex: &str) -> Result<Pin, Failure> {
+fn pin(hex: &str) -> Result<[u8; 32], Failure> {
     let broken = || Failure::new(FailureCode::Internal, "the team's key in the database can't be read; join again");
     let bytes: Result<Vec<u8>, _> =
         (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2).unwrap_or("?"), 16)).collect();
-    Ok(Pin(bytes.ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)?))
+    bytes.ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)
 }
 
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         let code = match &error {
-            RemoteError::Offline(_) | RemoteError::Busy(_) => FailureCode::Offline,
+            RemoteError::Offline(_) | RemoteError::Busy { .. } => FailureCode::Offline,
             RemoteError::Certificate(_) => FailureCode::Certificate,
             RemoteError::Unauthorized => FailureCode::Auth,
-            RemoteError::Gone | RemoteError::NotFound => FailureCode::NotFound,
-            RemoteError::Version | RemoteError::Refused(_) => FailureCode::Refused,
-            RemoteError::Protocol(_) => FailureCode::Internal,
+            RemoteError::Gone => FailureCode::NotFound,
+            RemoteError::Version(_) | RemoteError::Refused(_) => FailureCode::Refused,
+            _ => FailureCode::Internal,
         };
         Self::new(code, error.to_string())
     }

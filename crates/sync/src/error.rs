@@ -1,60 +1,67 @@
-//! How the server, or the way to it, fails.
+//! How a call to the server fails.
 
 use meantime_protocol::{Code, Problem};
 use std::time::Duration;
 
-/// What a call of the server gives.
-pub type RemoteResult<T> = Result<T, RemoteError>;
-
-/// Why a call failed. Sentences are for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// How a call to the server fails. Texts are plain sentences for people;
+/// programs branch on the variant.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RemoteError {
-    /// Not reached, or the connection broke: everything waits here.
+    /// Not reached, or no whole answer: it may have been carried out.
     #[error("{0}")]
     Offline(String),
-    /// The server presents another certificate than the one trusted.
+    /// The token is not (any more) valid.
+    #[error("the server does not know this device any more; join the team again with a new invite")]
+    Unauthorized,
+    /// The server is not the one trusted.
     #[error("{0}")]
     Certificate(String),
-    /// The device's token is not accepted.
-    #[error("the team server does not know this device any more: ask for a new invite and join again")]
-    Unauthorized,
-    /// The cursor or the feed is not there any more: begin it anew, or forget it.
-    #[error("the server's history was cut or put back; reading it again")]
+    /// The cursor can't be gone on from: bootstrap again.
+    #[error("the server asks for the feed to be read anew")]
     Gone,
-    /// There is no such feed for this person.
-    #[error("this is not there any more")]
-    NotFound,
-    /// The server does not speak this version of the protocol.
-    #[error("the team server needs a newer Meantime; update it, until then everything is kept here")]
-    Version,
-    /// Too busy: not before that.
-    #[error("the team server is busy; trying again by itself")]
-    Busy(Duration),
-    /// Refused for good.
+    /// This protocol version is not spoken.
+    #[error("{0}")]
+    Version(String),
+    /// Too busy; try again then.
+    #[error("the server is busy")]
+    Busy {
+        /// When the server said so.
+        retry_after: Option<Duration>,
+    },
+    /// The request was refused.
     #[error("{0}")]
     Refused(Problem),
-    /// It answered what the protocol does not allow.
-    #[error("the team server answered something unexpected: {0}")]
+    /// The answer is not of the protocol's form, or over a limit.
+    #[error("the server answered in a way this version does not understand: {0}")]
     Protocol(String),
 }
 
 impl RemoteError {
-    /// An answer that is not 2xx, by its body.
-    pub(crate) fn of(problem: Problem) -> Self {
-        match problem.code {
-            Code::Unauthorized => Self::Unauthorized,
-            Code::CursorGone => Self::Gone,
-            Code::NotFound => Self::NotFound,
-            Code::VersionUnsupported => Self::Version,
-            Code::Busy => Self::Busy(Duration::from_secs(problem.retry_after.unwrap_or(5).clamp(1, 3600).into())),
-            Code::Internal => Self::Offline("the team server has a problem; trying again by itself".to_owned()),
-            _ => Self::Refused(problem),
+    /// Nothing changes by itself: it waits for the person.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Unauthorized | Self::Certificate(_) | Self::Version(_) => true,
+            Self::Refused(problem) => problem.code == Code::Forbidden,
+            _ => false,
         }
     }
 
-    /// Trying again by itself can't help: the person has to do something.
-    #[must_use]
-    pub fn needs_person(&self) -> bool {
-        matches!(self, Self::Certificate(_) | Self::Unauthorized | Self::Version)
+    /// From an answer's status and its problem, if it carried one.
+    pub(crate) fn from_answer(status: u16, problem: Option<Problem>, retry_after: Option<u32>) -> Self {
+        let retry_after = problem.as_ref().and_then(|p| p.retry_after).or(retry_after);
+        let retry_after = retry_after.map(|seconds| Duration::from_secs(u64::from(seconds)));
+        match (status, problem) {
+            (401, _) => Self::Unauthorized,
+            (410, _) => Self::Gone,
+            (426, problem) => Self::Version(
+                problem.map_or_else(|| "the server speaks another version; update Meantime".into(), |p| p.message),
+            ),
+            (429 | 503, _) => Self::Busy { retry_after },
+            (500..=599, _) => Self::Offline(format!("the server has a fault of its own (HTTP {status})")),
+            (_, Some(problem)) => Self::Refused(problem),
+            (_, None) => Self::Protocol(format!("HTTP {status} without a reason; is this a Meantime server?")),
+        }
     }
 }

@@ -1,22 +1,24 @@
-//! The app's side of sync: push what waits, pull what moved, begin anew where
-//! the server says so, and hear of news as it happens.
+//! The app's side of sync: push, pull, bootstrap and live, over two traits.
 //!
-//! It works over two traits: [`Remote`], the server, and [`Log`], what this
-//! device keeps. It decides no conflict (the server orders) and stores nothing
-//! itself; [`HttpRemote`] is the real server over HTTPS.
+//! [`Log`] is this device's side (the engine implements it over the store),
+//! [`Remote`] the server's ([`HttpRemote`] over HTTPS). [`Syncer`] runs
+//! between them: it pushes what waits, pulls what a poke or a slow poll says
+//! moved, begins a feed anew when the server asks for it, and comes back after
+//! an outage, spread out. What a record means, who may write what, and how
+//! pending changes look on top is nobody's business here; nothing is kept
+//! between two runs, and no clock is read but the one passed in.
 
+mod backoff;
 mod error;
 mod http;
-mod live;
 mod log;
+mod pin;
 mod remote;
+mod sse;
 mod syncer;
-mod tls;
 
-pub use error::{RemoteError, RemoteResult};
-pub use http::{Credentials, HttpRemote, join};
-pub use live::Pokes;
-pub use log::{Feed, Log};
-pub use remote::Remote;
-pub use syncer::{State, Syncer};
-pub use tls::Pin;
+pub use error::RemoteError;
+pub use http::{HttpRemote, Token};
+pub use log::{Feed, Log, LogError, Outgoing};
+pub use remote::{Pokes, Remote};
+pub use syncer::{Handle, State, Syncer, Tuning};

@@ -1,42 +1,58 @@
-//! What this device keeps, as sync sees it.
+//! This device's side.
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use meantime_protocol::http::{BootstrapPage, Op, OpResult, PullPage};
 use meantime_protocol::{Cursor, Scope};
 
-/// A feed this device follows.
+/// A feed this device follows, and where it stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
     /// Which.
     pub scope: Scope,
-    /// Where the device stands; none before the first bootstrap page.
+    /// Where pulling goes on; `None` before the first bootstrap page.
     pub cursor: Option<Cursor>,
-    /// A bootstrap goes on with this page.
+    /// The next bootstrap page; `None` when the bootstrap is through (or has
+    /// not begun: then `cursor` is `None` as well).
     pub page: Option<String>,
 }
 
-/// The device's own side. Each call is one transaction: all of it happened or
-/// nothing did, also when the process is killed. Calls block.
-pub trait Log: Send + Sync + 'static {
-    /// Why the device can't keep something; says so to the person.
-    type Error: std::fmt::Display + Send;
+/// What waits to be pushed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outgoing {
+    /// In rising order of `n`; the same again until they are settled.
+    pub ops: Vec<Op>,
+    /// When more may go, if nothing else happens.
+    pub next_at: Option<DateTime<Utc>>,
+}
 
-    /// The feeds that are followed.
-    fn feeds(&self) -> Result<Vec<Feed>, Self::Error>;
-    /// Begins to follow a feed; nothing happens to one that is followed.
-    fn follow(&self, scope: Scope) -> Result<(), Self::Error>;
-    /// The feed is not this person's any more: everything of it goes, except
-    /// what was on its way to it, which is refused visibly.
-    fn forget(&self, scope: Scope) -> Result<(), Self::Error>;
-    /// Begins a feed anew; the outbox is kept. `lost_epoch`: the server was
-    /// put back from a backup and may have lost what it had taken.
-    fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), Self::Error>;
-    /// Applies a pulled page with its cursor; a row only if it is newer.
-    fn apply(&self, scope: Scope, page: &PullPage) -> Result<(), Self::Error>;
-    /// Applies a bootstrap page; nothing of it alerts.
-    fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), Self::Error>;
-    /// The next changes to push, in the order they were made; the same again
-    /// until they are settled.
-    fn next_ops(&self) -> Result<Vec<Op>, Self::Error>;
-    /// Takes the outcomes in: a refusal stays, visibly, and holds nothing up.
-    fn settle(&self, results: &[OpResult]) -> Result<(), Self::Error>;
+/// The database failed: a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LogError(pub String);
+
+/// What this device has stored.
+///
+/// Each call is atomic and durable once it returns; a call whose future is
+/// dropped has happened in full or not at all. Calls are made one after the
+/// other by one [`crate::Syncer`].
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Every feed followed.
+    async fn feeds(&self) -> Result<Vec<Feed>, LogError>;
+    /// Follow a feed; harmless if it is followed.
+    async fn follow(&self, scope: Scope) -> Result<(), LogError>;
+    /// Not mine any more: purge it, keeping typed words as refusals.
+    async fn forget(&self, scope: Scope) -> Result<(), LogError>;
+    /// Rows and cursor in one transaction; a row applies only if it is newer.
+    async fn apply_page(&self, scope: Scope, page: &PullPage) -> Result<(), LogError>;
+    /// Rows, cursor (the first page's `start`) and next page in one transaction.
+    async fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), LogError>;
+    /// Begin a feed anew, keeping the outbox. `lost_epoch`: the server was put
+    /// back from a backup and may have lost what it had taken.
+    async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError>;
+    /// The next ops to push; their numbers are stored before this returns.
+    async fn outgoing(&self) -> Result<Outgoing, LogError>;
+    /// Outcomes of ops; those of unknown numbers are ignored.
+    async fn settle(&self, results: &[OpResult]) -> Result<(), LogError>;
 }

@@ -1,22 +1,26 @@
-//! The server, as sync sees it.
+//! The server's side.
 
-use crate::{Pokes, RemoteResult};
+use crate::RemoteError;
 use async_trait::async_trait;
-use meantime_protocol::http::{BootstrapPage, Me, Op, PullPage, PushResponse};
+use futures::stream::BoxStream;
+use meantime_protocol::http::{BootstrapPage, Me, Poke, PullPage, PushRequest, PushResponse};
 use meantime_protocol::{Cursor, Scope};
 
-/// A team server. Calls may run side by side; a dropped call may or may not
-/// have happened at the server, and may be repeated.
+/// Pokes as they come; it ends or fails when the connection does.
+pub type Pokes = BoxStream<'static, Result<Poke, RemoteError>>;
+
+/// A team server, as one device sees it. Futures may be dropped at any await;
+/// a push may then have been taken.
 #[async_trait]
 pub trait Remote: Send + Sync {
-    /// Who this device is, and which feeds it may read.
-    async fn me(&self) -> RemoteResult<Me>;
-    /// Sends changes; one outcome each, in the same order.
-    async fn push(&self, ops: Vec<Op>) -> RemoteResult<PushResponse>;
-    /// What changed in a feed since a cursor.
-    async fn pull(&self, scope: Scope, cursor: Cursor) -> RemoteResult<PullPage>;
-    /// The current rows of a feed, newest first; `page` as the page before said.
-    async fn bootstrap(&self, scope: Scope, page: Option<String>) -> RemoteResult<BootstrapPage>;
-    /// Hears which feeds move, until the stream ends.
-    async fn live(&self) -> RemoteResult<Pokes>;
+    /// Who this device is, and its feeds with their newest cursors.
+    async fn me(&self) -> Result<Me, RemoteError>;
+    /// Send ops.
+    async fn push(&self, request: &PushRequest) -> Result<PushResponse, RemoteError>;
+    /// A page of what changed since `cursor`.
+    async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError>;
+    /// A page of the current rows; the first without `page`.
+    async fn bootstrap(&self, scope: Scope, page: Option<&str>) -> Result<BootstrapPage, RemoteError>;
+    /// Open the live stream.
+    async fn live(&self) -> Result<Pokes, RemoteError>;
 }

@@ -1,280 +1,449 @@
-//! The loop: push, pull, hear, and come back after every failure.
+//! The loop between [`Log`] and [`Remote`].
+//!
+//! One task, one thing at a time: push first, then pull, then a page of
+//! history; when there is nothing to do it waits for a poke, a nudge, an op
+//! that becomes due or the slow poll. Dropped at any await, it begins anew
+//! from what the log holds.
 
-use crate::{Feed, Log, Pokes, Remote, RemoteError, RemoteResult};
-use meantime_protocol::{Cursor, Scope};
-use std::collections::BTreeSet;
+use crate::backoff::{Backoff, jitter};
+use crate::{Feed, Log, LogError, Outgoing, Pokes, Remote, RemoteError};
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use meantime_model::DeviceId;
+use meantime_protocol::http::{Me, Op, OpResult, PushOutcome, PushRequest};
+use meantime_protocol::{Code, Cursor, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
 
-/// Everything is asked for this often even if no poke came: a lost one is harmless.
-const POLL: Duration = Duration::from_secs(120);
-/// Longest wait between two tries.
-const MAX_WAIT: Duration = Duration::from_secs(60);
-
-/// How it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How the connection stands.
+#[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// Connecting, or reading for the first time.
     Connecting,
-    /// Up to date, and hearing of news.
+    /// Up to date.
     Live,
-    /// Not reached; it goes on by itself.
-    Offline(String),
-    /// It waits for the person.
-    Refused(String),
+    /// Not reached; tried again by itself.
+    Offline {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// Why, in plain words.
+        message: String,
+    },
+    /// It waits for the person; tried again now and then all the same.
+    Refused {
+        /// What happened and what to do, in plain words.
+        message: String,
+    },
 }
 
-/// Keeps a device up with its server.
-pub struct Syncer<L, R> {
-    log: Arc<L>,
-    remote: R,
-    /// Something waits in the outbox.
-    wake: Arc<Notify>,
+/// Waits, each drawn with jitter around these.
+#[derive(Clone, Copy, Debug)]
+pub struct Tuning {
+    /// After the first failure; doubles with each.
+    pub first_retry: Duration,
+    /// The longest wait after a failure.
+    pub longest_retry: Duration,
+    /// After the stream of a healthy connection ended (a server restarts):
+    /// at most that long, so that not all come back at once.
+    pub reconnect: Duration,
+    /// Between looks at every feed, should a poke get lost.
+    pub poll: Duration,
+    /// Between tries while the server refuses.
+    pub refused: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            first_retry: Duration::from_secs(1),
+            longest_retry: Duration::from_secs(60),
+            reconnect: Duration::from_secs(5),
+            poll: Duration::from_secs(300),
+            refused: Duration::from_secs(900),
+        }
+    }
+}
+
+/// From outside into a running [`Syncer`]. Clones talk to the same.
+#[derive(Clone)]
+pub struct Handle {
+    nudge: Arc<Notify>,
+    now: Arc<Notify>,
+    state: watch::Receiver<State>,
+}
+
+impl Handle {
+    /// Something was put into the outbox.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Try now: the network came back, the computer woke, the person asks.
+    pub fn sync_now(&self) {
+        self.now.notify_one();
+    }
+
+    /// How the connection stands; changes are notified.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+}
+
+/// Tells the time.
+type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Keeps this device and a server in step.
+pub struct Syncer {
+    log: Arc<dyn Log>,
+    remote: Arc<dyn Remote>,
+    device: DeviceId,
+    clock: Clock,
+    tuning: Tuning,
+    nudge: Arc<Notify>,
+    now: Arc<Notify>,
     state: watch::Sender<State>,
 }
 
-/// Why a round ended: the server's side, or this device's own.
-enum Failure {
+/// Why a connection ended.
+enum End {
     Remote(RemoteError),
-    Log(String),
+    Log(LogError),
+    /// The stream of pokes ended after all had been well.
+    Stream,
 }
 
-impl From<RemoteError> for Failure {
+impl From<RemoteError> for End {
     fn from(error: RemoteError) -> Self {
         Self::Remote(error)
     }
 }
 
-impl<L: Log, R: Remote> Syncer<L, R> {
-    /// Nothing happens before [`Syncer::run`]. `wake` is notified whenever
-    /// something may wait in the outbox.
-    pub fn new(log: Arc<L>, remote: R, wake: Arc<Notify>) -> Self {
-        Self { log, remote, wake, state: watch::Sender::new(State::Connecting) }
+impl From<LogError> for End {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// What is to be done in one connection.
+struct Work {
+    push: bool,
+    push_at: Option<Instant>,
+    dirty: BTreeSet<Scope>,
+    /// Feeds begun anew in this connection: a second time is not progress.
+    anew: BTreeSet<Scope>,
+    history: bool,
+    poll_at: Instant,
+}
+
+impl Syncer {
+    /// `device` is who [`Me`] must say we are; `clock` tells the time.
+    pub fn new(
+        log: Arc<dyn Log>,
+        remote: Arc<dyn Remote>,
+        device: DeviceId,
+        clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+        tuning: Tuning,
+    ) -> (Self, Handle) {
+        let (state, watched) = watch::channel(State::Connecting);
+        let (nudge, now) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handle = Handle { nudge: Arc::clone(&nudge), now: Arc::clone(&now), state: watched };
+        (Self { log, remote, device, clock: Arc::new(clock), tuning, nudge, now, state }, handle)
     }
 
-    /// How it goes, from now on.
-    pub fn state(&self) -> watch::Receiver<State> {
-        self.state.subscribe()
+    /// Runs until `shutdown` completes. May be dropped instead.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        tokio::select! {
+            () = shutdown => {}
+            () = self.keep_connecting() => {}
+        }
     }
 
-    /// Runs until dropped. It may be dropped anywhere: what the log had not
-    /// committed is done again.
-    pub async fn run(&self) {
-        let mut failures = 0;
+    async fn keep_connecting(&self) {
+        let mut backoff = Backoff::new(self.tuning.first_retry, self.tuning.longest_retry);
         loop {
-            let failure = match self.session(&mut failures).await {
-                Ok(never) => match never {},
-                Err(failure) => failure,
+            let Err(end) = self.connection(&mut backoff).await;
+            let wait = match &end {
+                End::Stream => jitter(self.tuning.reconnect, 0.0, 1.0),
+                End::Remote(e) if e.is_final() => jitter(self.tuning.refused, 0.8, 1.2),
+                End::Remote(RemoteError::Busy { retry_after }) => backoff.next(*retry_after),
+                End::Remote(_) | End::Log(_) => backoff.next(None),
             };
-            failures += 1;
-            let wait = match failure {
-                Failure::Remote(error) if error.needs_person() => {
-                    self.state.send_replace(State::Refused(error.to_string()));
-                    MAX_WAIT
-                }
-                Failure::Remote(error) => {
-                    self.state.send_replace(State::Offline(error.to_string()));
-                    match error {
-                        RemoteError::Busy(wait) => wait + jitter(wait),
-                        _ => jitter(Duration::from_secs(1).saturating_mul(1 << u32::min(failures, 6))).min(MAX_WAIT),
-                    }
-                }
-                Failure::Log(message) => {
-                    self.state.send_replace(State::Offline(message));
-                    MAX_WAIT
-                }
-            };
-            tracing::info!(state = ?*self.state.borrow(), ?wait, "sync pauses");
+            self.say(&end);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.wake.notified(), if failures < 3 => {}
+                () = self.now.notified() => {}
             }
         }
     }
 
-    /// One connection: the stream first, so that nothing is missed between
-    /// catching up and hearing.
-    async fn session(&self, failures: &mut u32) -> Result<std::convert::Infallible, Failure> {
+    /// Tells how the connection stands after it ended.
+    fn say(&self, end: &End) {
+        let message = match end {
+            End::Remote(e) => e.to_string(),
+            End::Log(e) => e.to_string(),
+            End::Stream => "the server ended the connection".to_owned(),
+        };
+        tracing::debug!(%message, "the connection ended");
+        let refused = matches!(end, End::Remote(e) if e.is_final());
+        self.state.send_modify(|state| {
+            *state = match state {
+                _ if refused => State::Refused { message },
+                State::Offline { since, .. } => State::Offline { since: *since, message },
+                _ => State::Offline { since: (self.clock)(), message },
+            }
+        });
+    }
+
+    /// One connection, from `me` to its end. Only ever ends with a reason.
+    async fn connection(&self, backoff: &mut Backoff) -> Result<std::convert::Infallible, End> {
+        let mut work = Work {
+            push: true,
+            push_at: None,
+            dirty: BTreeSet::new(),
+            anew: BTreeSet::new(),
+            history: true,
+            poll_at: Instant::now() + jitter(self.tuning.poll, 0.8, 1.2),
+        };
+        // The stream is opened first: what happens after is poked.
         let mut pokes = self.remote.live().await?;
-        self.catch_up().await?;
-        *failures = 0;
-        self.state.send_replace(State::Live);
+        self.look_around(&mut work).await?;
         loop {
-            self.push_all().await?;
-            let moved = self.wait(&mut pokes).await?;
-            match moved {
-                Moved::Feeds(scopes) => self.pull_some(&scopes).await?,
-                Moved::Perhaps => self.catch_up().await?,
-                Moved::Outbox => {}
+            if work.push {
+                self.push(&mut work).await?;
+            } else if let Some(scope) = work.dirty.first().copied() {
+                self.advance(scope, &mut work).await?;
+            } else {
+                backoff.reset();
+                if *self.state.borrow() != State::Live {
+                    self.state.send_replace(State::Live);
+                }
+                if work.history {
+                    self.history(&mut work).await?;
+                } else {
+                    self.wait(&mut pokes, &mut work).await?;
+                }
             }
         }
     }
 
-    /// Once, for a lone command: pushes what waits and pulls what is new.
-    ///
-    /// # Errors
-    /// Why it could not, in plain words.
-    pub async fn once(&self) -> Result<(), String> {
-        let result = async {
-            self.push_all().await?;
-            self.catch_up().await
-        };
-        result.await.map_err(|failure| match failure {
-            Failure::Remote(error) => error.to_string(),
-            Failure::Log(message) => message,
-        })
-    }
-
-    async fn wait(&self, pokes: &mut Pokes) -> RemoteResult<Moved> {
+    async fn wait(&self, pokes: &mut Pokes, work: &mut Work) -> Result<(), End> {
+        let push_at = work.push_at.unwrap_or(work.poll_at).min(work.poll_at);
         tokio::select! {
-            poke = pokes.next() => Ok(Moved::Feeds(poke?.scopes.into_keys().collect())),
-            () = self.wake.notified() => Ok(Moved::Outbox),
-            () = tokio::time::sleep(POLL + jitter(POLL)) => Ok(Moved::Perhaps),
+            poke = pokes.next() => match poke {
+                None => return Err(End::Stream),
+                Some(Err(e)) => return Err(e.into()),
+                Some(Ok(poke)) => {
+                    let feeds: BTreeMap<Scope, Option<Cursor>> =
+                        self.log.feeds().await?.into_iter().map(|f| (f.scope, f.cursor)).collect();
+                    if poke.scopes.keys().any(|scope| !feeds.contains_key(scope)) {
+                        self.look_around(work).await?;
+                    }
+                    let moved = poke.scopes.into_iter().filter(|(scope, upto)| {
+                        feeds.get(scope).is_some_and(|cursor| cursor.is_none_or(|c| c.seq < *upto))
+                    });
+                    work.dirty.extend(moved.map(|(scope, _)| scope));
+                }
+            },
+            () = self.nudge.notified() => work.push = true,
+            () = self.now.notified() => { self.look_around(work).await?; }
+            () = sleep_until(push_at) => {
+                work.push = true;
+                if Instant::now() >= work.poll_at {
+                    work.poll_at = Instant::now() + jitter(self.tuning.poll, 0.8, 1.2);
+                    work.history = true;
+                    self.look_around(work).await?;
+                }
+            }
         }
+        Ok(())
     }
 
-    /// Follows the feeds the server names and no others, each to its end.
-    async fn catch_up(&self) -> Result<(), Failure> {
+    /// Asks who we are: feeds that appeared are followed, those that are gone
+    /// forgotten, those that moved or were put back noted.
+    async fn look_around(&self, work: &mut Work) -> Result<Me, End> {
         let me = self.remote.me().await?;
-        let named: BTreeSet<Scope> = me.scopes.keys().copied().collect();
-        let followed: BTreeSet<Scope> = self.feeds().await?.into_iter().map(|feed| feed.scope).collect();
-        for scope in followed.difference(&named).copied() {
-            self.log(move |log| log.forget(scope)).await?;
+        if me.device != self.device {
+            return Err(RemoteError::Unauthorized.into());
         }
-        for scope in named.difference(&followed).copied() {
-            self.log(move |log| log.follow(scope)).await?;
-        }
-        self.pull_some(&named).await
-    }
-
-    async fn pull_some(&self, scopes: &BTreeSet<Scope>) -> Result<(), Failure> {
-        let feeds = self.feeds().await?;
-        if scopes.iter().any(|scope| !feeds.iter().any(|feed| feed.scope == *scope)) {
-            // A feed we did not know: joined a circle a moment ago.
-            return Box::pin(self.catch_up()).await;
-        }
-        // First what moved everywhere, then the older history behind.
-        for feed in feeds.iter().filter(|feed| scopes.contains(&feed.scope)) {
-            self.pull_feed(feed.clone()).await?;
-        }
-        for feed in self.feeds().await?.into_iter().filter(|feed| feed.page.is_some()) {
-            self.read_on(feed).await?;
-        }
-        Ok(())
-    }
-
-    async fn pull_feed(&self, feed: Feed) -> Result<(), Failure> {
-        let scope = feed.scope;
-        let mut cursor = match feed.cursor {
-            Some(cursor) => cursor,
-            None => self.first_page(scope).await?,
-        };
-        loop {
-            match self.remote.pull(scope, cursor).await {
-                Ok(page) => {
-                    let (next, more) = (page.next, page.more);
-                    self.log(move |log| log.apply(scope, &page)).await?;
-                    if !more {
-                        return Ok(());
-                    }
-                    if next == cursor {
-                        return Err(RemoteError::Protocol("a page that leads nowhere".to_owned()).into());
-                    }
-                    cursor = next;
+        let feeds: BTreeMap<Scope, Feed> = self.log.feeds().await?.into_iter().map(|f| (f.scope, f)).collect();
+        for (scope, newest) in &me.scopes {
+            match feeds.get(scope).map(|feed| feed.cursor) {
+                None => {
+                    self.log.follow(*scope).await?;
+                    work.dirty.insert(*scope);
                 }
-                Err(RemoteError::Gone) => cursor = self.begin_anew(scope, cursor).await?,
-                Err(RemoteError::NotFound) => return self.log(move |log| log.forget(scope)).await,
-                Err(error) => return Err(error.into()),
+                Some(None) => {
+                    work.dirty.insert(*scope);
+                }
+                Some(Some(ours)) if is_lost(ours, *newest) => {
+                    self.log.begin_anew(*scope, true).await?;
+                    work.dirty.insert(*scope);
+                    work.push = true;
+                }
+                Some(Some(ours)) if ours.seq < newest.seq => {
+                    work.dirty.insert(*scope);
+                }
+                Some(Some(_)) => {}
             }
         }
-    }
-
-    async fn begin_anew(&self, scope: Scope, before: Cursor) -> Result<Cursor, Failure> {
-        let page = self.remote.bootstrap(scope, None).await?;
-        let lost_epoch = page.start.epoch != before.epoch;
-        let start = page.start;
-        self.log(move |log| {
-            log.begin_anew(scope, lost_epoch)?;
-            log.apply_bootstrap(scope, &page)
-        })
-        .await?;
-        Ok(start)
-    }
-
-    async fn first_page(&self, scope: Scope) -> Result<Cursor, Failure> {
-        let page = self.remote.bootstrap(scope, None).await?;
-        let start = page.start;
-        self.log(move |log| log.apply_bootstrap(scope, &page)).await?;
-        Ok(start)
-    }
-
-    /// The older pages of a bootstrap. What moved meanwhile is pulled between
-    /// them, so that news never waits for history.
-    async fn read_on(&self, feed: Feed) -> Result<(), Failure> {
-        let scope = feed.scope;
-        let mut page = feed.page;
-        while let Some(token) = page {
-            match self.remote.bootstrap(scope, Some(token)).await {
-                Ok(rows) => {
-                    page = rows.next_page.clone();
-                    self.log(move |log| log.apply_bootstrap(scope, &rows)).await?;
-                    self.push_all().await?;
-                }
-                Err(RemoteError::Gone) => {
-                    self.log(move |log| log.begin_anew(scope, false)).await?;
-                    self.first_page(scope).await?;
-                    return Ok(());
-                }
-                Err(error) => return Err(error.into()),
-            }
+        for scope in feeds.keys().filter(|scope| !me.scopes.contains_key(scope)) {
+            self.log.forget(*scope).await?;
+            work.dirty.remove(scope);
         }
-        Ok(())
+        Ok(me)
     }
 
-    async fn push_all(&self) -> Result<(), Failure> {
-        loop {
-            let ops = self.log(|log| log.next_ops()).await?;
-            if ops.is_empty() {
+    /// Pushes one batch.
+    async fn push(&self, work: &mut Work) -> Result<(), End> {
+        let Outgoing { ops, next_at } = self.log.outgoing().await?;
+        work.push_at = next_at.map(|at| Instant::now() + (at - (self.clock)()).to_std().unwrap_or_default());
+        if ops.is_empty() {
+            work.push = false;
+            return Ok(());
+        }
+        let results = match self.send(&ops).await {
+            // The request as a whole was refused: find out which op it is.
+            Err(RemoteError::Refused(_)) if ops.len() > 1 => {
+                for op in &ops {
+                    let result = self.send(std::slice::from_ref(op)).await;
+                    self.log.settle(&blame(op, result)?).await?;
+                }
                 return Ok(());
             }
-            let sent: Vec<u64> = ops.iter().map(|op| op.n).collect();
-            let answer = self.remote.push(ops).await?;
-            let answered: Vec<u64> = answer.results.iter().map(|result| result.n).collect();
-            if answered != sent {
-                return Err(RemoteError::Protocol("outcomes that are not those of the ops sent".to_owned()).into());
+            result => match ops.as_slice() {
+                [op] => blame(op, result)?,
+                _ => result?,
+            },
+        };
+        self.log.settle(&results).await?;
+        Ok(())
+    }
+
+    async fn send(&self, ops: &[Op]) -> Result<Vec<OpResult>, RemoteError> {
+        let request = PushRequest { device: self.device, ops: ops.to_vec() };
+        let results = self.remote.push(&request).await?.results;
+        if !results.iter().map(|r| r.n).eq(ops.iter().map(|op| op.n)) {
+            return Err(RemoteError::Protocol("a push was answered with other outcomes than were asked for".into()));
+        }
+        Ok(results)
+    }
+
+    /// One page further in a feed that moved, or its first bootstrap page.
+    async fn advance(&self, scope: Scope, work: &mut Work) -> Result<(), End> {
+        let feed = self.log.feeds().await?.into_iter().find(|f| f.scope == scope);
+        let Some(feed) = feed else {
+            work.dirty.remove(&scope);
+            return Ok(());
+        };
+        let Some(cursor) = feed.cursor else {
+            return self.bootstrap(&feed, work).await;
+        };
+        match self.remote.pull(scope, cursor).await {
+            Ok(page) => {
+                let stuck = page.more && page.next.seq <= cursor.seq;
+                if page.next.epoch != cursor.epoch || page.next.seq < cursor.seq || stuck {
+                    return Err(RemoteError::Protocol("a page that leads backwards".into()).into());
+                }
+                self.log.apply_page(scope, &page).await?;
+                if !page.more {
+                    work.dirty.remove(&scope);
+                }
+                Ok(())
             }
-            self.log(move |log| log.settle(&answer.results)).await?;
+            Err(e) => self.recover(scope, cursor, e, work).await,
         }
     }
 
-    async fn feeds(&self) -> Result<Vec<Feed>, Failure> {
-        self.log(|log| log.feeds()).await
+    /// A page of history, behind everything else.
+    async fn history(&self, work: &mut Work) -> Result<(), End> {
+        match self.log.feeds().await?.into_iter().find(|f| f.cursor.is_none() || f.page.is_some()) {
+            Some(feed) => self.bootstrap(&feed, work).await,
+            None => {
+                work.history = false;
+                Ok(())
+            }
+        }
     }
 
-    async fn log<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&L) -> Result<T, L::Error> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let log = self.log.clone();
-        let done = tokio::task::spawn_blocking(move || f(&log).map_err(|e| e.to_string())).await;
-        done.map_err(|_| Failure::Log("Meantime is stopping".to_owned()))?.map_err(Failure::Log)
+    async fn bootstrap(&self, feed: &Feed, work: &mut Work) -> Result<(), End> {
+        let (scope, token) = (feed.scope, feed.page.as_deref());
+        match self.remote.bootstrap(scope, token).await {
+            Ok(page) => {
+                if page.next_page.is_some() && page.next_page.as_deref() == token {
+                    return Err(RemoteError::Protocol("a page that leads to itself".into()).into());
+                }
+                // Restored while we paged: what is here is of two epochs.
+                if feed.cursor.is_some_and(|cursor| cursor.epoch != page.start.epoch) {
+                    return self.begin_anew(scope, true, work).await;
+                }
+                work.history |= page.next_page.is_some();
+                self.log.apply_bootstrap(scope, &page).await?;
+                // What changed since the first page was made comes by pull.
+                work.dirty.insert(scope);
+                Ok(())
+            }
+            Err(e) => match (feed.cursor, &e) {
+                (Some(cursor), _) => self.recover(scope, cursor, e, work).await,
+                (None, RemoteError::Refused(problem)) if problem.code == Code::NotFound => {
+                    self.gone_or(scope, e, work).await
+                }
+                (None, _) => Err(e.into()),
+            },
+        }
+    }
+
+    /// A feed can't be gone on with: is it gone, put back, or only too old?
+    async fn recover(&self, scope: Scope, cursor: Cursor, e: RemoteError, work: &mut Work) -> Result<(), End> {
+        match &e {
+            RemoteError::Gone => {}
+            RemoteError::Refused(problem) if problem.code == Code::NotFound => {
+                return self.gone_or(scope, e, work).await;
+            }
+            // A bootstrap page that the server does not know any more.
+            RemoteError::Refused(problem) if matches!(problem.code, Code::BadRequest | Code::Invalid) => {}
+            _ => return Err(e.into()),
+        }
+        let me = self.look_around(work).await?;
+        let still = self.log.feeds().await?.into_iter().find(|f| f.scope == scope);
+        match (me.scopes.get(&scope), still.and_then(|f| f.cursor)) {
+            // Looking around has begun it anew, or it is gone.
+            (None, _) | (_, None) => Ok(()),
+            (Some(newest), Some(_)) if work.anew.contains(&scope) && !is_lost(cursor, *newest) => Err(e.into()),
+            (Some(newest), Some(_)) => self.begin_anew(scope, is_lost(cursor, *newest), work).await,
+        }
+    }
+
+    async fn begin_anew(&self, scope: Scope, lost_epoch: bool, work: &mut Work) -> Result<(), End> {
+        self.log.begin_anew(scope, lost_epoch).await?;
+        work.anew.insert(scope);
+        work.dirty.insert(scope);
+        work.push |= lost_epoch;
+        Ok(())
+    }
+
+    /// "Not found": true if `me` says so as well, else an error to come back from.
+    async fn gone_or(&self, scope: Scope, e: RemoteError, work: &mut Work) -> Result<(), End> {
+        let me = self.look_around(work).await?;
+        if me.scopes.contains_key(&scope) { Err(e.into()) } else { Ok(()) }
     }
 }
 
-/// What ended a wait.
-enum Moved {
-    Feeds(BTreeSet<Scope>),
-    Outbox,
-    Perhaps,
+/// The server was put back from a backup: another epoch, or behind us.
+fn is_lost(ours: Cursor, newest: Cursor) -> bool {
+    ours.epoch != newest.epoch || ours.seq > newest.seq
 }
 
-/// Anything from a tenth of `bound` up to it, so that apps come back spread out.
-fn jitter(bound: Duration) -> Duration {
-    let mut random = [0; 4];
-    let share = match getrandom::fill(&mut random) {
-        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
-        Err(_) => 1.0,
-    };
-    bound.mul_f64(0.1 + 0.9 * share)
+/// The outcome of an op that was sent alone: refused as a whole, it was it.
+fn blame(op: &Op, result: Result<Vec<OpResult>, RemoteError>) -> Result<Vec<OpResult>, RemoteError> {
+    match result {
+        Err(RemoteError::Refused(problem)) => {
+            Ok(vec![OpResult { n: op.n, outcome: PushOutcome::Rejected { problem } }])
+        }
+        other => other,
+    }
 }
