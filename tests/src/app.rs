@@ -105,10 +105,10 @@ impl App {
     /// Kills the app as nothing can prepare for.
     ///
     /// # Errors
-    /// It did not run.
-    pub fn kill_9(&self) -> Result<()> {
+    /// It did not run, or goes on all the same.
+    pub async fn kill_9(&self) -> Result<()> {
         process::kill_9(self.pid()?);
-        Ok(())
+        wait_for("the end of a killed app", Patience::SHORT, async || Ok(self.pid().is_err().then_some(()))).await
     }
 }
 

@@ -2,40 +2,77 @@
 //! and the command line.
 
 use crate::cli::Cli;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::wait::{Patience, wait_for};
 use crate::{World, programs};
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A person. Dropping them ends their engine.
 pub struct Person {
     /// What they type.
     pub cli: Cli,
-    /// Their id in the team.
+    /// Their id in the team; empty without one.
     pub id: String,
-    _daemon: Process,
+    name: String,
+    env: Vec<(String, PathBuf)>,
+    logs: PathBuf,
+    daemon: Process,
 }
 
 impl Person {
-    /// Gives somebody a profile and an engine, and lets them join a team.
+    /// Gives somebody an empty profile and an engine.
+    ///
+    /// # Errors
+    /// The engine does not start.
+    pub async fn new(world: &World, name: &str) -> Result<Self> {
+        let (env, logs) = (world.profile(&name.to_lowercase()), world.logs());
+        let daemon = start(name, &env, &logs).await?;
+        let cli = Cli::new(env.clone())?;
+        Ok(Self { cli, id: String::new(), name: name.to_owned(), env, logs, daemon })
+    }
+
+    /// The same, and they join a team.
     ///
     /// # Errors
     /// The engine does not start, or the team is not joined.
     pub async fn join(world: &World, name: &str, invite: &str) -> Result<Self> {
-        let env = world.profile(&name.to_lowercase());
-        let mut command = Command::new(programs::ours(programs::CLI)?);
-        command.arg("daemon").envs(env.iter().map(|(name, value)| (name, value)));
-        let mut daemon = Process::start(&format!("daemon-{}", name.to_lowercase()), command, &world.logs())?;
-        let cli = Cli::new(env)?;
-        wait_for("an engine", Patience::LONG, async || {
-            daemon.must_run()?;
-            cli.json(&["status"]).await.map(Some)
-        })
-        .await?;
-        let joined = cli.json_with_input(&["join", "--name", name], invite).await?;
-        let id = joined.get("person").and_then(Value::as_str).context("joining told no person")?.to_owned();
-        Ok(Self { cli, id, _daemon: daemon })
+        let mut person = Self::new(world, name).await?;
+        let joined = person.cli.json_with_input(&["join", "--name", name], invite).await?;
+        person.id = joined.get("person").and_then(Value::as_str).context("joining told no person")?.to_owned();
+        Ok(person)
     }
+
+    /// Kills their engine as nothing can prepare for.
+    ///
+    /// # Errors
+    /// It goes on all the same.
+    pub async fn kill_9(&mut self) -> Result<()> {
+        process::kill_9(self.daemon.pid());
+        wait_for("the end of a killed engine", Patience::SHORT, async || Ok(self.daemon.ended()?.map(drop))).await
+    }
+
+    /// Starts their engine again.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.daemon = start(&self.name, &self.env, &self.logs).await?;
+        Ok(())
+    }
+}
+
+async fn start(name: &str, env: &[(String, PathBuf)], logs: &std::path::Path) -> Result<Process> {
+    let mut command = Command::new(programs::ours(programs::CLI)?);
+    command.arg("daemon").envs(env.iter().map(|(name, value)| (name, value)));
+    let mut daemon = Process::start(&format!("daemon-{}", name.to_lowercase()), command, logs)?;
+    let cli = Cli::new(env.to_vec())?;
+    wait_for("an engine", Patience::LONG, async || {
+        daemon.must_run()?;
+        cli.json(&["status"]).await.map(Some)
+    })
+    .await?;
+    Ok(daemon)
 }

@@ -118,7 +118,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 
 fn signal(name: &str, whom: &str) {
     // The shell's own `kill`: a small machine may have no other.
-    let kill = format!("kill -{name} -- {whom}");
+    let kill = format!("kill -{name} {whom}");
     let _ = Command::new("sh").args(["-c", &kill]).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 

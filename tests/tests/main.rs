@@ -1,3 +1,7 @@
 //! Whole programs against real servers, on a real display.
 
+#![allow(clippy::indexing_slicing)] // of JSON: what is missing reads as null
+
+mod faults;
+mod outage;
 mod working_day;

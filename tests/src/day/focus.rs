@@ -80,7 +80,7 @@ impl Day<'_> {
     pub(super) async fn is_killed(&mut self) -> Result<String> {
         let before = block(&self.ana).await?.context("the block ended")?;
         self.ana.json(&["focus", "start", "--for", "1m"]).await?;
-        self.app.kill_9()?;
+        self.app.kill_9().await?;
         self.app = App::start(&self.world.profile("ana"), &self.world.logs()).await?;
         let after = wait_for("the engine", Patience::LONG, async || block(&self.ana).await).await?;
         ensure!(after["id"] == before["id"] && after["held"] == 12, "before {before}, after {after}");

@@ -41,7 +41,7 @@ impl<'a> Day<'a> {
         self.ana.json(&["settings", "set", &list]).await?;
 
         self.post.add_to(&self.ana).await?;
-        self.ana.json(&["account", "add", "feed", &self.feed.url()]).await?;
+        self.ana.json(&["account", "add", "feed", "--private", &self.feed.url()]).await?;
         wait_for("all accounts to be read", Patience::LONG, async || {
             let accounts = self.ana.json(&["account", "list"]).await?;
             let accounts = accounts.as_array().context("no list of accounts")?;
