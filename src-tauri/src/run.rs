@@ -1,0 +1,121 @@
+//! Puts the shell together: one process a profile, the engine behind it, and
+//! an end that leaves nothing undone.
+
+use crate::arguments::Launch;
+use crate::backend::Backend;
+use crate::window::{self, Window};
+use crate::{commands, log, shortcut, tray};
+use anyhow::Context;
+use meantime_engine::api::Target;
+use meantime_platform::{Dirs, dirs::HOME_VARIABLE};
+use std::time::Duration;
+use tauri::{AppHandle, Manager, RunEvent};
+use tauri_plugin_window_state::StateFlags;
+
+/// How long the engine may take to end. The store is safe at any moment.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// What the parts of the shell share.
+pub struct Shell {
+    /// The profile.
+    pub dirs: Dirs,
+    /// The window.
+    pub window: Window,
+    /// The tray.
+    pub tray: tray::Slot,
+}
+
+/// Runs until the person quits.
+pub fn run(launch: Launch) -> anyhow::Result<()> {
+    let dirs = Dirs::standard()?;
+    dirs.create()?;
+    log::start(&dirs)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?launch, "Meantime starts");
+
+    let mut builder = tauri::Builder::default();
+    if let Some(plugin) = single_instance(&dirs) {
+        // Before everything else: a second start ends here.
+        builder = builder.plugin(plugin);
+    }
+    let state_file = dirs.data.join("window.json").to_string_lossy().into_owned();
+    let remembered = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED | StateFlags::FULLSCREEN;
+    let window_state =
+        tauri_plugin_window_state::Builder::new().with_filename(state_file).with_state_flags(remembered).build();
+    let backend = Backend::new();
+    let app = builder
+        .plugin(window_state)
+        .manage(Shell { dirs: dirs.clone(), window: Window::default(), tray: tray::Slot::default() })
+        .manage(backend.clone())
+        .invoke_handler(tauri::generate_handler![commands::call, commands::look_at_link, commands::open_link])
+        .on_window_event(|window, event| window::on_event(window.app_handle(), event))
+        .setup(move |app| {
+            let app = app.handle();
+            shortcut::register(app);
+            tauri::async_runtime::spawn(backend.run(app.clone(), dirs));
+            tauri::async_runtime::spawn(tray::run(app.clone()));
+            tauri::async_runtime::spawn(end_on_signal(app.clone()));
+            tauri::async_runtime::spawn(open(app.clone(), launch));
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("the window system can't be used; on a machine without a display, use `meantime` instead")?;
+    app.run(|app, event| match event {
+        // The last window went: the tray stays. `exit` carries a code.
+        RunEvent::ExitRequested { api, code: None, .. } => api.prevent_exit(),
+        RunEvent::Exit => {
+            let backend = app.state::<Backend>().inner().clone();
+            let ended =
+                tauri::async_runtime::block_on(async { tokio::time::timeout(END_WITHIN, backend.stop()).await });
+            tracing::info!(in_time = ended.is_ok(), "Meantime ends");
+        }
+        _ => {}
+    });
+    Ok(())
+}
+
+/// Hands a second start over to the first. A profile of its own is an app of
+/// its own; where the system can't tell them apart, the profile's lock does.
+fn single_instance(dirs: &Dirs) -> Option<tauri::plugin::TauriPlugin<tauri::Wry>> {
+    let own_profile = std::env::var_os(HOME_VARIABLE).is_some();
+    if own_profile && !cfg!(target_os = "linux") {
+        return None;
+    }
+    let mut builder = tauri_plugin_single_instance::Builder::new().callback(|app, arguments, _folder| {
+        let launch = Launch::parse(arguments.into_iter().skip(1));
+        tracing::info!(?launch, "started a second time");
+        tauri::async_runtime::spawn(open(app.clone(), Launch { hidden: false, ..launch }));
+    });
+    if own_profile {
+        builder = builder.dbus_id(format!("{}.p{}", meantime_platform::notify::APP_ID, dirs.profile()));
+    }
+    Some(builder.build())
+}
+
+/// What a start asks for.
+async fn open(app: AppHandle, launch: Launch) {
+    match launch.join {
+        Some(link) => window::show_target(&app, Target::Join { link: link.into_text() }).await,
+        None if launch.hidden => tracing::info!("started hidden"),
+        None => window::show(&app).await,
+    }
+}
+
+/// The system ends the session, or a person presses Ctrl+C.
+async fn end_on_signal(app: AppHandle) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return;
+        };
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    app.exit(0);
+}

@@ -1,0 +1,131 @@
+//! The real program on a display, a bus and a tray of its own.
+#![cfg(target_os = "linux")]
+
+use meantime_engine::api::{Client, FocusStatus, Nothing};
+use meantime_engine::socket;
+use meantime_platform::Dirs;
+use meantime_platform::kit::{PrivateBus, Process, TrayHost, TrayItem, Xvfb, eventually, private_environment};
+use std::process::Command;
+
+/// Everything around the program, and the program.
+struct Desk {
+    folder: tempfile::TempDir,
+    bus: PrivateBus,
+    screen: Xvfb,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("mt-d-").tempdir().unwrap();
+        Self { folder, bus: PrivateBus::start(), screen: Xvfb::start("1300x860") }
+    }
+
+    fn dirs(&self) -> Dirs {
+        Dirs::within(&self.folder.path().join("m")).unwrap()
+    }
+
+    fn start(&self, name: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meantime-desktop"));
+        private_environment(&mut command, self.folder.path(), &self.bus);
+        command
+            .args(arguments)
+            .env("DISPLAY", self.screen.display())
+            .env("MEANTIME_HOME", self.folder.path().join("m"));
+        Process::start(self.folder.path(), name, &mut command)
+    }
+
+    fn windows(&self) -> usize {
+        self.screen.windows().iter().filter(|title| title.starts_with("Meantime")).count()
+    }
+
+    async fn focus(&self) -> FocusStatus {
+        let dirs = self.dirs();
+        let connect = async || socket::connect(&dirs).await.ok().flatten();
+        let connection = eventually("the engine answers", connect).await;
+        Client(connection).focus_status(Nothing {}).await.unwrap()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dirs().cache.join("desktop.log")).unwrap_or_default()
+    }
+}
+
+async fn ended(process: &mut Process) -> i32 {
+    let status = eventually("the program ends", async || process.child().try_wait().unwrap()).await;
+    status.code().unwrap_or(-1)
+}
+
+async fn line(item: &TrayItem) -> String {
+    item.menu().await.first().map(|entry| entry.label.clone()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tray_starts_and_ends_focus() {
+    let desk = Desk::new();
+    // The panel comes late: the window is there without it.
+    let mut app = desk.start("app", &[]);
+    eventually("the window", async || (desk.windows() == 1).then_some(())).await;
+    let tray = TrayHost::start(&desk.bus).await;
+    let item = tray.item().await;
+    assert_eq!(line(&item).await, "Not focusing");
+    let idle = item.icon().await;
+    let enabled = async |label: &str| item.menu().await.into_iter().find(|entry| entry.label == label).unwrap().enabled;
+    assert!(!enabled("End focus").await);
+
+    item.click("Focus for 25").await;
+    eventually("the minutes", async || line(&item).await.starts_with("25 min left").then_some(())).await;
+    assert!(enabled("End focus").await);
+    assert!(item.tooltip().await.contains("25 min of focus left"), "{}", item.tooltip().await);
+    assert_ne!(item.icon().await, idle);
+    let block = desk.focus().await.block.unwrap();
+    assert_eq!((block.until.unwrap() - block.since).num_minutes(), 25);
+
+    item.click("End focus").await;
+    eventually("no block", async || desk.focus().await.block.is_none().then_some(())).await;
+    item.activate().await;
+    eventually("a click toggles", async || desk.focus().await.block.is_some().then_some(())).await;
+    eventually("the picture", async || (item.icon().await != idle).then_some(())).await;
+
+    // The panel crashes and comes back: so does the icon.
+    tray.stop().await;
+    let tray = TrayHost::start(&desk.bus).await;
+    let item = tray.item().await;
+    eventually("the minutes again", async || line(&item).await.contains("min left").then_some(())).await;
+    item.click("Quit").await;
+    assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+    assert!(desk.log().contains("Meantime ends"), "{}", desk.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_shows_the_first() {
+    let desk = Desk::new();
+    let tray = TrayHost::start(&desk.bus).await;
+    let mut app = desk.start("app", &["--hidden"]);
+    let item = tray.item().await;
+    desk.focus().await;
+    assert_eq!(desk.windows(), 0, "started hidden");
+
+    let link = "meantime://join#host=team.example&code=topsecret";
+    let mut second = desk.start("second", &[link]);
+    assert_eq!(ended(&mut second).await, 0);
+    eventually("the first one's window", async || (desk.windows() == 1).then_some(())).await;
+    assert!(!desk.log().contains("topsecret") && desk.log().contains("meantime://join#…"), "{}", desk.log());
+
+    // With a tray, closing hides; the app goes on and comes back.
+    desk.screen.close("Meantime");
+    eventually("no window", async || (desk.windows() == 0).then_some(())).await;
+    item.click("Show Meantime").await;
+    eventually("the window again", async || (desk.windows() == 1).then_some(())).await;
+    assert!(app.child().try_wait().unwrap().is_none());
+    drop(tray);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_tray_closing_ends_it() {
+    let desk = Desk::new();
+    let mut app = desk.start("app", &[]);
+    eventually("the window", async || (desk.windows() == 1).then_some(())).await;
+    desk.focus().await;
+    desk.screen.close("Meantime");
+    assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+}
