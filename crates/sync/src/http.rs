@@ -117,15 +117,17 @@ impl HttpRemote {
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
         let mut why = if error.is_timeout() { "it did not answer in time" } else { "the connection failed" }.to_owned();
         while let Some(e) = cause {
-            let inner = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            let tls = e.downcast_ref::<rustls::Error>().or_else(|| inner?.downcast_ref());
-            if let Some(rustls::Error::InvalidCertificate(reason)) = tls {
+            if let Some(rustls::Error::InvalidCertificate(reason)) = e.downcast_ref() {
                 return RemoteError::Certificate(certificate_words(host, reason));
             }
-            if let Some(io) = e.downcast_ref::<std::io::Error>() {
-                why = io_words(io).unwrap_or(why);
-            }
-            cause = e.source();
+            // The source of an I/O error is its content's source: the content
+            // itself has to be asked for.
+            let io = e.downcast_ref::<std::io::Error>();
+            why = io.and_then(io_words).unwrap_or(why);
+            cause = match io.and_then(std::io::Error::get_ref) {
+                Some(inner) => Some(inner),
+                None => e.source(),
+            };
         }
         if error.is_decode() {
             return RemoteError::Protocol(error.to_string());

@@ -280,11 +280,7 @@ impl Syncer {
                 Some(None) => {
                     work.dirty.insert(*scope);
                 }
-                Some(Some(ours)) if is_lost(ours, *newest) => {
-                    self.log.begin_anew(*scope, true).await?;
-                    work.dirty.insert(*scope);
-                    work.push = true;
-                }
+                Some(Some(ours)) if is_lost(ours, *newest) => self.begin_anew(*scope, true, work).await?,
                 Some(Some(ours)) if ours.seq < newest.seq => {
                     work.dirty.insert(*scope);
                 }
@@ -308,7 +304,7 @@ impl Syncer {
         }
         let results = match self.send(&ops).await {
             // The request as a whole was refused: find out which op it is.
-            Err(RemoteError::Refused(_)) if ops.len() > 1 => {
+            Err(RemoteError::Refused(problem)) if ops.len() > 1 && is_about_ops(problem.code) => {
                 for op in &ops {
                     let result = self.send(std::slice::from_ref(op)).await;
                     self.log.settle(&blame(op, result)?).await?;
@@ -413,20 +409,21 @@ impl Syncer {
         match (me.scopes.get(&scope), still.and_then(|f| f.cursor)) {
             // Looking around has begun it anew, or it is gone.
             (None, _) | (_, None) => Ok(()),
-            (Some(newest), Some(_)) if work.anew.contains(&scope) && !is_lost(cursor, *newest) => Err(e.into()),
             (Some(newest), Some(_)) => self.begin_anew(scope, is_lost(cursor, *newest), work).await,
         }
     }
 
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool, work: &mut Work) -> Result<(), End> {
+        if !work.anew.insert(scope) {
+            return Err(RemoteError::Protocol("it lost its place in a feed again and again".into()).into());
+        }
         self.log.begin_anew(scope, lost_epoch).await?;
-        work.anew.insert(scope);
         work.dirty.insert(scope);
         work.push |= lost_epoch;
         Ok(())
     }
 
-    /// "Not found": true if `me` says so as well, else an error to come back from.
+    /// "Not found" is believed if `me` says so as well.
     async fn gone_or(&self, scope: Scope, e: RemoteError, work: &mut Work) -> Result<(), End> {
         let me = self.look_around(work).await?;
         if me.scopes.contains_key(&scope) { Err(e.into()) } else { Ok(()) }
@@ -438,10 +435,15 @@ fn is_lost(ours: Cursor, newest: Cursor) -> bool {
     ours.epoch != newest.epoch || ours.seq > newest.seq
 }
 
+/// A request is refused for this because of what an op in it says.
+fn is_about_ops(code: Code) -> bool {
+    matches!(code, Code::BadRequest | Code::Invalid | Code::TooLarge)
+}
+
 /// The outcome of an op that was sent alone: refused as a whole, it was it.
 fn blame(op: &Op, result: Result<Vec<OpResult>, RemoteError>) -> Result<Vec<OpResult>, RemoteError> {
     match result {
-        Err(RemoteError::Refused(problem)) => {
+        Err(RemoteError::Refused(problem)) if is_about_ops(problem.code) => {
             Ok(vec![OpResult { n: op.n, outcome: PushOutcome::Rejected { problem } }])
         }
         other => other,

@@ -345,8 +345,11 @@ fn record_of(step: &Step, seq: u64) -> Record {
     }
 }
 
+/// Author, text, read, time.
+type Shown = (String, String, bool, DateTime<Utc>);
+
 /// What is shown, without what depends on when it was seen first.
-fn shown(t: &TeamWorld) -> Vec<(item::Item, Vec<(String, String, bool, DateTime<Utc>)>)> {
+fn shown(t: &TeamWorld) -> Vec<(item::Item, Vec<Shown>)> {
     let ids = t.w.store.read(|r| {
         let mut rows: Vec<item::Item> = list::done(r, 0, 99)?.rows;
         rows.extend(list::inbox(r, at(0), 0, 99)?.rows.into_iter().map(|(_, i)| i));

@@ -1,0 +1,9 @@
+//! Sync against a model of a server, and over real TLS.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod converge;
+mod device;
+mod https;
+mod server;
+mod single;
