@@ -1,6 +1,7 @@
 //! The one place that reads the wall clock.
 
 use chrono::{DateTime, Utc};
+use meantime_model::zone::Zone;
 
 /// Tells the time. Tests pass their own.
 pub trait Clock: Send + Sync + 'static {
@@ -21,6 +22,9 @@ impl Clock for SystemClock {
     }
 
     fn zone(&self) -> String {
-        iana_time_zone::get_timezone().unwrap_or_else(|_| "UTC".to_owned())
+        // `TZ` first, as every other program on this computer has it.
+        let own = std::env::var("TZ").ok().and_then(|tz| tz.trim_start_matches(':').parse::<Zone>().ok());
+        let zone = own.map(|zone| zone.name().to_owned());
+        zone.or_else(|| iana_time_zone::get_timezone().ok()).unwrap_or_else(|| "UTC".to_owned())
     }
 }
