@@ -5,7 +5,7 @@
 //! has nothing to be changed.
 
 use crate::folders::{self, Folders};
-use crate::pull::locate;
+use crate::read::locate;
 use crate::session::{Mailbox, quote, uid_set};
 use meantime_source::{ActOutcome, SourceResult};
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub const FOLLOWED: usize = 10_000;
 
 /// Everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Of this shape.
     pub version: u32,
@@ -61,13 +61,15 @@ pub struct Forward {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known(pub String, #[serde(with = "bits")] pub Flags);
 
+impl Default for State {
+    /// Has seen nothing.
+    fn default() -> Self {
+        Self { version: Self::VERSION, inbox: Inbox::default(), archive: None, sent: None }
+    }
+}
+
 impl State {
     const VERSION: u32 = 1;
-
-    /// A state that has seen nothing.
-    pub fn new() -> Self {
-        Self { version: Self::VERSION, ..Self::default() }
-    }
 
     /// Reads a cursor; one this version does not understand is invalid.
     pub fn read(cursor: &Cursor) -> SourceResult<Self> {
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_state_survives_the_store() {
-        let mut state = State::new();
+        let mut state = State::default();
         state.inbox.learn(7, "a@b#1".into(), Flags { read: true, done: false });
         state.archive = Some(Forward { name: "Archive".into(), uidvalidity: 1, uidnext: 2, todo: vec![1] });
         let cursor = state.write().unwrap();

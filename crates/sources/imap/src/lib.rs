@@ -16,6 +16,7 @@ pub mod import;
 mod inspect;
 pub mod mail;
 mod pull;
+mod read;
 mod reply;
 mod session;
 mod smtp;
@@ -23,7 +24,8 @@ mod wire;
 
 pub use config::{Fingerprint, MailServer, MailboxConfig, Security};
 pub use inspect::inspect;
-pub use pull::{BACKFILL_DAYS, BACKFILL_INBOX, BACKFILL_OTHER, FETCH_BYTES};
+pub use pull::{BACKFILL_DAYS, BACKFILL_INBOX, BACKFILL_OTHER};
+pub use read::FETCH_BYTES;
 pub use session::SILENCE;
 pub use wire::CONNECT_TIMEOUT;
 

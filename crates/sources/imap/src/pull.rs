@@ -8,11 +8,11 @@
 use crate::config::MailboxConfig;
 use crate::cursor::{Forward, Inbox, Known, State};
 use crate::folders::Folders;
-use crate::identity::{NAMING_FIELDS, header_fields, message_id_of, message_name};
-use crate::mail::{self, Place};
-use crate::session::{Fetched, Mailbox, Selected, quote, uid_set};
+use crate::identity::{header_fields, message_name};
+use crate::read::{Open, Read, Reader, locate, naming_items};
+use crate::session::{Mailbox, Selected, uid_set};
 use chrono::{DateTime, TimeDelta, Utc};
-use meantime_source::{Budget, Change, Flags, Incoming, Page, SourceError, SourceResult};
+use meantime_source::{Budget, Change, Flags, Page, SourceError, SourceResult};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How far back the first read goes.
@@ -23,12 +23,13 @@ pub const BACKFILL_INBOX: usize = 5_000;
 pub const BACKFILL_OTHER: usize = 1_000;
 /// The first page is small: something to see at once.
 pub const FIRST_PAGE: usize = 25;
-/// As much of one message as is fetched.
-pub const FETCH_BYTES: u64 = 1 << 20;
 /// Without CONDSTORE: the flags of this many of the newest are compared.
 pub const FLAG_WINDOW: usize = 500;
 
-const HEAD: &str = "(UID FLAGS INTERNALDATE RFC822.SIZE)";
+/// What being in the archive says of a message.
+const ARCHIVED: Flags = Flags { read: false, done: true };
+/// What being in the sent mail says: nothing is to be done about it.
+const SENT: Flags = Flags { read: true, done: true };
 
 /// Pulls one page.
 pub async fn pull(
@@ -40,7 +41,7 @@ pub async fn pull(
     now: DateTime<Utc>,
 ) -> SourceResult<Page> {
     let first = state.is_none();
-    let mut pull = Pull { mailbox, config, state: state.unwrap_or_else(State::new), budget, now };
+    let mut pull = Pull { mailbox, config, state: state.unwrap_or_default(), budget, now };
     let mut changes = Vec::new();
     let mut unfinished = false;
     if first {
@@ -71,12 +72,6 @@ struct Pull<'a> {
     state: State,
     budget: Budget,
     now: DateTime<Utc>,
-}
-
-/// A message that was fetched whole, or its beginning.
-struct Read {
-    uid: u32,
-    incoming: Incoming,
 }
 
 impl Pull<'_> {
@@ -142,9 +137,9 @@ impl Pull<'_> {
         present.retain(|uid| *uid >= low);
         let new: Vec<u32> = present.range(self.state.inbox.uidnext..).copied().collect();
         let taken: Vec<u32> = new.iter().copied().take(self.budget.changes.max(1)).collect();
-        let read = self.read(&taken, "INBOX", Flags::default()).await?;
-        let done_with = read.as_ref().map_or(0, |read| read.through);
-        for Read { uid, incoming } in read.map(|read| read.messages).unwrap_or_default() {
+        let read = self.reader("INBOX", selected.uidvalidity, Flags::default()).upwards(&taken).await?;
+        let done_with = read.through.unwrap_or_default();
+        for Read { uid, incoming } in read.messages {
             self.state.inbox.learn(uid, incoming.message.upstream.clone(), incoming.message.flags);
             changes.push(Change::Message(Box::new(incoming)));
         }
@@ -228,13 +223,11 @@ impl Pull<'_> {
     async fn forward(&mut self, folders: &Folders, changes: &mut Vec<Change>) -> SourceResult<bool> {
         let mut unfinished = false;
         let archive = self.state.archive.take();
-        let (archive, left) =
-            self.forward_one(archive, folders.archive.as_deref(), Flags { read: false, done: true }, changes).await?;
+        let (archive, left) = self.forward_one(archive, folders.archive.as_deref(), ARCHIVED, changes).await?;
         self.state.archive = archive;
         unfinished |= left;
         let sent = self.state.sent.take();
-        let (sent, left) =
-            self.forward_one(sent, folders.sent.as_deref(), Flags { read: true, done: true }, changes).await?;
+        let (sent, left) = self.forward_one(sent, folders.sent.as_deref(), SENT, changes).await?;
         self.state.sent = sent;
         Ok(unfinished | left)
     }
@@ -286,14 +279,13 @@ impl Pull<'_> {
             })
             .map(|(uid, _)| *uid)
             .collect();
-        let read = self.read(&unknown, name, flags).await?;
+        let read = self.reader(name, forward.uidvalidity, flags).upwards(&unknown).await?;
         // Where the byte budget ended the page early, the rest comes next time.
-        let through = read.as_ref().map_or(through, |read| {
-            if unknown.last().is_some_and(|last| *last > read.through) { read.through } else { through }
-        });
-        for Read { incoming, .. } in read.map(|read| read.messages).unwrap_or_default() {
-            changes.push(Change::Message(Box::new(incoming)));
-        }
+        let through = match read.through {
+            Some(reached) if unknown.last().is_some_and(|last| *last > reached) => reached,
+            _ => through,
+        };
+        changes.extend(read.messages.into_iter().map(|read| Change::Message(Box::new(read.incoming))));
         forward.uidnext = through.saturating_add(1);
         let left = new.last().is_some_and(|last| *last > through);
         if !left {
@@ -307,7 +299,8 @@ impl Pull<'_> {
         if !self.state.inbox.todo.is_empty() {
             let batch = newest(&mut self.state.inbox.todo, size);
             self.mailbox.select("INBOX", false).await?;
-            let read = self.read_newest_first(&batch, "INBOX", Flags::default()).await?;
+            let uidvalidity = self.state.inbox.uidvalidity;
+            let read = self.reader("INBOX", uidvalidity, Flags::default()).downwards(&batch).await?;
             self.state.inbox.todo.extend(read.left);
             for Read { uid, incoming } in read.messages {
                 self.state.inbox.learn(uid, incoming.message.upstream.clone(), incoming.message.flags);
@@ -315,13 +308,13 @@ impl Pull<'_> {
             }
             return Ok(());
         }
-        for (sent, flags) in [(true, Flags { read: true, done: true }), (false, Flags { read: false, done: true })] {
+        for (sent, flags) in [(true, SENT), (false, ARCHIVED)] {
             let forward = if sent { self.state.sent.as_mut() } else { self.state.archive.as_mut() };
             let Some(forward) = forward.filter(|forward| !forward.todo.is_empty()) else { continue };
             let batch = newest(&mut forward.todo, size);
-            let name = forward.name.clone();
+            let (name, uidvalidity) = (forward.name.clone(), forward.uidvalidity);
             self.mailbox.select(&name, false).await?;
-            let read = self.read_newest_first(&batch, &name, flags).await?;
+            let read = self.reader(&name, uidvalidity, flags).downwards(&batch).await?;
             let in_inbox: HashSet<&str> = self.state.inbox.known.values().map(|Known(name, _)| name.as_str()).collect();
             for Read { incoming, .. } in read.messages {
                 // "All mail" has the inbox in it too; the inbox goes first.
@@ -338,169 +331,13 @@ impl Pull<'_> {
         Ok(())
     }
 
-    /// Reads messages of the open mailbox upwards, as far as the bytes go.
-    async fn read(&mut self, uids: &[u32], name: &str, place: Flags) -> SourceResult<Option<Upwards>> {
-        if uids.is_empty() {
-            return Ok(None);
-        }
-        let (heads, batch) = self.within_budget(uids).await?;
-        let through = batch.last().copied().unwrap_or_default();
-        let messages = self.bodies(&heads, &batch, name, place).await?;
-        Ok(Some(Upwards { messages, through }))
+    fn reader<'b>(&'b mut self, name: &'b str, uidvalidity: u32, flags: Flags) -> Reader<'b> {
+        let (bytes, now) = (self.budget.bytes, self.now);
+        Reader { mailbox: self.mailbox, config: self.config, open: Open { name, uidvalidity, flags }, bytes, now }
     }
-
-    /// The same downwards; what did not fit is `left`, the newest last.
-    async fn read_newest_first(&mut self, uids: &[u32], name: &str, place: Flags) -> SourceResult<Downwards> {
-        let downwards: Vec<u32> = uids.iter().rev().copied().collect();
-        let (heads, batch) = self.within_budget(&downwards).await?;
-        let messages = self.bodies(&heads, &batch, name, place).await?;
-        let mut left: Vec<u32> = downwards.get(batch.len()..).unwrap_or_default().to_vec();
-        left.reverse();
-        Ok(Downwards { messages, left })
-    }
-
-    /// Heads of `uids`, and as many of them from the start as fit the bytes.
-    async fn within_budget(&mut self, uids: &[u32]) -> SourceResult<(BTreeMap<u32, Fetched>, Vec<u32>)> {
-        let heads = self.mailbox.fetch(&uid_set(uids.iter().copied()), HEAD).await?;
-        let mut bytes = 0u64;
-        let mut batch = Vec::new();
-        for uid in uids {
-            bytes += heads.get(uid).map_or(0, |head| head.size.min(FETCH_BYTES));
-            if bytes > self.budget.bytes && !batch.is_empty() {
-                break;
-            }
-            batch.push(*uid);
-        }
-        Ok((heads, batch))
-    }
-
-    async fn bodies(
-        &mut self,
-        heads: &BTreeMap<u32, Fetched>,
-        batch: &[u32],
-        name: &str,
-        place: Flags,
-    ) -> SourceResult<Vec<Read>> {
-        // What is gone by now has no head.
-        let wanted: Vec<u32> =
-            batch.iter().copied().filter(|uid| heads.get(uid).is_some_and(|head| !head.draft)).collect();
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let items = format!("(UID BODY.PEEK[]<0.{FETCH_BYTES}>)");
-        let mut bodies = match self.mailbox.fetch(&uid_set(wanted.iter().copied()), &items).await {
-            Ok(bodies) => bodies,
-            // One message the server can't give must not hide the others.
-            Err(SourceError::Protocol(_)) if wanted.len() > 1 => BTreeMap::new(),
-            Err(SourceError::Protocol(_)) => {
-                return Ok(wanted.iter().map(|uid| self.unreadable(*uid, heads, name, place)).collect());
-            }
-            Err(error) => return Err(error),
-        };
-        let mut read = Vec::with_capacity(wanted.len());
-        for uid in wanted {
-            let body = match bodies.remove(&uid).and_then(|fetched| fetched.raw) {
-                Some(raw) => Some(raw),
-                None => match self.mailbox.fetch(&uid.to_string(), &items).await {
-                    Ok(mut one) => one.remove(&uid).and_then(|fetched| fetched.raw),
-                    Err(SourceError::Protocol(_)) => None,
-                    Err(error) => return Err(error),
-                },
-            };
-            match body {
-                Some(raw) => read.push(self.readable(uid, &raw, heads, name, place)),
-                None if self.mailbox.search(&format!("UID {uid}")).await?.contains(&uid) => {
-                    read.push(self.unreadable(uid, heads, name, place));
-                }
-                None => {}
-            }
-        }
-        Ok(read)
-    }
-
-    fn readable(&self, uid: u32, raw: &[u8], heads: &BTreeMap<u32, Fetched>, name: &str, place: Flags) -> Read {
-        let size = heads.get(&uid).map_or(raw.len() as u64, |head| head.size);
-        // Servers are off by a few bytes; only a message longer than what was asked for is cut.
-        let size = if (raw.len() as u64) < FETCH_BYTES { raw.len() as u64 } else { size };
-        let mail = mail::parse(raw, size);
-        Read { uid, incoming: mail.into_incoming(self.place(uid, heads, name, place), self.now) }
-    }
-
-    fn unreadable(&self, uid: u32, heads: &BTreeMap<u32, Fetched>, name: &str, place: Flags) -> Read {
-        let mail = mail::Mail {
-            subject: "A mail that could not be read".to_owned(),
-            unreadable: Some(
-                "The mail server could not hand this mail out. Look at it in your mail program.".to_owned(),
-            ),
-            ..mail::Mail::default()
-        };
-        Read { uid, incoming: mail.into_incoming(self.place(uid, heads, name, place), self.now) }
-    }
-
-    fn place<'b>(&'b self, uid: u32, heads: &BTreeMap<u32, Fetched>, name: &'b str, place: Flags) -> Place<'b> {
-        let head = heads.get(&uid).cloned().unwrap_or_default();
-        Place {
-            own: &self.config.address,
-            mailbox: name,
-            received: head.received.unwrap_or(self.now),
-            fallback_name: format!("#{}-{uid}", self.state.inbox.uidvalidity),
-            flags: Flags { read: head.flags.read || place.read, done: head.flags.done || place.done },
-        }
-    }
-}
-
-struct Upwards {
-    messages: Vec<Read>,
-    /// Everything up to this UID is dealt with.
-    through: u32,
-}
-
-struct Downwards {
-    messages: Vec<Read>,
-    left: Vec<u32>,
 }
 
 /// Takes up to `size` from the end.
 fn newest(todo: &mut Vec<u32>, size: usize) -> Vec<u32> {
     todo.split_off(todo.len().saturating_sub(size))
-}
-
-fn naming_items() -> String {
-    format!("(UID FLAGS BODY.PEEK[HEADER.FIELDS ({NAMING_FIELDS})])")
-}
-
-/// Finds messages in the open mailbox by their names: UID and flags. Those
-/// marked as deleted don't count.
-pub async fn locate(mailbox: &mut Mailbox, names: &BTreeSet<String>) -> SourceResult<BTreeMap<String, (u32, Flags)>> {
-    let mut candidates = BTreeSet::new();
-    let mut unnamed = false;
-    for name in names {
-        match message_id_of(name).and_then(searchable) {
-            Some(id) => candidates.extend(mailbox.search(&format!("HEADER MESSAGE-ID {}", quote(id))).await?),
-            None => unnamed = true,
-        }
-    }
-    if unnamed {
-        candidates.extend(mailbox.search("NOT HEADER MESSAGE-ID \"\"").await?.into_iter().rev().take(FLAG_WINDOW));
-    }
-    if candidates.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let fetched = mailbox.fetch(&uid_set(candidates), &naming_items()).await?;
-    let mut found = BTreeMap::new();
-    for (uid, one) in fetched {
-        let name = one.raw.as_deref().map(header_fields).and_then(|fields| message_name(&fields));
-        // Marked as deleted is as good as gone.
-        if let Some(name) = name.filter(|name| names.contains(name) && !one.flags.done) {
-            found.insert(name, (uid, one.flags));
-        }
-    }
-    Ok(found)
-}
-
-/// The part of an id that every server can search for.
-fn searchable(id: &str) -> Option<&str> {
-    id.split(|c: char| !c.is_ascii_graphic() || matches!(c, '"' | '\\'))
-        .max_by_key(|part| part.len())
-        .filter(|part| part.len() >= 4)
 }

@@ -10,7 +10,7 @@ use crate::act::remove;
 use crate::config::MailboxConfig;
 use crate::folders::{self, Folders};
 use crate::identity::{field, header_fields, message_id_of, message_ids};
-use crate::pull::locate;
+use crate::read::locate;
 use crate::session::{Mailbox, quote, uid_set};
 use crate::smtp::{self, Delivery};
 use chrono::{DateTime, Utc};
