@@ -83,7 +83,7 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
     let engine = Engine::start(Setup {
         store,
         notifier: Arc::new(DesktopNotifier::new()),
-        safe: Arc::new(Safe::open(&dirs).await),
+        safe: Safe::open(&dirs).await,
         adapters: Arc::new(adapters::Real::new(clock.clone())),
         wakes: Wakes::watch(clock.clone()),
         sample_dir: dirs.data.join("sample"),

@@ -96,6 +96,7 @@ impl Engine {
         self.tasks.spawn(crate::schedule::run(self.clone(), wakes));
         self.tasks.spawn(crate::notices::show_pending(self.clone()));
         self.tasks.spawn(crate::notices::hear(self.clone()));
+        self.tasks.spawn(follow_secrets(self.clone()));
         self.start_accounts().await?;
         let engine = self.clone();
         self.tasks.spawn(async move {
@@ -174,6 +175,23 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the database failed");
         Self::new(FailureCode::Internal, error.to_string())
+    }
+}
+
+/// A keyring may be unlocked long after the start.
+async fn follow_secrets(engine: Arc<Engine>) {
+    let mut kept = engine.safe.changes();
+    loop {
+        tokio::select! {
+            () = engine.stop.cancelled() => return,
+            changed = kept.changed() => match changed {
+                Ok(()) => {
+                    engine.tell(&[Tag::Status]);
+                    engine.retry_accounts();
+                }
+                Err(_) => return,
+            },
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl Rig {
         let home = tempfile::tempdir().unwrap();
         let dirs = Dirs::within(home.path()).unwrap();
         dirs.create().unwrap();
-        let safe = Arc::new(Safe::open(&dirs).await);
+        let safe = Safe::open(&dirs).await;
         safe.choose(Choice::Session).await.unwrap();
         let clock = Arc::new(HandClock(Mutex::new("2026-06-09T09:00:00Z".parse().unwrap())));
         let (notifier, mailbox) = (Arc::new(MemoryNotifier::default()), Arc::new(Mailbox::default()));

@@ -6,14 +6,21 @@ use super::{Secrets, SecretsError};
 use crate::Dirs;
 use async_trait::async_trait;
 use std::path::PathBuf;
-use tokio::sync::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+/// How long a start waits for the keyring. One that asks the person to unlock
+/// it takes longer, and is waited for beside everything else.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Keeps this profile's secrets.
 pub struct Safe {
     path: PathBuf,
     profile: String,
     keyring: Keyring,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    kept: watch::Sender<Kept>,
 }
 
 /// Where secrets are kept.
@@ -57,6 +64,16 @@ enum State {
 }
 
 impl State {
+    fn kept(&self) -> Kept {
+        match self {
+            Self::Keyring(_) => Kept::Keyring,
+            Self::Undecided { why, .. } => Kept::Undecided(why.clone()),
+            Self::Session(_) => Kept::Session,
+            Self::File(_) => Kept::File { locked: false },
+            Self::Locked => Kept::File { locked: true },
+        }
+    }
+
     /// What can be taken along.
     fn secrets(&self) -> Option<vault::Secrets> {
         match self {
@@ -69,33 +86,47 @@ impl State {
 
 impl Safe {
     /// Finds out where the secrets are: the keyring is used if it works. An
-    /// existing file is never given up, whatever happens. May take as long as
-    /// a person needs to unlock a keyring, at most a minute a question.
-    pub async fn open(dirs: &Dirs) -> Self {
-        Self::with(dirs, Keyring::new()).await
+    /// existing file is never given up, whatever happens. Returns soon; while
+    /// a person still has to unlock the keyring, [`Kept::Undecided`] says so,
+    /// and reads and writes wait. Must be called within a tokio runtime.
+    pub async fn open(dirs: &Dirs) -> Arc<Self> {
+        Self::with(dirs, Keyring::new(), AT_ONCE).await
     }
 
-    async fn with(dirs: &Dirs, keyring: Keyring) -> Self {
-        let (path, profile) = (dirs.data.join("secrets.json"), dirs.profile());
-        let safe = Self { path, profile, keyring, state: Mutex::new(State::Locked) };
-        let state = match Vault::look(&safe.path) {
-            Ok(Some(Lock::Passphrase(_))) => State::Locked,
-            Ok(lock) => safe.in_keyring(lock.is_some()).await,
-            Err(error) => State::Undecided { why: error.to_string(), lost: true },
-        };
-        *safe.state.lock().await = state;
+    pub(super) async fn with(dirs: &Dirs, keyring: Keyring, at_once: Duration) -> Arc<Self> {
+        let why = "the system's keyring has not answered yet; it may ask you to unlock it".to_owned();
+        let state = State::Undecided { why, lost: false };
+        let safe = Arc::new(Self {
+            path: dirs.data.join("secrets.json"),
+            profile: dirs.profile(),
+            keyring,
+            kept: watch::Sender::new(state.kept()),
+            state: Arc::new(Mutex::new(state)),
+        });
+        let state = safe.state.clone().lock_owned().await;
+        let opening = tokio::spawn(safe.clone().look(state));
+        let _ = tokio::time::timeout(at_once, opening).await;
         safe
     }
 
-    /// Where secrets are kept now.
+    async fn look(self: Arc<Self>, mut state: OwnedMutexGuard<State>) {
+        *state = match Vault::look(&self.path) {
+            Ok(Some(Lock::Passphrase(_))) => State::Locked,
+            Ok(lock) => self.in_keyring(lock.is_some()).await,
+            Err(error) => State::Undecided { why: error.to_string(), lost: true },
+        };
+        self.kept.send_replace(state.kept());
+    }
+
+    /// Where secrets are kept now. Does not wait for anything.
     pub async fn kept(&self) -> Kept {
-        match &*self.state.lock().await {
-            State::Keyring(_) => Kept::Keyring,
-            State::Undecided { why, .. } => Kept::Undecided(why.clone()),
-            State::Session(_) => Kept::Session,
-            State::File(_) => Kept::File { locked: false },
-            State::Locked => Kept::File { locked: true },
-        }
+        self.kept.borrow().clone()
+    }
+
+    /// Tells when that changes.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<Kept> {
+        self.kept.subscribe()
     }
 
     /// Changes where secrets are kept, or unlocks the file.
@@ -106,10 +137,16 @@ impl Safe {
     /// [`Kept::Undecided`].
     pub async fn choose(&self, choice: Choice) -> Result<(), SecretsError> {
         let mut state = self.state.lock().await;
+        let chosen = self.next(&mut state, choice).await;
+        self.kept.send_replace(state.kept());
+        chosen
+    }
+
+    async fn next(&self, state: &mut State, choice: Choice) -> Result<(), SecretsError> {
         let next = match choice {
             Choice::Session => Ok(State::Session(state.secrets().unwrap_or_default())),
-            Choice::File { passphrase } => self.to_file(&state, passphrase).await,
-            Choice::Keyring => self.to_keyring(&state).await,
+            Choice::File { passphrase } => self.to_file(state, passphrase).await,
+            Choice::Keyring => self.to_keyring(state).await,
         };
         match next {
             // Only one undecided state may follow another: nothing open is given up.

@@ -80,7 +80,9 @@ fn beginning_anew_is_the_persons_decision() {
         let old = stage.folder.join("old");
         std::fs::create_dir(&old).unwrap();
         let keyring = GnomeKeyring::start(&old, &stage.bus).await;
-        set(&Safe::open(&dirs).await, "imap/1", "hunter2").await;
+        let safe = Safe::open(&dirs).await;
+        set(&safe, "imap/1", "hunter2").await;
+        drop(safe);
         let file = std::fs::read(dirs.data.join("secrets.json")).unwrap();
         drop(keyring);
         let _fresh = GnomeKeyring::start(&stage.folder, &stage.bus).await;
@@ -171,5 +173,26 @@ fn a_keyring_that_hangs_is_given_up_and_asked_again() {
         let keyring = keyring::Keyring::with_limit(crate::kit::PATIENCE);
         keyring.probe("p").await.unwrap();
         assert_eq!(keyring.get("a").await, Ok(None));
+    });
+}
+
+#[test]
+fn a_keyring_that_takes_its_time_is_waited_for_beside_the_rest() {
+    alone("secrets::tests::a_keyring_that_takes_its_time_is_waited_for_beside_the_rest", |stage| async move {
+        let dirs = dirs(&stage);
+        let deaf = deaf(&stage.bus).await;
+        let keyring = keyring::Keyring::with_limit(Duration::from_secs(2));
+        let safe = Safe::with(&dirs, keyring, Duration::from_millis(50)).await;
+        let mut changes = safe.changes();
+        let Kept::Undecided(why) = safe.kept().await else { panic!() };
+        assert!(why.contains("unlock"), "{why}");
+        // A read waits for the answer instead of failing at once.
+        let Err(SecretsError::Unavailable(why)) = safe.get("a").await else { panic!() };
+        assert!(why.contains("does not answer"), "{why}");
+        changes.changed().await.unwrap();
+        deaf.close().await.unwrap();
+        let _keyring = GnomeKeyring::start(&stage.folder, &stage.bus).await;
+        safe.choose(Choice::Keyring).await.unwrap();
+        assert_eq!(safe.kept().await, Kept::Keyring);
     });
 }
