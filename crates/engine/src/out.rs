@@ -4,7 +4,6 @@
 use crate::api::{Failure, FailureCode, Tag};
 use crate::engine::Engine;
 use crate::people::{self, TeamConfig};
-use crate::runner::backoff;
 use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{AccountId, ItemId, OpId};
 use meantime_protocol::{Fields, Kind, Scope};
@@ -15,6 +14,9 @@ use uuid::Uuid;
 
 /// Ops handed to a source in one go.
 const BATCH: u32 = 100;
+/// An op that failed in a way that may pass is ready again after this; doubles
+/// with each try, to about a quarter of an hour.
+const RETRY: TimeDelta = TimeDelta::seconds(2);
 
 /// A change of one record, before it is put into the outbox.
 pub(crate) struct Change {
@@ -224,7 +226,11 @@ impl Engine {
             }
             Err(error @ SourceError::Permanent(_)) => self.refuse(entry, error.code(), error.to_string()).await,
             Err(error) => {
-                let wait = TimeDelta::from_std(backoff(entry.attempts.saturating_add(1))).unwrap_or_default();
+                // Becoming ready wakes the account's runner: as seldom as that would come by itself.
+                let wait = match &error {
+                    SourceError::RateLimited { after, .. } => TimeDelta::from_std(*after).unwrap_or(RETRY),
+                    _ => RETRY * 2_i32.pow(entry.attempts.min(9)),
+                };
                 let (again, code, text) = (self.now() + wait, error.code(), error.to_string());
                 let _ = self.write(move |tx| Ok(outbox::set_retry(tx, row, again, code, &text)?)).await;
                 Err(error)

@@ -6,14 +6,13 @@ use crate::api::{AccountState, Tag};
 use crate::engine::Engine;
 use chrono::TimeDelta;
 use meantime_model::AccountId;
+use meantime_source::backoff::Backoff;
 use meantime_source::{Budget, Source, SourceError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Longest wait between two tries of an account that fails.
-const MAX_BACKOFF: Duration = Duration::from_secs(15 * 60);
 /// An account that is told of news is asked without it this often: a
 /// connection can die without a word.
 const LIVE_POLL: Duration = Duration::from_secs(15 * 60);
@@ -31,7 +30,7 @@ impl Poke {
 
 /// Runs until `stop`.
 pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, stop: CancellationToken) {
-    let mut failures = 0;
+    let mut backoff = Backoff::default();
     loop {
         let wait = tokio::select! {
             () = stop.cancelled() => return,
@@ -39,12 +38,11 @@ pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, sto
         };
         let pause = match wait {
             Ok(()) => {
-                failures = 0;
+                backoff.reset();
                 continue;
             }
             Err(error) => {
-                failures += 1;
-                let pause = pause_after(&error, failures);
+                let pause = pause_after(&error, &mut backoff);
                 report(&engine, account, &error, pause).await;
                 pause
             }
@@ -123,23 +121,12 @@ impl Engine {
 }
 
 /// `None`: not by itself; the person has to do something first.
-fn pause_after(error: &SourceError, failures: u32) -> Option<Duration> {
+fn pause_after(error: &SourceError, backoff: &mut Backoff) -> Option<Duration> {
     match error {
-        SourceError::RateLimited { after, .. } => Some(*after),
-        error if error.is_transient() => Some(backoff(failures)),
+        SourceError::RateLimited { after, .. } => Some(backoff.fail(Some(*after))),
+        error if error.is_transient() => Some(backoff.fail(None)),
         _ => None,
     }
-}
-
-/// Full jitter: anything up to a bound that doubles from two seconds on.
-pub(crate) fn backoff(failures: u32) -> Duration {
-    let bound = Duration::from_secs(2).saturating_mul(1 << failures.min(10)).min(MAX_BACKOFF);
-    let mut random = [0; 4];
-    let share = match getrandom::fill(&mut random) {
-        Ok(()) => f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX),
-        Err(_) => 1.0,
-    };
-    bound.mul_f64(share.max(0.05))
 }
 
 async fn sleep_or_forever(pause: Option<Duration>) {
@@ -167,18 +154,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_grows_to_a_bound_and_never_is_nothing() {
-        for failures in 0..40 {
-            let pause = backoff(failures);
-            assert!(pause >= Duration::from_millis(100) && pause <= MAX_BACKOFF, "{failures}: {pause:?}");
-        }
-    }
-
-    #[test]
     fn what_only_the_person_can_mend_is_not_tried_again() {
-        assert_eq!(pause_after(&SourceError::Auth(String::new()), 1), None);
-        assert_eq!(pause_after(&SourceError::Certificate(String::new()), 1), None);
+        let mut backoff = Backoff::default();
+        assert_eq!(pause_after(&SourceError::Auth(String::new()), &mut backoff), None);
+        assert_eq!(pause_after(&SourceError::Certificate(String::new()), &mut backoff), None);
         let after = Duration::from_secs(77);
-        assert_eq!(pause_after(&SourceError::RateLimited { after, message: String::new() }, 1), Some(after));
+        let limited = SourceError::RateLimited { after, message: String::new() };
+        assert!(pause_after(&limited, &mut backoff).is_some_and(|pause| pause >= after));
+        assert!(pause_after(&SourceError::Transient(String::new()), &mut backoff).is_some());
     }
 }
