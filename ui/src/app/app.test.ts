@@ -113,3 +113,17 @@ it('says what is wrong and where to go', async () => {
   await fireEvent.click(screen.getByText('1 change refused'));
   expect((await screen.findByTestId('refusal')).textContent).toContain('keep the epoch visible');
 });
+
+it('gives a thread back that was sent too early', async () => {
+  await start();
+  await press('c');
+  await fireEvent.input(await screen.findByTestId('compose-title'), { target: { value: 'Where do we meet?' } });
+  await fireEvent.input(screen.getByTestId('compose-text'), { target: { value: 'Here or there?' } });
+  await fireEvent.click(screen.getByLabelText('Urgent', { selector: 'input' }));
+  expect((screen.getByTestId('send') as HTMLButtonElement).disabled).toBe(true);
+  await fireEvent.click(screen.getByLabelText('Standard', { selector: 'input' }));
+  await fireEvent.keyDown(screen.getByTestId('compose-text'), { key: 'Enter', metaKey: true });
+  await eventually(() => expect(called('compose')).toMatchObject([{ title: 'Where do we meet?', urgency: 'yellow' }]));
+  await fireEvent.click(await screen.findByTestId('undo'));
+  expect((await screen.findByTestId<HTMLInputElement>('compose-title')).value).toBe('Where do we meet?');
+});

@@ -2,7 +2,7 @@
 import type { Action } from '../host';
 import { toggle } from '../focus/focus';
 import { rows } from '../inbox/rows.svelte';
-import { open, step, triage, undo } from '../inbox/triage';
+import { focusList, open, step, triage, undo } from '../inbox/triage';
 import type { CommandId } from '../parts/keys';
 import { lay, showList, showPage, showSettings, where } from '../parts/view.svelte';
 import { search } from '../search/search.svelte';
@@ -65,7 +65,10 @@ export function run(id: CommandId): void {
 }
 
 function move(by: number): void {
-  if (where.page === 'list') step(by);
+  if (where.page === 'list') {
+    step(by);
+    focusList();
+  }
   if (where.page === 'search') search.move(by);
 }
 

@@ -27,7 +27,7 @@ export class Rows {
   #visible = { first: 0, last: 30 };
   #epoch = 0;
   #flying = new Set<number>();
-  #refreshing = false;
+  #refreshing: Promise<void> | null = null;
   #again = false;
   /** Rows taken out before the engine has said so. */
   #taken = 0;
@@ -44,7 +44,7 @@ export class Rows {
     this.#rows = [];
     this.#visible = { first: 0, last: 30 };
     this.#flying.clear();
-    this.#refreshing = false;
+    this.#refreshing = null;
     this.total = 0;
     this.groups = [];
     this.cursor = 0;
@@ -117,12 +117,14 @@ export class Rows {
   }
 
   /** Fetches the visible window again; what is off the screen, when it is seen. */
-  async refresh(): Promise<void> {
-    if (this.#refreshing) {
-      this.#again = true;
-      return;
-    }
-    this.#refreshing = true;
+  refresh(): Promise<void> {
+    // One that runs already fetches once more, and answers for both.
+    if (this.#refreshing) this.#again = true;
+    else this.#refreshing = this.#fetchVisible();
+    return this.#refreshing;
+  }
+
+  async #fetchVisible(): Promise<void> {
     const epoch = this.#epoch;
     const offset = Math.max(0, this.#visible.first - MARGIN);
     const limit = Math.min(500, this.#visible.last - offset + MARGIN);
@@ -142,7 +144,7 @@ export class Rows {
         this.ready = true;
       }
     } while (this.#again);
-    this.#refreshing = false;
+    this.#refreshing = null;
     void this.#fill();
   }
 

@@ -1,5 +1,6 @@
 /** What is done to items, from the keys, the list and the reading pane alike. */
 import { call, type Action, type ItemId, type Row } from '../host';
+import { restore } from '../parts/restore';
 import { complain, dropUndo, say } from '../parts/toasts.svelte';
 import { where } from '../parts/view.svelte';
 import { rows } from './rows.svelte';
@@ -10,7 +11,8 @@ export async function triage(ids: ItemId[], action: Action): Promise<void> {
   foresee(ids, action);
   try {
     const done = await call('triage', { ids, action });
-    if (action.do !== 'read') say(done.what, done);
+    // Reading is seen in the list, and is no step to take back.
+    if (action.do !== 'read' && action.do !== 'unread') say(done.what, done);
   } catch (thrown) {
     complain(thrown);
     await rows.refresh();
@@ -23,6 +25,7 @@ export async function undo(): Promise<void> {
   try {
     const undone = await call('undo', {});
     say(`Taken back: ${undone.what}`);
+    restore(undone.what);
     await rows.refresh();
     const index = undone.item ? rows.find(undone.item) : -1;
     if (index >= 0) rows.cursor = index;
@@ -36,6 +39,11 @@ export function open(index: number): void {
   rows.cursor = index;
   const row = rows.at(index);
   if (row) where.open = row.id;
+}
+
+/** Gives the list the focus, unless something on top has it. */
+export function focusList(): void {
+  if (where.overlay === null) document.querySelector<HTMLElement>('[role="grid"]')?.focus({ preventScroll: true });
 }
 
 /** Moves the cursor; an open reading pane beside the list follows. */

@@ -52,7 +52,7 @@ export function written(press: string, mac = /Mac/.test(navigator.platform)): st
   const NAMES: Record<string, string> = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc' };
   return press
     .split(/[ +]/)
-    .map((part) => (part === 'mod' ? (mac ? '⌘' : 'Ctrl') : (NAMES[part] ?? part.toUpperCase())))
+    .map((part) => (part === 'mod' ? (mac ? '⌘' : 'Ctrl') : (NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part))))
     .join(' ');
 }
 

@@ -21,13 +21,19 @@ class Thread {
     return null;
   }
 
-  clear(): void {
+  /** Empties it; the returned function puts everything back. */
+  clear(): () => void {
+    const { title, urgency, asked, space, deliver, text } = this;
     this.title = '';
     this.urgency = 'yellow';
     this.asked = [];
     this.space = '';
     this.deliver = { when: 'when_they_start' };
     this.draft.sent();
+    return () => {
+      Object.assign(this, { title, urgency, asked, space, deliver });
+      this.draft.text = text;
+    };
   }
 }
 

@@ -153,13 +153,13 @@ export class Memory {
         if (!match && action.words !== 'tomorrow') fail('invalid', `“${action.words}” is no time I understand: try 3h, 2d, tomorrow, monday or 2026-12-24 09:00.`);
         return this.#move(ids, 'later', { snoozed_until: match ? hour(10.5 + Number(match[1])) : hour(9, 1) });
       }
-      // Reading is no triage to take back.
-      case 'read': {
-        this.#patch(ids, 'Read', { unread: false });
+      // Reading is no step to take back.
+      case 'read':
+      case 'unread': {
+        this.#patch(ids, 'Read', { unread: action.do === 'unread' });
         this.#undo.pop();
         return;
       }
-      case 'unread': return this.#patch(ids, 'Unread', { unread: true });
       case 'mute': return this.#patch(ids, 'Muted', { muted: true });
       case 'unmute': return this.#patch(ids, 'No longer muted', { muted: false });
       case 'urgency': return this.#patch(ids, 'Urgency', { urgency: action.urgency });
@@ -202,11 +202,13 @@ export class Memory {
       if (ids.length === 0) fail('invalid', 'Nothing is chosen.');
       this.#triage(ids, action);
       this.#changed('inbox', 'status');
-      return action.do === 'read' ? { what: 'Read', item: ids[0] ?? null, until: null } : this.#undoable();
+      return action.do === 'read' || action.do === 'unread' ? { what: 'Read', item: ids[0] ?? null, until: null } : this.#undoable();
     },
     undo: () => {
       const last = this.#undo.pop() ?? fail('not_possible', 'There is nothing to take back.');
       last.back();
+      const { item } = last;
+      if (item) queueMicrotask(() => this.emit({ event: 'changed', tags: [{ tag: 'item', id: item }] }));
       this.#changed('inbox', 'status');
       return { what: last.what, item: last.item };
     },
