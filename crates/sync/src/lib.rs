@@ -15,10 +15,12 @@ mod log;
 mod pin;
 mod remote;
 mod sse;
+mod state;
 mod syncer;
 
 pub use error::RemoteError;
 pub use http::{HttpRemote, Token};
 pub use log::{Feed, Log, LogError, Outgoing};
 pub use remote::{Pokes, Remote};
-pub use syncer::{Handle, State, Syncer, Tuning};
+pub use state::{Handle, State, Tuning};
+pub use syncer::Syncer;

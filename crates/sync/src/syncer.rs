@@ -6,6 +6,7 @@
 //! from what the log holds.
 
 use crate::backoff::{Backoff, jitter};
+use crate::state::{Handle, State, Tuning};
 use crate::{Feed, Log, LogError, Outgoing, Pokes, Remote, RemoteError};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
@@ -15,84 +16,8 @@ use meantime_protocol::{Code, Cursor, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
-
-/// How the connection stands.
-#[derive(Clone, Debug, PartialEq)]
-pub enum State {
-    /// Connecting, or reading for the first time.
-    Connecting,
-    /// Up to date.
-    Live,
-    /// Not reached; tried again by itself.
-    Offline {
-        /// Since when.
-        since: DateTime<Utc>,
-        /// Why, in plain words.
-        message: String,
-    },
-    /// It waits for the person; tried again now and then all the same.
-    Refused {
-        /// What happened and what to do, in plain words.
-        message: String,
-    },
-}
-
-/// Waits, each drawn with jitter around these.
-#[derive(Clone, Copy, Debug)]
-pub struct Tuning {
-    /// After the first failure; doubles with each.
-    pub first_retry: Duration,
-    /// The longest wait after a failure.
-    pub longest_retry: Duration,
-    /// After the stream of a healthy connection ended (a server restarts):
-    /// at most that long, so that not all come back at once.
-    pub reconnect: Duration,
-    /// Between looks at every feed, should a poke get lost.
-    pub poll: Duration,
-    /// Between tries while the server refuses.
-    pub refused: Duration,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self {
-            first_retry: Duration::from_secs(1),
-            longest_retry: Duration::from_secs(60),
-            reconnect: Duration::from_secs(5),
-            poll: Duration::from_secs(300),
-            refused: Duration::from_secs(900),
-        }
-    }
-}
-
-/// From outside into a running [`Syncer`]. Clones talk to the same.
-#[derive(Clone)]
-pub struct Handle {
-    nudge: Arc<Notify>,
-    now: Arc<Notify>,
-    state: watch::Receiver<State>,
-}
-
-impl Handle {
-    /// Something was put into the outbox.
-    pub fn nudge(&self) {
-        self.nudge.notify_one();
-    }
-
-    /// Try now: the network came back, the computer woke, the person asks.
-    pub fn sync_now(&self) {
-        self.now.notify_one();
-    }
-
-    /// How the connection stands; changes are notified.
-    #[must_use]
-    pub fn state(&self) -> watch::Receiver<State> {
-        self.state.clone()
-    }
-}
 
 /// Tells the time.
 type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

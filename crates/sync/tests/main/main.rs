@@ -5,5 +5,6 @@
 mod converge;
 mod device;
 mod https;
+mod real;
 mod server;
 mod single;

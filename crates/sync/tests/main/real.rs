@@ -1,0 +1,246 @@
+//! The real server over TLS, and the app's real store on each device.
+
+use async_trait::async_trait;
+use chrono::Utc;
+use meantime_model::{AccountId, ItemId, OpId, PersonId};
+use meantime_protocol::http::{BootstrapPage, InviteRequest, JoinResponse, OpResult, PullPage};
+use meantime_protocol::kinds::Role;
+use meantime_protocol::{Invite, Kind, Scope};
+use meantime_server::data::Config;
+use meantime_server::{DataDir, Options, Running, SystemClock, serve};
+use meantime_server_core::{Clock as _, Core};
+use meantime_store::account::{self, Account, AccountKind};
+use meantime_store::outbox::{self, Change, NewOp, Target};
+use meantime_store::team::{self, Team};
+use meantime_store::{Store, StoreError, Tx, item, list, message, record, scope};
+use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, State, Syncer, Token, Tuning};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// As `Tuning::default`, but a test does not wait a second to try again.
+const QUICK: Tuning = Tuning {
+    first_retry: Duration::from_millis(50),
+    longest_retry: Duration::from_millis(200),
+    reconnect: Duration::from_millis(50),
+    poll: Duration::from_secs(300),
+    refused: Duration::from_secs(900),
+};
+
+async fn start(folder: &Path) -> Running {
+    let data = DataDir::new(folder);
+    if !data.has_server() {
+        let storage = data.create(&Config { hosts: Vec::new(), port: 0 }).unwrap();
+        Core::new(storage, Arc::new(SystemClock)).found("Blue Team").await.unwrap();
+    }
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    serve::start(Options { data, listen, clock: Arc::new(SystemClock) }).await.unwrap()
+}
+
+/// One device of one person, its app running.
+struct App {
+    store: Store,
+    account: AccountId,
+    joined: JoinResponse,
+    handle: Handle,
+    run: JoinHandle<()>,
+    _dir: tempfile::TempDir,
+}
+
+#[derive(Clone)]
+struct Stored {
+    store: Store,
+    account: AccountId,
+    me: PersonId,
+}
+
+impl App {
+    async fn join(server: &Running, name: &str) -> Self {
+        let request = InviteRequest { valid_hours: 1, role: Role::Member };
+        let invite: Invite = server.invite(&request).await.unwrap().parse().unwrap();
+        let joined = HttpRemote::join(&invite, name, "laptop").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("meantime.db"), SystemClock.now()).unwrap().store;
+        let account = AccountId::new();
+        let row = Account {
+            id: account,
+            kind: AccountKind::Team,
+            name: joined.team_name.clone(),
+            identity: format!("team:{}", joined.team),
+            config: Value::Null,
+            created_at: SystemClock.now(),
+            checked_at: None,
+            error: None,
+            position: 0,
+        };
+        store.write(|tx| account::put(tx, &row)).unwrap();
+        let log = Stored { store: store.clone(), account, me: joined.person };
+        let remote = HttpRemote::new(&invite.host, invite.ca, &Token::new(joined.token.clone())).unwrap();
+        let (syncer, handle) = Syncer::new(Arc::new(log), Arc::new(remote), joined.device, || SystemClock.now(), QUICK);
+        let run = tokio::spawn(syncer.run(std::future::pending()));
+        Self { store, account, joined, handle, run, _dir: dir }
+    }
+
+    fn team(&self) -> Team {
+        Team { account: self.account, me: self.joined.person, now: SystemClock.now() }
+    }
+
+    fn feed(&self) -> Scope {
+        Scope::Team(self.joined.team)
+    }
+
+    fn push(&self, kind: Kind, id: Uuid, item: ItemId, fields: Value) {
+        let Value::Object(fields) = fields else { panic!("an object") };
+        let op = NewOp {
+            account: self.account,
+            op_id: OpId::new(),
+            target: Target::Record { scope: self.feed(), kind, id, change: Change { fields, ..Change::default() } },
+            item: Some(item),
+            what: "Thread".into(),
+            text: String::new(),
+            not_before: None,
+            made_at: SystemClock.now(),
+        };
+        self.store.write(|tx| team::push(tx, &self.team(), &op)).unwrap();
+        self.handle.nudge();
+    }
+
+    fn ask(&self, title: &str, asked: &[PersonId]) -> ItemId {
+        let id = ItemId::new();
+        self.push(Kind::THREAD, id.0, id, json!({"title": title, "urgency": "yellow", "asked": asked}));
+        self.say(id, title);
+        id
+    }
+
+    fn say(&self, thread: ItemId, text: &str) {
+        self.push(Kind::MESSAGE, Uuid::now_v7(), thread, json!({"thread": thread.0, "text": text}));
+    }
+
+    fn item(&self, id: ItemId) -> Option<item::Item> {
+        self.store.read(|r| item::get(r, id)).unwrap()
+    }
+
+    fn texts(&self, id: ItemId) -> Vec<String> {
+        let messages = self.store.read(|r| message::of_item(r, id, 999)).unwrap();
+        messages.into_iter().map(|m| m.text).collect()
+    }
+
+    fn waiting(&self) -> u32 {
+        self.store.read(|r| outbox::count_waiting(r, None)).unwrap()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.run.abort();
+    }
+}
+
+impl Stored {
+    async fn with<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Tx<'_>, &Team) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let this = self.clone();
+        let now: chrono::DateTime<Utc> = SystemClock.now();
+        let team = Team { account: this.account, me: this.me, now };
+        let done = tokio::task::spawn_blocking(move || this.store.write(|tx| f(tx, &team))).await.unwrap();
+        done.map_err(|e| LogError(e.to_string()))
+    }
+}
+
+#[async_trait]
+impl Log for Stored {
+    async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
+        let feeds = self.with(|tx, team| scope::all(tx, team.account)).await?;
+        Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
+    }
+    async fn follow(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |tx, team| scope::add(tx, team.account, scope)).await
+    }
+    async fn forget(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |tx, team| team::forget(tx, team, scope).map(drop)).await
+    }
+    async fn apply_page(&self, scope: Scope, page: &PullPage) -> Result<(), LogError> {
+        let page = page.clone();
+        self.with(move |tx, team| team::apply_page(tx, team, scope, &page).map(drop)).await
+    }
+    async fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), LogError> {
+        let page = page.clone();
+        self.with(move |tx, team| team::apply_bootstrap(tx, team, scope, &page).map(drop)).await
+    }
+    async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
+        self.with(move |tx, _| team::begin_anew(tx, scope, lost_epoch)).await
+    }
+    async fn outgoing(&self) -> Result<Outgoing, LogError> {
+        self.with(|tx, team| {
+            let ops = team::next_ops(tx, team.account, team.now)?;
+            Ok(Outgoing { ops, next_at: outbox::next_ready(tx, team.account, team.now)? })
+        })
+        .await
+    }
+    async fn settle(&self, results: &[OpResult]) -> Result<(), LogError> {
+        let results = results.to_vec();
+        self.with(move |tx, team| team::settle(tx, team, &results).map(drop)).await
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "in a minute: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thread_its_answer_an_outage_and_a_device_that_comes_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("server");
+    let server = start(&data).await;
+    let (ana, kofi) = (App::join(&server, "Ana").await, App::join(&server, "Kofi").await);
+
+    let id = ana.ask("Which day?", &[kofi.joined.person]);
+    assert!(ana.item(id).unwrap().waiting, "it is there at once");
+    eventually("the question arrives", || kofi.item(id).is_some_and(|i| i.asks_me && i.unread)).await;
+    kofi.say(id, "Tuesday.");
+    eventually("the answer arrives", || ana.item(id).is_some_and(|i| i.answered_count == 1 && !i.waiting)).await;
+    assert_eq!(ana.item(id).unwrap().people, "Kofi");
+
+    // The server goes away; both go on writing; it comes back at the same place.
+    server.stop().await.unwrap();
+    for app in [&ana, &kofi] {
+        let mut state = app.handle.state();
+        let offline = state.wait_for(|s| matches!(s, State::Offline { .. }));
+        tokio::time::timeout(Duration::from_secs(30), offline).await.expect("in time").unwrap();
+    }
+    ana.say(id, "Written by Ana without a server.");
+    kofi.say(id, "Written by Kofi without a server.");
+    assert_eq!((ana.waiting(), kofi.waiting()), (1, 1));
+    let server = start(&data).await;
+    for app in [&ana, &kofi] {
+        eventually("both have both", || app.texts(id).len() == 4 && app.waiting() == 0).await;
+    }
+    assert_eq!(ana.texts(id), kofi.texts(id), "in the server's order");
+
+    // Somebody who comes late has it all, and everybody has the same rows.
+    for n in 0..120 {
+        ana.ask(&format!("thread {n}"), &[]);
+    }
+    eventually("all is sent", || ana.waiting() == 0).await;
+    let mei = App::join(&server, "Mei").await;
+    let rows = |app: &App| app.store.read(|r| record::of_scope(r, app.feed())).unwrap();
+    eventually("three devices, one state", || {
+        let ours = rows(&ana);
+        ours.len() >= 240 && ours == rows(&kofi) && ours == rows(&mei)
+    })
+    .await;
+    let counts = mei.store.read(list::counts).unwrap();
+    assert_eq!(counts.information + counts.due, 121);
+    assert_eq!(*mei.handle.state().borrow(), State::Live);
+    server.stop().await.unwrap();
+}
