@@ -27,6 +27,9 @@ impl Commands for Arc<Engine> {
     async fn search(&self, args: SearchQuery) -> Result<SearchPage, Failure> {
         self.find(args).await
     }
+    async fn draft(&self, args: DraftOf) -> Result<Draft, Failure> {
+        self.kept_draft(args).await
+    }
     async fn save_draft(&self, args: Draft) -> Result<Nothing, Failure> {
         self.keep_draft(args).await
     }

@@ -106,6 +106,11 @@ impl Engine {
         Ok(Undoable { what, item: Some(id), until: Some(until) })
     }
 
+    pub(crate) async fn kept_draft(&self, args: DraftOf) -> Result<Draft, Failure> {
+        let text = self.read(move |db| Ok(draft::get(db, args.item)?)).await?;
+        Ok(Draft { item: args.item, text: text.unwrap_or_default() })
+    }
+
     pub(crate) async fn keep_draft(&self, args: Draft) -> Result<Nothing, Failure> {
         if args.text.len() > MAX_TEXT {
             return Err(Failure::new(FailureCode::Invalid, "the draft is too long to be kept"));

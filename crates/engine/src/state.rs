@@ -70,17 +70,17 @@ impl State {
         }
         // Looked at: it is not "handed over" any more, whatever else it is.
         item::set_looked_at(tx, self.id)?;
-        if before.kind == AccountKind::Team {
-            return self.mark(tx, now);
+        if was == (Self { own_urgency: was.own_urgency, ..self.clone() }) {
+            return Ok(());
         }
-        self.set(tx, &was, now)?;
+        // A team thread follows its mark; of other sources' items the mark is a copy.
+        if before.kind != AccountKind::Team {
+            self.set(tx, &was, now)?;
+        }
         if before.kind == AccountKind::Imap {
             self.tell_mailbox(tx, &before, &was, now)?;
         }
-        match was == (Self { own_urgency: was.own_urgency, ..self.clone() }) {
-            true => Ok(()),
-            false => self.mark(tx, now),
-        }
+        self.mark(tx, now)
     }
 
     fn set(&self, tx: &Tx<'_>, was: &Self, now: DateTime<Utc>) -> Result<(), Failure> {

@@ -341,6 +341,15 @@ item: ItemId | null,
 text: string, };
 
 /**
+ * Where something is being typed.
+ */
+export type DraftOf = { 
+/**
+ * The conversation; none for a new thread.
+ */
+item: ItemId | null, };
+
+/**
  * Something happened. The engine decides what it makes stale.
  */
 export type Event = { "event": "changed", 
@@ -1369,6 +1378,7 @@ export type Commands = {
   undo: { args: Nothing; reply: Undone };
   snooze_choices: { args: ItemRef; reply: Array<SnoozeChoice> };
   search: { args: SearchQuery; reply: SearchPage };
+  draft: { args: DraftOf; reply: Draft };
   save_draft: { args: Draft; reply: Nothing };
   reply: { args: Reply; reply: Undoable };
   compose: { args: Compose; reply: Undoable };

@@ -75,6 +75,8 @@ commands! {
     snooze_choices(ItemRef) -> Vec<SnoozeChoice>;
     /// Full-text search, newest first.
     search(SearchQuery) -> SearchPage;
+    /// What was being typed; an empty text if nothing was.
+    draft(DraftOf) -> Draft;
     /// Keeps what is being typed; an empty text drops it.
     save_draft(Draft) -> Nothing;
     /// Answers a conversation.

@@ -125,6 +125,13 @@ pub enum Sending {
     },
 }
 
+/// Where something is being typed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, TS)]
+pub struct DraftOf {
+    /// The conversation; none for a new thread.
+    pub item: Option<ItemId>,
+}
+
 /// What is being typed.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 pub struct Draft {

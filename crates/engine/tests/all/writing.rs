@@ -72,9 +72,11 @@ async fn a_refused_reply_stays_with_its_text_until_the_person_decides() {
 async fn drafts_survive_and_empty_ones_go() {
     let (rig, id) = one_mail().await;
     let item = Some(id.parse().unwrap());
+    rig.engine.save_draft(Draft { item: None, text: "a new thr".into() }).await.unwrap();
     rig.engine.save_draft(Draft { item, text: "half a sent".into() }).await.unwrap();
     let rig = rig.crash(TimeDelta::zero()).await;
     assert_eq!(rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft.as_deref(), Some("half a sent"));
+    assert_eq!(rig.engine.draft(DraftOf { item: None }).await.unwrap().text, "a new thr");
     rig.engine.save_draft(Draft { item, text: String::new() }).await.unwrap();
     assert_eq!(rig.engine.open(ItemRef { id }).await.unwrap().draft, None);
 }

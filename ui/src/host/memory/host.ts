@@ -232,6 +232,7 @@ export class Memory {
         next: from + limit < all.length ? from + limit : null,
       };
     },
+    draft: ({ item }) => ({ item, text: this.#drafts.get(item) ?? '' }),
     save_draft: ({ item, text }) => {
       this.#drafts.set(item, text);
       return {};
