@@ -17,6 +17,8 @@ pub fn start(dirs: &Dirs) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_from_env("MEANTIME_LOG").unwrap_or_else(|_| EnvFilter::new("info,zbus=warn,tracing=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file)).init();
+    // A bug is written down as well; whoever catches it says what it means.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}\n{}", std::backtrace::Backtrace::force_capture())));
     Ok(())
 }
 

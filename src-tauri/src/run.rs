@@ -8,12 +8,15 @@ use crate::{commands, log, shortcut, tray};
 use anyhow::Context;
 use meantime_engine::api::Target;
 use meantime_platform::{Dirs, dirs::HOME_VARIABLE};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
 
 /// How long the engine may take to end. The store is safe at any moment.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+const NO_WINDOW: &str = "the window system can't be used; on a machine without a display, use `meantime` instead";
 
 /// What the parts of the shell share.
 pub struct Shell {
@@ -42,7 +45,7 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
     let window_state =
         tauri_plugin_window_state::Builder::new().with_filename(state_file).with_state_flags(remembered).build();
     let backend = Backend::new();
-    let app = builder
+    let builder = builder
         .plugin(window_state)
         .manage(Shell { dirs: dirs.clone(), window: Window::default(), tray: tray::Slot::default() })
         .manage(backend.clone())
@@ -56,9 +59,10 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
             tauri::async_runtime::spawn(end_on_signal(app.clone()));
             tauri::async_runtime::spawn(open(app.clone(), launch));
             Ok(())
-        })
-        .build(tauri::generate_context!())
-        .context("the window system can't be used; on a machine without a display, use `meantime` instead")?;
+        });
+    // Without a display the window library panics instead of failing.
+    let built = catch_unwind(AssertUnwindSafe(|| builder.build(tauri::generate_context!())));
+    let app = built.map_or_else(|_| Err(anyhow::anyhow!(NO_WINDOW)), |built| built.context(NO_WINDOW))?;
     app.run(|app, event| match event {
         // The last window went: the tray stays. `exit` carries a code.
         RunEvent::ExitRequested { api, code: None, .. } => api.prevent_exit(),

@@ -1,5 +1,6 @@
 //! The real program on a display, a bus and a tray of its own.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // a fixture that fails is a failing test
 
 use meantime_engine::api::{Client, FocusStatus, Nothing};
 use meantime_engine::socket;
@@ -128,4 +129,18 @@ async fn without_a_tray_closing_ends_it() {
     desk.focus().await;
     desk.screen.close("Meantime");
     assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_display_it_says_so() {
+    let desk = Desk::new();
+    for display in ["", ":4095"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meantime-desktop"));
+        private_environment(&mut command, desk.folder.path(), &desk.bus);
+        command.env("MEANTIME_HOME", desk.folder.path().join("m")).env("DISPLAY", display);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("without a display, use `meantime`") && !said.contains("panicked"), "{said}");
+    }
 }

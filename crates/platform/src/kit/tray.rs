@@ -165,7 +165,12 @@ impl TrayItem {
         let entry = menu.iter().find(|entry| entry.enabled && entry.label.starts_with(label));
         let entry = entry.unwrap_or_else(|| panic!("no {label} in {menu:?}"));
         let path = self.menu_path().await;
-        self.call(&path, MENU, "Event", &(entry.id, "clicked", Value::from(0_i32), 0_u32)).await;
+        let event = (entry.id, "clicked", Value::from(0_i32), 0_u32);
+        match self.bus.call_method(Some(self.name.as_str()), path.as_str(), Some(MENU), "Event", &event).await {
+            // "Quit" may end the program before it answers.
+            Err(zbus::Error::MethodError(name, ..)) if name.ends_with(".NoReply") => {}
+            clicked => drop(clicked.unwrap_or_else(|e| panic!("{label} can't be clicked: {e}"))),
+        }
     }
 
     async fn menu_path(&self) -> String {
