@@ -2,20 +2,24 @@
 //! until the next of them and does what is due.
 
 use crate::api::{Failure, Tag};
-use crate::engine::Engine;
+use crate::engine::{Engine, blocking};
 use chrono::{DateTime, Utc};
 use meantime_platform::Wakes;
 use meantime_store::{account, focus, item, outbox};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest sleep: the monotonic clock stands still while the computer sleeps,
 /// and the wall clock may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(20);
 
+/// How often the database is tidied: statistics, memory, the write-ahead log.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+
 /// Runs until the engine stops.
 pub(crate) async fn run(engine: Arc<Engine>, wakes: Wakes) {
     let mut woken = wakes.subscribe();
+    let mut tidied = Instant::now();
     loop {
         let next = engine.next_due().await;
         let sleep = match next {
@@ -28,6 +32,13 @@ pub(crate) async fn run(engine: Arc<Engine>, wakes: Wakes) {
             () = tokio::time::sleep(sleep) => {}
             () = engine.reschedule.notified() => {}
             _ = woken.recv() => engine.retry_accounts(),
+        }
+        if tidied.elapsed() > TIDY_EVERY {
+            tidied = Instant::now();
+            let store = engine.store.clone();
+            if let Err(error) = blocking(move || Ok(store.tidy()?)).await {
+                tracing::warn!(%error, "the database could not be tidied");
+            }
         }
         if let Err(error) = engine.do_due().await {
             tracing::error!(%error, "what was due could not be done; trying again");
