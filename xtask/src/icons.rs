@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 /// The app's icon as PNG files.
 const SIZES: [u32; 7] = [16, 24, 32, 64, 128, 256, 512];
@@ -33,12 +33,12 @@ const TRAY: [u32; 2] = [22, 44];
 const LEFT: [u32; 5] = [0, 25, 50, 75, 100];
 
 /// Draws everything again.
-pub fn run() -> Result<()> {
+pub fn run() -> Result<ExitCode> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../icons");
     app(&folder)?;
     tray(&folder.join("tray"))?;
     println!("drawn: {}", folder.display());
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn app(folder: &Path) -> Result<()> {

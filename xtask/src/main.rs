@@ -7,6 +7,7 @@
 
 mod bench;
 mod codegen;
+mod icons;
 mod paths;
 mod platforms;
 mod run;
@@ -27,6 +28,7 @@ const USAGE: &str = "cargo xtask COMMAND
   test               every check and test
   tidy               the rules of docs/ARCHITECTURE.md that can be checked
   codegen            write the generated files again
+  icons              draw the artwork's sizes again from icons/*.svg
   check-platforms    type-check the app for Windows and macOS
   bench NAME [--quick]
                      one of: start, search; writes docs/bench/NAME.md";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["codegen"] => codegen::run(),
+        ["icons"] => icons::run(),
         ["check-platforms"] => platforms::run(),
         ["bench", name, options @ ..] => bench::run(name, options),
         ["help" | "--help" | "-h"] => {
