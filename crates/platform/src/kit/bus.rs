@@ -1,8 +1,7 @@
 //! A message bus of one's own.
 
 use super::Process;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A `dbus-daemon` that starts no services by itself, so that only what the
 /// test put there is there.
@@ -35,13 +34,7 @@ impl PrivateBus {
             "--nopidfile",
             "--print-address=1",
         ]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).env("KIT_KEEPS_STDOUT", "1");
-        let mut process = Process::start(folder.path(), "dbus-daemon", &mut command);
-        let mut address = String::new();
-        let stdout = process.child().stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut address).expect("its address");
-        let address = address.trim().to_owned();
-        assert!(!address.is_empty(), "dbus-daemon: {}", process.log());
+        let (process, address) = Process::start_and_read(folder.path(), "dbus-daemon", &mut command);
         Self { address, _process: Some((process, folder)) }
     }
 

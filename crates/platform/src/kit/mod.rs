@@ -23,6 +23,7 @@ pub use tray::{MenuEntry, TrayHost, TrayItem};
 pub use xvfb::Xvfb;
 
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,10 +46,23 @@ impl Process {
     pub fn start(folder: &Path, name: &str, command: &mut Command) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::create(&log).expect("a log file");
-        command.stderr(file.try_clone().expect("a log file"));
-        if command.get_envs().all(|(key, _)| key != "KIT_KEEPS_STDOUT") {
-            command.stdout(file);
-        }
+        command.stdout(file.try_clone().expect("a log file"));
+        Self::spawn(name, command.stderr(file), log)
+    }
+
+    /// As [`Process::start`], and reads the first line it prints.
+    fn start_and_read(folder: &Path, name: &str, command: &mut Command) -> (Self, String) {
+        let log = folder.join(format!("{name}.log"));
+        let file = File::create(&log).expect("a log file");
+        let mut process = Self::spawn(name, command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file), log);
+        let mut line = String::new();
+        let stdout = process.child.stdout.take().expect("its output");
+        BufReader::new(stdout).read_line(&mut line).expect("its first line");
+        assert!(!line.trim().is_empty(), "{name}: {}", process.log());
+        (process, line.trim().to_owned())
+    }
+
+    fn spawn(name: &str, command: &mut Command, log: std::path::PathBuf) -> Self {
         let child = command.spawn().unwrap_or_else(|e| panic!("{name} does not start: {e}"));
         Self { child, log }
     }

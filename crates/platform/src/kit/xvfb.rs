@@ -1,9 +1,8 @@
 //! A display of one's own.
 
 use super::Process;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, MapState};
 use x11rb::rust_connection::RustConnection;
@@ -25,13 +24,8 @@ impl Xvfb {
         let folder = tempfile::Builder::new().prefix("mt-x-").tempdir().expect("a folder");
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", &format!("{size}x24"), "-nolisten", "tcp", "-noreset"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).env("KIT_KEEPS_STDOUT", "1");
-        let mut process = Process::start(folder.path(), "xvfb", &mut command);
-        let mut number = String::new();
-        let stdout = process.child().stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut number).expect("its number");
-        assert!(!number.trim().is_empty(), "Xvfb: {}", process.log());
-        Self { display: format!(":{}", number.trim()), _process: process, _folder: folder }
+        let (process, number) = Process::start_and_read(folder.path(), "xvfb", &mut command);
+        Self { display: format!(":{number}"), _process: process, _folder: folder }
     }
 
     /// For `DISPLAY`.
