@@ -1,9 +1,9 @@
 //! The engine behind the window: started here, or reached in another process
 //! that owns the profile. Calls wait while it starts.
 
-use crate::{tray, window};
+use crate::{autostart, tray, window};
 use meantime_app::{Options, Role, Running, Started};
-use meantime_engine::api::{Caller, Event, Failure, FailureCode, FocusStart, FocusStatus, Nothing, Tag};
+use meantime_engine::api::{Caller, Event, Failure, FailureCode, FocusStart, FocusStatus, Nothing, Settings, Tag};
 use meantime_platform::Dirs;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,6 +102,11 @@ impl Backend {
         self.typed("focus_toggle", &Nothing {}).await
     }
 
+    /// The settings of this device.
+    pub async fn settings(&self) -> Result<Settings, Failure> {
+        self.typed("settings", &Nothing {}).await
+    }
+
     /// Ends our own engine, if we have one.
     pub async fn stop(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -127,10 +132,13 @@ async fn pass_on(app: &AppHandle, mut events: broadcast::Receiver<Event>) {
         match events.recv().await {
             Ok(Event::Show { what }) => window::show_target(app, what).await,
             Ok(event) => {
-                if let Event::Changed { tags } = &event
-                    && tags.contains(&Tag::Focus)
-                {
-                    tray::refresh(app);
+                if let Event::Changed { tags } = &event {
+                    if tags.contains(&Tag::Focus) {
+                        tray::refresh(app);
+                    }
+                    if tags.contains(&Tag::Settings) {
+                        autostart::follow(app);
+                    }
                 }
                 emit(app, &event);
             }
