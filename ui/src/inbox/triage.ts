@@ -28,7 +28,10 @@ export async function undo(): Promise<void> {
     restore(undone.what);
     await rows.refresh();
     const index = undone.item ? rows.find(undone.item) : -1;
-    if (index >= 0) rows.cursor = index;
+    if (index < 0) return;
+    // What is read follows, as it does when the cursor moves.
+    if (where.open && where.page === 'list' && !where.narrow) open(index);
+    else rows.cursor = index;
   } catch (thrown) {
     complain(thrown);
   }
