@@ -47,6 +47,8 @@ export function dropUndo(): void {
 
 function add(toast: Omit<Toast, 'id'>, shown: number): void {
   const id = ++last;
-  list = [...list.slice(-2), { ...toast, id }];
+  // News replaces news: what went wrong and what can be taken back stay beside it.
+  const staying = list.filter((t) => t.undo || t.tone === 'bad' || toast.tone === 'bad');
+  list = [...staying.slice(-2), { ...toast, id }];
   setTimeout(() => drop(id), shown);
 }
