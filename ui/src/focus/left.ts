@@ -9,7 +9,9 @@ export function share(block: Block, now: number): number {
   return whole <= 0 ? 0 : Math.min(1, Math.max(0, (millis(block.until) - now) / whole));
 }
 
-/** Whole minutes left, counting the one that has begun. */
+/** Whole minutes left, counting the one that has begun; never more than the block has, whatever the clock says. */
 export function minutes(block: Block, now: number): number | null {
-  return block.until ? Math.max(0, Math.ceil((millis(block.until) - now) / 60_000)) : null;
+  if (!block.until) return null;
+  const until = millis(block.until);
+  return Math.max(0, Math.ceil((until - Math.max(now, millis(block.since))) / 60_000));
 }
