@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Schedule } from '../host';
-import { drawn, length, moved, next, overlap, parse, resized, sum, withDay } from './hours';
+import { drawn, length, moved, next, overlap, parse, resized, room, sum, withDay } from './hours';
 
 describe('parse', () => {
   it.each([
@@ -35,6 +35,16 @@ describe('an interval', () => {
     expect(moved(['09:00', '13:00'], -6000)).toEqual(['00:00', '04:00']);
     expect(moved(['20:00', '23:00'], 600)).toEqual(['21:00', '24:00']);
     expect(moved(['22:00', '02:00'], 60)).toEqual(['22:00', '02:00']);
+  });
+  it('stays between its neighbours when dragged', () => {
+    const others: [string, string][] = [['09:00', '13:00'], ['18:00', '20:00']];
+    const between = room(others, 14 * 60);
+    expect(between).toEqual([13 * 60, 18 * 60]);
+    expect(moved(['14:00', '16:00'], 600, between)).toEqual(['16:00', '18:00']);
+    expect(resized(['14:00', '16:00'], 'start', -600, between)).toEqual(['13:00', '16:00']);
+    expect(resized(['14:00', '16:00'], 'end', 600, between)).toEqual(['14:00', '18:00']);
+    expect(room(others, 10 * 60)).toEqual([0, 18 * 60]);
+    expect(room([], 0)).toEqual([0, 1440]);
   });
   it('grows and shrinks, never to nothing', () => {
     expect(resized(['09:00', '13:00'], 'end', -600)).toEqual(['09:00', '09:15']);

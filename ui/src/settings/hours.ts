@@ -16,6 +16,9 @@ export const DAYS: ReadonlyArray<readonly [Day, string]> = [
 
 /** Minutes of a day. */
 export const WHOLE = 24 * 60;
+/** A stretch of the day in minutes, its end not in it. */
+export type Room = readonly [number, number];
+const ALL_DAY: Room = [0, WHOLE];
 /** What dragging and arrow keys snap to. */
 export const STEP = 15;
 
@@ -80,21 +83,33 @@ export function next(intervals: Interval[]): Interval | null {
   return [text(start), text(Math.min(start + 120, WHOLE))];
 }
 
-/** The interval moved, within the day; one past midnight stays where it is. */
-export function moved(interval: Interval, by: number): Interval {
+/** The free stretch of a day around a minute, between the other intervals. */
+export function room(others: Interval[], at: number): Room {
+  let [from, to] = ALL_DAY;
+  for (const one of others) {
+    const start = minutes(one[0]);
+    const end = start + length(one);
+    if (end <= at) from = Math.max(from, end);
+    else if (start >= at) to = Math.min(to, start);
+  }
+  return [from, to];
+}
+
+/** The interval moved, within its room; one past midnight stays where it is. */
+export function moved(interval: Interval, by: number, [first, last]: Room = ALL_DAY): Interval {
   const [start, size] = [minutes(interval[0]), length(interval)];
   if (start + size > WHOLE) return interval;
-  const to = Math.max(0, Math.min(start + by, WHOLE - size));
+  const to = Math.max(first, Math.min(start + by, last - size));
   return [text(to), text(to + size)];
 }
 
 /** The interval with its start or end moved, never shorter than a step. */
-export function resized(interval: Interval, edge: 'start' | 'end', by: number): Interval {
+export function resized(interval: Interval, edge: 'start' | 'end', by: number, [first, last]: Room = ALL_DAY): Interval {
   const start = minutes(interval[0]);
   const end = start + length(interval);
-  if (edge === 'start') return [text(Math.max(0, Math.min(start + by, Math.min(end, WHOLE) - STEP))), interval[1]];
+  if (edge === 'start') return [text(Math.max(first, Math.min(start + by, Math.min(end, WHOLE) - STEP))), interval[1]];
   if (end > WHOLE) return interval;
-  return [interval[0], text(Math.max(start + STEP, Math.min(end + by, WHOLE)))];
+  return [interval[0], text(Math.max(start + STEP, Math.min(end + by, last)))];
 }
 
 /** The schedule with another day; what it holds besides is kept. */
