@@ -69,7 +69,7 @@ impl Drop for FeedServer {
 impl Body {
     fn text(&self) -> String {
         if self.broken {
-            return "<feed><entry><title>cut off in the mid".to_owned();
+            return "<!doctype html><title>Back soon</title><p>We are moving to another machine.</p>".to_owned();
         }
         let mut text = String::from(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\

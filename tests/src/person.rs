@@ -6,6 +6,7 @@ use crate::process::{self, Process};
 use crate::wait::{Patience, wait_for};
 use crate::{World, programs};
 use anyhow::{Context, Result};
+use meantime_platform::kit::{GnomeKeyring, PrivateBus};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,6 +21,7 @@ pub struct Person {
     env: Vec<(String, PathBuf)>,
     logs: PathBuf,
     daemon: Process,
+    _desk: Option<(GnomeKeyring, PrivateBus)>,
 }
 
 impl Person {
@@ -28,10 +30,31 @@ impl Person {
     /// # Errors
     /// The engine does not start.
     pub async fn new(world: &World, name: &str) -> Result<Self> {
-        let (env, logs) = (world.profile(&name.to_lowercase()), world.logs());
+        Self::with(world.profile(&name.to_lowercase()), name, world).await
+    }
+
+    /// A teammate at another desk, where notifications of theirs don't show
+    /// on this one: an engine on a bus of its own, joined to a team.
+    ///
+    /// # Errors
+    /// The engine does not start, or the team is not joined.
+    pub async fn far_away(world: &World, name: &str, invite: &str) -> Result<Self> {
+        let bus = PrivateBus::start();
+        let keyring = GnomeKeyring::start(&world.folder(&format!("keyring-{name}"))?, &bus).await;
+        let mut env = world.profile(&name.to_lowercase());
+        env.retain(|(name, _)| name != "DBUS_SESSION_BUS_ADDRESS");
+        env.push(("DBUS_SESSION_BUS_ADDRESS".to_owned(), bus.address().into()));
+        let mut person = Self::with(env, name, world).await?;
+        person._desk = Some((keyring, bus));
+        person.joins(name, invite).await?;
+        Ok(person)
+    }
+
+    async fn with(env: Vec<(String, PathBuf)>, name: &str, world: &World) -> Result<Self> {
+        let logs = world.logs();
         let daemon = start(name, &env, &logs).await?;
         let cli = Cli::new(env.clone())?;
-        Ok(Self { cli, id: String::new(), name: name.to_owned(), env, logs, daemon })
+        Ok(Self { cli, id: String::new(), name: name.to_owned(), env, logs, daemon, _desk: None })
     }
 
     /// The same, and they join a team.
@@ -40,9 +63,14 @@ impl Person {
     /// The engine does not start, or the team is not joined.
     pub async fn join(world: &World, name: &str, invite: &str) -> Result<Self> {
         let mut person = Self::new(world, name).await?;
-        let joined = person.cli.json_with_input(&["join", "--name", name], invite).await?;
-        person.id = joined.get("person").and_then(Value::as_str).context("joining told no person")?.to_owned();
+        person.joins(name, invite).await?;
         Ok(person)
+    }
+
+    async fn joins(&mut self, name: &str, invite: &str) -> Result<()> {
+        let joined = self.cli.json_with_input(&["join", "--name", name], invite).await?;
+        self.id = joined.get("person").and_then(Value::as_str).context("joining told no person")?.to_owned();
+        Ok(())
     }
 
     /// Kills their engine as nothing can prepare for.

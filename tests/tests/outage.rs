@@ -97,7 +97,7 @@ async fn team(world: &mut World) -> Result<(Desk, Server, Person, Person)> {
     let desk = Desk::start(world).await?;
     let server = Server::team("Blue Team", &world.folder("server")?, &world.logs()).await?;
     let ana = Person::join(world, "Ana", &server.invite()?).await?;
-    let kofi = Person::join(world, "Kofi", &server.invite()?).await?;
+    let kofi = Person::far_away(world, "Kofi", &server.invite()?).await?;
     wait_for("Kofi in Ana's team", Patience::LONG, async || {
         let team = ana.cli.json(&["team"]).await?;
         Ok((team["people"].as_array().context("no people")?.len() == 2).then_some(()))

@@ -16,7 +16,7 @@ impl Day<'_> {
     /// Switches focus on in the tray's menu.
     pub(super) async fn focuses(&mut self) -> Result<String> {
         let tray = self.desk.tray.item().await;
-        tray.click("Focus").await;
+        tray.click("Focus for 50").await;
         let block = wait_for("the block", Patience::SHORT, async || block(&self.ana).await).await?;
         self.app.wait_for("[data-testid=held-banner]").await?;
         let tooltip = tray.tooltip().await;

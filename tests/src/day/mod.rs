@@ -68,17 +68,8 @@ struct Day<'a> {
 pub async fn play(world: &mut World, audience: &mut dyn Audience) -> Result<()> {
     let pictures = audience.pictures().map(Path::to_owned);
     let mut day = Day::begin(world, pictures).await?;
-    audience.step("A team, a mailbox and a feed", &day.sources().await?);
-    audience.step("Ana opens Meantime", &day.opens().await?);
-    audience.step("She focuses, from the tray", &day.focuses().await?);
-    audience.step("Twelve messages arrive", &day.messages_wait().await?);
-    audience.step("Amina's red thread comes through", &day.red_comes_through().await?);
-    audience.step("The app is killed and started again", &day.is_killed().await?);
-    audience.step("The block ends", &day.block_ends().await?);
-    audience.step("She works the list off, by keys", &day.keys().await?);
-    audience.step("She takes the last one back", &day.undo().await?);
-    audience.step("The mailbox and the server know", &day.written_back().await?);
-    Ok(())
+    let held = day.steps(audience).await;
+    held.map_err(|error| error.context(format!("the screen was then{}", day.picture("failed"))))
 }
 
 /// One picture of the inbox of somebody who just joined the sample team.
@@ -99,6 +90,20 @@ pub async fn screenshot(world: &mut World, file: &Path) -> Result<()> {
 }
 
 impl Day<'_> {
+    async fn steps(&mut self, audience: &mut dyn Audience) -> Result<()> {
+        audience.step("A team, a mailbox and a feed", &self.sources().await?);
+        audience.step("Ana opens Meantime", &self.opens().await?);
+        audience.step("She focuses, from the tray", &self.focuses().await?);
+        audience.step("Twelve messages arrive", &self.messages_wait().await?);
+        audience.step("Amina's red thread comes through", &self.red_comes_through().await?);
+        audience.step("The app is killed and started again", &self.is_killed().await?);
+        audience.step("The block ends", &self.block_ends().await?);
+        audience.step("She works the list off, by keys", &self.keys().await?);
+        audience.step("She takes the last one back", &self.undo().await?);
+        audience.step("The mailbox and the server know", &self.written_back().await?);
+        Ok(())
+    }
+
     /// Puts what is on the screen into a file, if pictures are wanted; tells
     /// the file for the step's report.
     fn picture(&self, name: &str) -> String {

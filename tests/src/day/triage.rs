@@ -77,7 +77,9 @@ impl Day<'_> {
         })
         .await?;
         let thread = id_of(&self.row_anywhere(DONE_THREAD).await?)?.to_owned();
-        wait_for("the mark at the server", Patience::LONG, async || self.marked_done(&thread)).await?;
+        let status = self.ana.json(&["status"]).await?;
+        let me = status["me"]["id"].as_str().context("Ana has no id")?;
+        wait_for("the mark at the server", Patience::LONG, async || self.marked_done(&thread, me)).await?;
         let id = id_of(&self.row_anywhere(ANSWERED).await?)?.to_owned();
         let at_jakob = wait_for("Jakob to get the answer", Patience::LONG, async || {
             let shown = self.jakob.cli.json(&["show", &id]).await?;
@@ -104,10 +106,11 @@ impl Day<'_> {
     }
 
     /// The server's own record of Ana's triage of a thread.
-    fn marked_done(&self, item: &str) -> Result<Option<()>> {
+    fn marked_done(&self, item: &str, person: &str) -> Result<Option<()>> {
         let database = Connection::open_with_flags(self.server.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let sql = "SELECT fields FROM record WHERE kind = 'mark' AND lower(hex(id)) = ?1";
-        let mark: Option<String> = database.query_row(sql, [item.replace('-', "")], |row| row.get(0)).optional()?;
+        let sql = "SELECT fields FROM record WHERE kind = 'mark' AND lower(hex(id)) = ?1 AND lower(hex(author)) = ?2";
+        let key = [item, person].map(|id| id.replace('-', ""));
+        let mark: Option<String> = database.query_row(sql, key, |row| row.get(0)).optional()?;
         let mark: serde_json::Value = serde_json::from_str(&mark.context("the server has no such mark")?)?;
         Ok((mark["done_at"] != json!(null)).then_some(()))
     }
