@@ -3,6 +3,7 @@ import { invoke } from '@tauri-apps/api/core';
 import { listen as listenTauri } from '@tauri-apps/api/event';
 import type { Commands, Event } from './bindings';
 import { toFailure } from './failure';
+import type { LinkTarget } from './link';
 
 /** Runs one command. Throws a `Failure`. */
 export async function call<K extends keyof Commands>(
@@ -20,6 +21,15 @@ export async function call<K extends keyof Commands>(
 export function listen(hear: (event: Event) => void): () => void {
   const stop = listenTauri<Event>('meantime', (message) => hear(message.payload));
   return () => void stop.then((unlisten) => unlisten());
+}
+
+/** Where a link leads; throws a `Failure` for one that is not opened. */
+export async function lookAtLink(url: string): Promise<LinkTarget> {
+  try {
+    return await invoke<LinkTarget>('look_at_link', { url });
+  } catch (thrown) {
+    throw toFailure(thrown);
+  }
 }
 
 /** Asks the shell to open a link in the browser or the mail program. */

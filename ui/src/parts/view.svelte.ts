@@ -1,5 +1,5 @@
 /** Where we are: the page, what is open, what lies on top. State of the window only. */
-import type { ItemId, PersonId, View } from '../host';
+import type { ItemId, LinkTarget, PersonId, View } from '../host';
 
 export type Page = 'list' | 'search' | 'team' | 'settings';
 export type Section = 'hours' | 'focus' | 'accounts' | 'team' | 'notifications' | 'appearance' | 'keys' | 'refused';
@@ -8,7 +8,8 @@ export type Overlay =
   | { kind: 'palette' }
   | { kind: 'compose'; asked: PersonId[] }
   | { kind: 'snooze'; ids: ItemId[] }
-  | { kind: 'join'; link: string };
+  | { kind: 'join'; link: string }
+  | { kind: 'link'; link: LinkTarget };
 
 class Where {
   page = $state<Page>('list');

@@ -3,6 +3,7 @@
  * data, kept in memory. It decides nothing that matters: due times and
  * overlaps are fixed, not computed.
  */
+import type { LinkTarget } from '../link';
 import type {
   Account, Action, Commands, Conversation, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
   SecretsState, Settings, Status, View,
@@ -92,6 +93,11 @@ export class Memory {
   listen(hear: (event: Event) => void): () => void {
     this.#hear.add(hear);
     return () => this.#hear.delete(hear);
+  }
+
+  async lookAtLink(url: string): Promise<LinkTarget> {
+    const to = new URL(url);
+    return { url: to.href, to: to.host || to.pathname, mail: to.protocol === 'mailto:' };
   }
 
   async openLink(url: string): Promise<void> {

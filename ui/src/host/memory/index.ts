@@ -4,6 +4,7 @@
  * of what is shipped.
  */
 import type { Commands, Event } from '../bindings';
+import type { LinkTarget } from '../link';
 import { Memory, type Scene } from './host';
 
 let host = new Memory((new URLSearchParams(globalThis.location?.search).get('scene') ?? 'day') as Scene);
@@ -20,6 +21,10 @@ export function call<K extends keyof Commands>(name: K, args: Commands[K]['args'
 
 export function listen(hear: (event: Event) => void): () => void {
   return host.listen(hear);
+}
+
+export function lookAtLink(url: string): Promise<LinkTarget> {
+  return host.lookAtLink(url);
 }
 
 export function openLink(url: string): Promise<void> {
