@@ -61,6 +61,13 @@ impl State {
         self
     }
 
+    /// This state, for undo: no step that can be undone makes anything unread,
+    /// so what is unread now came after it and was not seen yet.
+    pub(crate) fn keeping_news(mut self, current: &item::Item) -> Self {
+        self.unread |= current.unread;
+        self
+    }
+
     /// Makes this the state of the item, everywhere.
     pub(crate) fn put(&self, tx: &Tx<'_>, now: DateTime<Utc>) -> Result<(), Failure> {
         let Some(before) = item::get(tx, self.id)? else { return Ok(()) };

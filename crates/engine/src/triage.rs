@@ -104,9 +104,10 @@ impl Engine {
                     crate::compose::draft_back(tx, *item, text, now)?;
                 }
                 let mut ids = Vec::new();
-                for past in &back.items {
-                    past.put(tx, now)?;
+                for past in back.items {
                     ids.push(past.id);
+                    let Some(current) = item::get(tx, past.id)? else { continue };
+                    past.keeping_news(&current).put(tx, now)?;
                 }
                 dues::settle(tx, computer)?;
                 undo::set_used(tx, step.id)?;
