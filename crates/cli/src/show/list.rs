@@ -59,7 +59,8 @@ fn cells(row: &Row, times: &Times) -> Vec<(String, Style)> {
     let (shape, colour) = urgency(row.urgency);
     let weight = if row.unread { Style::Bold } else { Style::Plain };
     let title = match &row.unreadable {
-        Some(why) => format!("Could not read: {}", clean(why)),
+        Some(why) if row.title.is_empty() => format!("Could not read: {}", clean(why)),
+        Some(why) => format!("{} (could not read: {})", clean(&row.title), clean(why)),
         None => clean(&row.title),
     };
     let (when, when_style) = match (row.snoozed_until, row.due) {
