@@ -76,9 +76,6 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let Opened { store, recovered } = open(&dirs, clock.now()).await?;
-    if let Some(what) = recovered {
-        tracing::error!(?what, "the database was damaged; what could be read was kept");
-    }
     let background = options.role != Role::Once;
     let engine = Engine::start(Setup {
         store,
@@ -91,6 +88,18 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
         clock,
     })
     .await?;
+    if let Some(what) = recovered {
+        tracing::error!(?what, "the database was damaged; what could be read was kept");
+        let lost = match what.unreadable.as_slice() {
+            [] => String::new(),
+            tables => format!(" Not everything you wrote could be read: {}.", tables.join(", ")),
+        };
+        let text = format!(
+            "What you wrote was kept where it could be read; the rest is fetched again.{lost} The damaged file is {}.",
+            what.quarantined.display()
+        );
+        engine.report_problem("The database was damaged", text).await?;
+    }
     let shutdown = CancellationToken::new();
     let server = if background { Some(serve(&dirs, &engine, &shutdown).await?) } else { None };
     Ok(Started::Running(Running { engine, shutdown, server, _lock: lock }))

@@ -83,9 +83,10 @@ async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result
     }
 }
 
-/// The daemon tells what it does; a single command only if asked to.
+/// The daemon tells what it does; a single command only what went wrong with
+/// the profile, unless it is asked for more.
 fn log(command: &Command) {
-    let usual = if matches!(command, Command::Daemon) { "info" } else { "off" };
+    let usual = if matches!(command, Command::Daemon) { "info" } else { "off,meantime_app=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MEANTIME_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();

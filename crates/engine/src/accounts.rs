@@ -2,6 +2,7 @@
 
 use crate::api::*;
 use crate::engine::{Engine, RunningAccount};
+use crate::import::Archive;
 use crate::runner::{self, Poke};
 use meantime_model::AccountId;
 use meantime_platform::Secrets as _;
@@ -51,18 +52,17 @@ impl Engine {
         found.ok_or_else(|| Failure::new(FailureCode::NotFound, "there is no such account"))
     }
 
-    /// Signs in first: an account that does not answer is not added.
+    /// Signs in first: an account that does not answer is not added. One that
+    /// is there already and waits for the person gets what was entered: another
+    /// password, port or certificate. It keeps everything that was read.
     pub(crate) async fn add_new_account(self: &Arc<Self>, new: NewAccount) -> Result<Account, Failure> {
         let configured = self.adapters.configure(new).await?;
         let source = self.adapters.open(configured.kind, &configured.config, configured.secret.clone())?;
         let info = source.check().await?;
         let identity = source.identity();
         let known = identity.clone();
-        if self.read(move |db| Ok(account::by_identity(db, &known)?)).await?.is_some() {
-            return Err(Failure::new(
-                FailureCode::NotPossible,
-                format!("{} is among your accounts already", info.name),
-            ));
+        if let Some(row) = self.read(move |db| Ok(account::by_identity(db, &known)?)).await? {
+            return self.mend_account(row, configured).await;
         }
         let row = account::Account {
             id: AccountId::new(),
@@ -90,6 +90,25 @@ impl Engine {
         self.account(id).await
     }
 
+    async fn mend_account(
+        self: &Arc<Self>,
+        row: account::Account,
+        new: crate::adapters::Configured,
+    ) -> Result<Account, Failure> {
+        let before = self.account(row.id).await?;
+        if !matches!(before.state, AccountState::NeedsYou { .. } | AccountState::Retrying { .. }) {
+            let message = format!("{} is among your accounts already", row.name);
+            return Err(Failure::new(FailureCode::NotPossible, message));
+        }
+        if let Some(secret) = &new.secret {
+            self.safe.set(&secret_name(row.id), secret.reveal()).await?;
+        }
+        let id = row.id;
+        let row = account::Account { config: new.config, ..row };
+        self.write(move |tx| Ok(account::put(tx, &row)?)).await?;
+        self.check_now(id).await
+    }
+
     /// Reads an account at once and tells how that went.
     pub(crate) async fn check_now(self: &Arc<Self>, id: AccountId) -> Result<Account, Failure> {
         let before = self.account(id).await?;
@@ -97,9 +116,12 @@ impl Engine {
             self.sync_now();
             return Ok(before);
         }
-        let result = self.read_once(id).await;
-        match result {
+        match self.read_once(id).await {
             Ok(()) => self.set_account_state(id, AccountState::Fine).await,
+            Err(error) if error.is_transient() => {
+                let state = AccountState::Retrying { message: error.to_string(), at: self.now() };
+                self.set_account_state(id, state).await;
+            }
             Err(error) => {
                 let message = error.to_string();
                 let password = matches!(error, SourceError::Auth(_));
@@ -111,6 +133,8 @@ impl Engine {
     }
 
     async fn read_once(self: &Arc<Self>, id: AccountId) -> Result<(), SourceError> {
+        let poke = self.live().accounts.get(&id).map(|running| running.poke.clone()).unwrap_or_default();
+        let _alone = poke.alone().await;
         let source = self.open_source(id).await?;
         self.read_account(id, source.as_ref()).await?;
         self.write_back(id, source.as_ref()).await
@@ -140,12 +164,16 @@ impl Engine {
     }
 
     /// Reads a mail archive into an account of its own; nothing of it alerts.
+    /// The account comes with the first mail: a wrong path leaves nothing behind.
     pub(crate) async fn import(self: &Arc<Self>, args: ImportMail) -> Result<Imported, Failure> {
         let path = PathBuf::from(&args.path);
+        if !path.exists() {
+            return Err(Failure::new(FailureCode::NotFound, format!("there is no file or folder {}", path.display())));
+        }
         let identity = format!("archive:{}", path.display());
         let known = identity.clone();
-        let id = match self.read(move |db| Ok(account::by_identity(db, &known)?)).await? {
-            Some(row) => row.id,
+        let into = match self.read(move |db| Ok(account::by_identity(db, &known)?)).await? {
+            Some(row) => Archive { row, new: false },
             None => {
                 let name = path.file_name().map_or(args.path.clone(), |name| name.to_string_lossy().into_owned());
                 let row = account::Account {
@@ -159,12 +187,10 @@ impl Engine {
                     error: None,
                     position: 0,
                 };
-                let id = row.id;
-                self.write(move |tx| Ok(account::put(tx, &row)?)).await?;
-                id
+                Archive { row, new: true }
             }
         };
-        let imported = self.import_into(id, path, args.format).await?;
+        let imported = self.import_into(into, path, args.format).await?;
         self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Status]);
         Ok(imported)
     }
@@ -188,6 +214,13 @@ impl Engine {
     pub(crate) fn poke_account(&self, id: AccountId) {
         if let Some(running) = self.live().accounts.get(&id) {
             running.poke.now();
+        }
+    }
+
+    /// Something waits for the account.
+    pub(crate) fn work_for_account(&self, id: AccountId) {
+        if let Some(running) = self.live().accounts.get(&id) {
+            running.poke.work();
         }
     }
 
@@ -254,6 +287,10 @@ impl Engine {
 /// What was last known of an account that is not being read.
 fn state_of(row: &account::Account) -> AccountState {
     match &row.error {
+        Some((code, message)) if code == "retrying" => {
+            let at = row.checked_at.unwrap_or(row.created_at);
+            AccountState::Retrying { message: message.clone(), at }
+        }
         Some((code, message)) => AccountState::NeedsYou { password: code == "auth", message: message.clone() },
         None if row.checked_at.is_some() => AccountState::Fine,
         None => AccountState::New,

@@ -3,29 +3,35 @@
 use crate::api::{Failure, FailureCode, Imported, MailFormat};
 use crate::engine::{Engine, blocking};
 use crate::intake::stored_change;
-use meantime_model::AccountId;
 use meantime_source::Change;
-use meantime_store::ingest;
+use meantime_store::{account, ingest};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Messages of one transaction.
 const BATCH: usize = 100;
 
+/// The account mail from a file goes into.
+pub(crate) struct Archive {
+    pub(crate) row: account::Account,
+    /// It is not in the store yet.
+    pub(crate) new: bool,
+}
+
 impl Engine {
     pub(crate) async fn import_into(
         self: &Arc<Self>,
-        account: AccountId,
+        into: Archive,
         path: PathBuf,
         format: MailFormat,
     ) -> Result<Imported, Failure> {
         let engine = self.clone();
-        blocking(move || engine.import_blocking(account, &path, format)).await
+        blocking(move || engine.import_blocking(into, &path, format)).await
     }
 
     fn import_blocking(
         &self,
-        account: AccountId,
+        mut into: Archive,
         path: &std::path::Path,
         format: MailFormat,
     ) -> Result<Imported, Failure> {
@@ -52,10 +58,14 @@ impl Engine {
                 backfilled: true,
             };
             let done = self.store.write_bulk(|tx| {
-                let done = ingest::ingest(tx, account, &page, now)?;
+                if into.new {
+                    account::put(tx, &into.row)?;
+                }
+                let done = ingest::ingest(tx, into.row.id, &page, now)?;
                 crate::dues::settle(tx, self.computer_zone())?;
                 Ok::<_, Failure>(done)
             })?;
+            into.new = false;
             let added = u32::try_from(done.fresh.len()).unwrap_or(u32::MAX);
             imported.added += added;
             imported.known += read.saturating_sub(added);

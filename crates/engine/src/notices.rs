@@ -18,6 +18,8 @@ use tokio::sync::broadcast::error::RecvError;
 const RETRY: Duration = Duration::from_secs(30);
 const LATER: &str = "later";
 const DONE: &str = "done";
+/// The kind of a notice about the profile itself, not about a message.
+const PROBLEM: &str = "problem";
 
 /// Shows what has not been shown, until the engine stops.
 pub(crate) async fn show_pending(engine: Arc<Engine>) {
@@ -59,6 +61,24 @@ pub(crate) async fn hear(engine: Arc<Engine>) {
 }
 
 impl Engine {
+    /// Tells the person of something that went wrong with this profile itself.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn report_problem(&self, title: &str, text: String) -> Result<(), crate::api::Failure> {
+        let (now, title) = (self.now(), title.to_owned());
+        self.write(move |tx| {
+            let body = serde_json::to_value(Body { text, urgent: true, block: None }).unwrap_or_default();
+            let key = format!("{PROBLEM}:{}", now.timestamp_millis());
+            let new = notice::NewNotice { key: &key, kind: PROBLEM, item: None, title: &title, body: &body, at: now };
+            notice::push(tx, &new)?;
+            Ok(())
+        })
+        .await?;
+        self.notices.notify_one();
+        Ok(())
+    }
+
     async fn show_all(&self) -> Result<(), String> {
         for row in self.read(|db| Ok(notice::unshown(db)?)).await.map_err(|e| e.message)? {
             self.show_one(&row).await?;
@@ -174,6 +194,10 @@ impl Body {
 
 fn note(row: &Notice, content: bool) -> Note {
     let body = Body::of(row);
+    if row.kind == PROBLEM {
+        let (key, title) = (row.key.clone(), row.title.clone());
+        return Note { key, title, body: body.text, actions: Vec::new(), urgent: body.urgent };
+    }
     let action = |id: &str, label: &str| (id.to_owned(), label.to_owned());
     let (title, actions) = match body.block {
         Some(_) => (row.title.clone(), vec![action("open", "Open"), action(LATER, "Snooze all 1 h")]),

@@ -191,7 +191,7 @@ impl Engine {
             Ok(out)
         });
         for id in ready.await.unwrap_or_default() {
-            self.poke_account(id);
+            self.work_for_account(id);
         }
         self.poke_sync();
     }
@@ -217,7 +217,10 @@ impl Engine {
             Ok(what) => what,
             Err(e) => return self.refuse(entry, "invalid", format!("it can't be read any more: {e}")).await,
         };
-        self.write(move |tx| Ok(outbox::set_attempted(tx, row)?)).await.map_err(stored)?;
+        if !self.write(move |tx| Ok(outbox::set_attempted(tx, row)?)).await.map_err(stored)? {
+            // Taken back since it was read.
+            return Ok(());
+        }
         match source.act(&Op { id: entry.op.op_id, what }).await {
             Ok(ActOutcome::Applied | ActOutcome::AlreadyApplied | ActOutcome::Unsupported) => {
                 self.write(move |tx| Ok(outbox::set_arrived(tx, row)?)).await.map_err(stored)?;

@@ -10,7 +10,7 @@ use meantime_source::backoff::Backoff;
 use meantime_source::{Budget, Source, SourceError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 /// An account that is told of news is asked without it this often: a
@@ -19,12 +19,28 @@ const LIVE_POLL: Duration = Duration::from_secs(15 * 60);
 
 /// Wakes the task of an account.
 #[derive(Clone, Default)]
-pub(crate) struct Poke(Arc<Notify>);
+pub(crate) struct Poke {
+    asked: Arc<Notify>,
+    work: Arc<Notify>,
+    turn: Arc<Mutex<()>>,
+}
 
 impl Poke {
-    /// Look at the account now: something is to be written back, or the person asked.
+    /// Look at the account now: the person asked, or the world may have changed.
     pub(crate) fn now(&self) {
-        self.0.notify_one();
+        self.asked.notify_one();
+    }
+
+    /// Something is to be written back. That is no reason to try again early
+    /// after a failure: each try with a wrong password counts at a provider.
+    pub(crate) fn work(&self) {
+        self.work.notify_one();
+    }
+
+    /// Held while the account is read or written: two at once would send an
+    /// answer twice.
+    pub(crate) async fn alone(&self) -> OwnedMutexGuard<()> {
+        self.turn.clone().lock_owned().await
     }
 }
 
@@ -49,7 +65,7 @@ pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, sto
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = poke.0.notified() => {}
+            () = poke.asked.notified() => {}
             () = sleep_or_forever(pause) => {}
         }
     }
@@ -60,11 +76,16 @@ pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, sto
 async fn turn(engine: &Arc<Engine>, account: AccountId, poke: &Poke) -> Result<(), SourceError> {
     let source = engine.open_source(account).await?;
     loop {
-        let poll_after = engine.read_account(account, source.as_ref()).await?;
-        engine.write_back(account, source.as_ref()).await?;
+        let poll_after = {
+            let _alone = poke.alone().await;
+            let poll_after = engine.read_account(account, source.as_ref()).await?;
+            engine.write_back(account, source.as_ref()).await?;
+            poll_after
+        };
         engine.set_account_state(account, AccountState::Fine).await;
         tokio::select! {
-            () = poke.0.notified() => return Ok(()),
+            () = poke.asked.notified() => return Ok(()),
+            () = poke.work.notified() => return Ok(()),
             news = news(engine, account, source.as_ref(), poll_after) => news?,
         }
     }

@@ -187,10 +187,11 @@ pub fn next_ready(r: &Read<'_>, account: AccountId, now: DateTime<Utc>) -> Resul
     Ok(r.conn.prepare_cached(sql)?.query_row(params![Id(account.0), Ms(now)], |row| row.opt_time("at"))?)
 }
 
-/// It is about to be sent: from now on it can't be withdrawn.
-pub fn set_attempted(tx: &Tx<'_>, id: i64) -> Result<()> {
-    tx.conn.prepare_cached("UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1")?.execute([id])?;
-    Ok(())
+/// It is about to be sent: from now on it can't be withdrawn. False if it was
+/// withdrawn before, or does not wait any more: it must not be sent.
+pub fn set_attempted(tx: &Tx<'_>, id: i64) -> Result<bool> {
+    let sql = "UPDATE outbox SET attempts = attempts + 1 WHERE id = ?1 AND state = 'waiting'";
+    Ok(tx.conn.prepare_cached(sql)?.execute([id])? > 0)
 }
 
 /// It failed in a way that may pass: tried again from then on.

@@ -4,6 +4,7 @@ use crate::rig::{Rig, mail, page};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
 use meantime_source::{Change, Flags, SourceError};
+use std::time::Duration;
 
 async fn triage(rig: &Rig, id: &str, action: Action) -> Undoable {
     rig.engine.triage(Triage { ids: vec![id.to_owned()], action }).await.unwrap()
@@ -110,18 +111,81 @@ async fn search_finds_words_and_says_where() {
 #[tokio::test]
 async fn a_refused_password_asks_once_and_stops() {
     let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
     *rig.mailbox.pull_fails.lock().unwrap() = Some(SourceError::Auth("the password was refused".into()));
     rig.mailbox.deliver(page(Vec::new(), false));
     let needs_you = AccountState::NeedsYou { password: true, message: "the password was refused".into() };
     rig.until("it is said", || async { rig.engine.accounts(Nothing {}).await.unwrap()[0].state == needs_you }).await;
     let pulls = *rig.mailbox.pulls.lock().unwrap();
     assert_eq!(rig.engine.status(Nothing {}).await.unwrap().broken_accounts, 1);
+    // Each try counts at a provider: what waits to be written back is no reason for one.
+    let id = rig.rows().await[0].id.to_string();
+    triage(&rig, &id, Action::Done).await;
+    triage(&rig, &id, Action::NotDone).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
 
     *rig.mailbox.pull_fails.lock().unwrap() = None;
     let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
     assert_eq!(*rig.mailbox.pulls.lock().unwrap(), pulls, "nothing is tried by itself");
     let account = rig.engine.sign_in_account(SignIn { id, password: "right".into() }).await.unwrap();
     assert_eq!(account.state, AccountState::Fine);
+    rig.until("what waited is written back", || async { rig.mailbox.acted().len() == 3 }).await;
+}
+
+#[tokio::test]
+async fn adding_a_broken_account_again_mends_it_and_keeps_what_was_read() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    let again = || rig.engine.add_account(NewAccount::Feed { url: String::new(), private: false });
+    assert_eq!(again().await.unwrap_err().code, FailureCode::NotPossible, "it works: there is nothing to mend");
+    *rig.mailbox.pull_fails.lock().unwrap() = Some(SourceError::Certificate("another certificate".into()));
+    let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    rig.engine.check_account(AccountRef { id }).await.unwrap();
+    *rig.mailbox.pull_fails.lock().unwrap() = None;
+    let mended = again().await.unwrap();
+    assert_eq!((mended.id, mended.state), (id, AccountState::Fine));
+    assert_eq!(rig.titles(View::Inbox).await, ["A"]);
+}
+
+#[tokio::test]
+async fn a_check_tells_being_offline_from_needing_the_person() {
+    let rig = Rig::new().await;
+    let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    *rig.mailbox.pull_fails.lock().unwrap() = Some(SourceError::Transient("no route".into()));
+    let account = rig.engine.check_account(AccountRef { id }).await.unwrap();
+    assert!(matches!(account.state, AccountState::Retrying { .. }), "{account:?}");
+}
+
+#[tokio::test]
+async fn undo_leaves_what_came_since_unread() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    let id = rig.rows().await[0].id.to_string();
+    triage(&rig, &id, Action::Read).await;
+    triage(&rig, &id, Action::Done).await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now() + TimeDelta::minutes(1))]).await;
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert!(rig.rows().await[0].unread, "nobody has seen the new message");
+}
+
+#[tokio::test]
+async fn an_import_that_finds_no_mail_leaves_no_account() {
+    let rig = Rig::new().await;
+    let import = |path: &str| ImportMail { path: path.to_owned(), format: MailFormat::Mbox };
+    let failure = rig.engine.import_mail(import("/there/is/no/such.mbox")).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotFound, "{failure}");
+    let empty = rig.engine.import_mail(import("/dev/null")).await.unwrap();
+    assert_eq!((empty.added, empty.known), (0, 0));
+    assert_eq!(rig.engine.accounts(Nothing {}).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_problem_of_the_profile_is_said_even_where_content_is_hidden() {
+    let rig = Rig::new().await;
+    let hidden = Settings { notification_content: false, ..rig.engine.settings(Nothing {}).await.unwrap() };
+    rig.engine.set_settings(hidden).await.unwrap();
+    rig.engine.report_problem("The database was damaged", "Kept.".to_owned()).await.unwrap();
+    rig.until("it is shown", || async { rig.shown() == ["The database was damaged"] }).await;
 }
 
 #[tokio::test]

@@ -135,8 +135,8 @@ impl Trust {
                 SourceError::Certificate(match (self.pinned, why) {
                     (Some(pinned), _) => format!(
                         "{host} shows another certificate ({}) than the one you trusted ({}). Either it was renewed, or \
-                         somebody stands in between. Ask whoever runs the server for the new fingerprint, and enter \
-                         it in the account's settings only when it is the same.",
+                         somebody stands in between. Ask whoever runs the server for the new fingerprint. Only when it \
+                         is the same, add the account once more with it; nothing is lost.",
                         shown.short(),
                         pinned.short()
                     ),
@@ -153,7 +153,7 @@ impl Trust {
                     }
                     (None, _) => format!(
                         "The certificate of {host} ({}) isn't one this computer trusts. If it is your own server, \
-                         enter its SHA-256 fingerprint in the account's settings after reading it on the server itself.",
+                         read its SHA-256 fingerprint on the server itself and add the account with it.",
                         shown.short()
                     ),
                 })
