@@ -37,6 +37,18 @@ describe('keys', () => {
     await eventually(() => expect(rows.find('sync')).toBe(1));
   });
 
+  it('make everything larger, smaller and as usual again', async () => {
+    const size = () => document.documentElement.style.fontSize;
+    await press('+', { ctrlKey: true });
+    await eventually(() => expect(size()).toBe('110%'));
+    for (let i = 0; i < 9; i++) await press('=', { ctrlKey: true });
+    await eventually(() => expect(size()).toBe('200%'));
+    await press('-', { ctrlKey: true });
+    await eventually(() => expect(size()).toBe('175%'));
+    await press('0', { ctrlKey: true });
+    await eventually(() => expect(size()).toBe(''));
+  });
+
   it('go places, one after the other', async () => {
     await press('g');
     await press('t');

@@ -4,6 +4,7 @@ import { toggle } from '../focus/focus';
 import { rows } from '../inbox/rows.svelte';
 import { focusList, open, step, triage, undo } from '../inbox/triage';
 import type { CommandId } from '../parts/keys';
+import { resize } from '../parts/zoom.svelte';
 import { lay, showList, showPage, showSettings, where } from '../parts/view.svelte';
 import { search } from '../search/search.svelte';
 
@@ -61,6 +62,12 @@ export function run(id: CommandId): void {
       return showPage('team');
     case 'go_settings':
       return showSettings(where.section);
+    case 'larger':
+      return resize(1);
+    case 'smaller':
+      return resize(-1);
+    case 'usual_size':
+      return resize(0);
   }
 }
 

@@ -6,7 +6,7 @@ import { where } from '../parts/view.svelte';
 import { run } from './commands';
 
 /** Works while typing and over dialogs as well. */
-const ALWAYS = new Set(['mod+k']);
+const ALWAYS = new Set(['mod+k', 'mod++', 'mod+=', 'mod+-', 'mod+0']);
 /** Acts on the focused control itself, where there is one. */
 const OWN = new Set(['Enter', 'ArrowDown', 'ArrowUp']);
 

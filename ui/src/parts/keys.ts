@@ -4,12 +4,13 @@ export type CommandId =
   | 'next' | 'previous' | 'open' | 'close'
   | 'done' | 'snooze' | 'unread' | 'mute' | 'red' | 'yellow' | 'green' | 'choose' | 'undo'
   | 'reply' | 'compose' | 'search' | 'focus' | 'help' | 'palette'
-  | 'go_inbox' | 'go_waiting' | 'go_later' | 'go_done' | 'go_team' | 'go_settings';
+  | 'go_inbox' | 'go_waiting' | 'go_later' | 'go_done' | 'go_team' | 'go_settings'
+  | 'larger' | 'smaller' | 'usual_size';
 
 export interface Key {
   id: CommandId;
   title: string;
-  group: 'Move' | 'Triage' | 'Write' | 'Go to';
+  group: 'Move' | 'Triage' | 'Write' | 'Go to' | 'Size';
   /** Presses that run it: `j`, `g i` (one after the other), `mod+k` (Ctrl, or Cmd on a Mac). */
   presses: string[];
 }
@@ -39,6 +40,9 @@ export const KEYS: Key[] = [
   { id: 'go_team', title: 'People', group: 'Go to', presses: ['g t', 'g p'] },
   { id: 'go_settings', title: 'Settings', group: 'Go to', presses: ['g s', 'mod+,'] },
   { id: 'palette', title: 'Everything by name', group: 'Go to', presses: ['mod+k'] },
+  { id: 'larger', title: 'Larger', group: 'Size', presses: ['mod++', 'mod+='] },
+  { id: 'smaller', title: 'Smaller', group: 'Size', presses: ['mod+-'] },
+  { id: 'usual_size', title: 'Usual size', group: 'Size', presses: ['mod+0'] },
   { id: 'help', title: 'All keys', group: 'Go to', presses: ['?'] },
 ];
 
@@ -51,7 +55,7 @@ export function isLetter(press: string): boolean {
 export function written(press: string, mac = /Mac/.test(navigator.platform)): string {
   const NAMES: Record<string, string> = { ArrowDown: '↓', ArrowUp: '↑', Escape: 'Esc' };
   return press
-    .split(/[ +]/)
+    .split(/ |\+(?=.)/)
     .map((part) => (part === 'mod' ? (mac ? '⌘' : 'Ctrl') : (NAMES[part] ?? (part.length === 1 ? part.toUpperCase() : part))))
     .join(' ');
 }
