@@ -2,7 +2,7 @@
 //! typed is in the outbox, flushed to disk, before a command answers.
 
 use crate::api::*;
-use crate::conversation::{can_reply, reply_target, thread};
+use crate::conversation::{can_reply, mail_recipients, reply_target, thread};
 use crate::dues;
 use crate::engine::Engine;
 use crate::inbox::resolve;
@@ -202,16 +202,8 @@ fn send_mail(
     let to = reply_target(&messages).ok_or_else(gone)?;
     let person = |c: &message::Correspondent| Person { name: c.name.clone(), address: c.address.clone() };
     let mine = account::get(tx, found.account)?.map(|row| row.name).unwrap_or_default();
-    let others = |list: &[message::Correspondent]| -> Vec<Person> {
-        list.iter().filter(|c| !c.address.eq_ignore_ascii_case(&mine)).map(person).collect()
-    };
-    let (recipients, cc) = match to.own {
-        true => (others(&to.to), others(&to.cc)),
-        false => {
-            let author = Person { name: to.author.clone(), address: to.address.clone() };
-            (vec![author], [others(&to.to), others(&to.cc)].concat())
-        }
-    };
+    let (recipients, cc) = mail_recipients(to, &mine);
+    let (recipients, cc) = (recipients.iter().map(person).collect(), cc.iter().map(person).collect());
     let subject = match found.title.get(..3) {
         Some(start) if start.eq_ignore_ascii_case("re:") => found.title.clone(),
         _ => format!("Re: {}", found.title),

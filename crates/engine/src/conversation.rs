@@ -29,7 +29,10 @@ impl Engine {
                 (Some(team), Some((thread, author, at))) => {
                     (asked(team, thread, *at, &messages), team_recipients(team, thread, *author, now))
                 }
-                _ => (Vec::new(), addressees(&found, &messages)),
+                _ => {
+                    let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
+                    (Vec::new(), addressees(&messages, &mine))
+                }
             };
             let can_reply = can_reply(db, &found)?;
             Ok(Conversation {
@@ -117,14 +120,27 @@ fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>)
     }
 }
 
-/// Whom an answer to a mail goes to.
-fn addressees(item: &item::Item, messages: &[message::Message]) -> Vec<Recipient> {
-    let Some(to) = reply_target(messages) else { return Vec::new() };
-    let named = |name: &str, address: &str| if name.is_empty() { address.to_owned() } else { name.to_owned() };
-    let mut names = vec![named(&to.author, &to.address)];
-    if item.kind == account::AccountKind::Imap {
-        names.extend(to.cc.iter().map(|cc| named(&cc.name, &cc.address)));
+/// Whom an answer to this mail goes to, directly and as a copy: everybody in
+/// it but `mine`.
+pub(crate) fn mail_recipients(
+    answered: &message::Message,
+    mine: &str,
+) -> (Vec<message::Correspondent>, Vec<message::Correspondent>) {
+    let others = |list: &[message::Correspondent]| -> Vec<message::Correspondent> {
+        list.iter().filter(|c| !c.address.eq_ignore_ascii_case(mine)).cloned().collect()
+    };
+    if answered.own {
+        return (others(&answered.to), others(&answered.cc));
     }
+    let author = message::Correspondent { name: answered.author.clone(), address: answered.address.clone() };
+    (vec![author], [others(&answered.to), others(&answered.cc)].concat())
+}
+
+/// The same, as the composer shows them: nobody gets an answer unseen.
+fn addressees(messages: &[message::Message], mine: &str) -> Vec<Recipient> {
+    let Some(answered) = reply_target(messages) else { return Vec::new() };
+    let (to, cc) = mail_recipients(answered, mine);
+    let names = to.into_iter().chain(cc).map(|c| if c.name.is_empty() { c.address } else { c.name });
     let recipient = |name| Recipient {
         person: None,
         name,
@@ -134,7 +150,7 @@ fn addressees(item: &item::Item, messages: &[message::Message]) -> Vec<Recipient
         due: None,
         starts: None,
     };
-    names.into_iter().map(recipient).collect()
+    names.map(recipient).collect()
 }
 
 /// The message an answer answers: the newest that is not mine, else the newest.

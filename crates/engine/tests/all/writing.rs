@@ -4,7 +4,7 @@ use crate::rig::{Rig, mail};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
 use meantime_model::Urgency;
-use meantime_source::{SourceError, What};
+use meantime_source::{Change, Person, SourceError, What};
 
 async fn one_mail() -> (Rig, String) {
     let rig = Rig::new().await;
@@ -99,4 +99,17 @@ async fn what_can_not_be_sent_is_said_before_it_is_lost() {
     assert_eq!(failure.code, FailureCode::Invalid);
     let failure = rig.engine.compose(thread(Urgency::Yellow, "Hello")).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::NotPossible, "there is no team");
+}
+
+#[tokio::test]
+async fn whoever_gets_an_answer_is_shown_before() {
+    let rig = Rig::new().await;
+    let Change::Message(mut incoming) = mail("Contract", "mei@example.org", true, rig.now()) else { unreachable!() };
+    incoming.message.to.push(Person { name: String::new(), address: "tom@example.org".into() });
+    incoming.message.cc.push(Person { name: "Sara".into(), address: "sara@example.org".into() });
+    rig.receive(vec![Change::Message(incoming)]).await;
+    let id = rig.rows().await[0].id.to_string();
+    let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+    let names: Vec<_> = open.recipients.iter().map(|recipient| recipient.name.as_str()).collect();
+    assert_eq!(names, ["mei@example.org", "tom@example.org", "Sara"]);
 }
