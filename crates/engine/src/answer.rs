@@ -104,7 +104,7 @@ impl Commands for Arc<Engine> {
         crate::join::look_at(&args.link)
     }
     async fn join(&self, args: Join) -> Result<Joined, Failure> {
-        self.join_team(args, false).await
+        self.join_team(args).await
     }
     async fn start_sample(&self, _: Nothing) -> Result<Joined, Failure> {
         self.start_sample_team().await

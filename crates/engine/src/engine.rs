@@ -34,6 +34,8 @@ pub struct Engine {
     /// A notice waits to be shown.
     pub(crate) notices: Notify,
     pub(crate) live: Mutex<Live>,
+    /// Held while a team is joined: one at a time.
+    pub(crate) joining: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     events: broadcast::Sender<Event>,
@@ -81,6 +83,7 @@ impl Engine {
                 sample: None,
                 block_started: None,
             }),
+            joining: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             events: broadcast::channel(EVENT_BACKLOG).0,

@@ -26,17 +26,26 @@ fn parse(link: &str) -> Result<Invite, Failure> {
 }
 
 impl Engine {
-    pub(crate) async fn join_team(self: &Arc<Self>, args: Join, sample: bool) -> Result<Joined, Failure> {
+    pub(crate) async fn join_team(self: &Arc<Self>, args: Join) -> Result<Joined, Failure> {
+        let _one = self.joining.lock().await;
+        self.join_alone(args, false).await
+    }
+
+    /// A device is in one team at most.
+    pub(crate) async fn in_no_team(&self) -> Result<(), Failure> {
+        let Some(team) = self.read(crate::people::config).await? else { return Ok(()) };
+        let message = format!("this device is in the team {} already: remove that account first", team.team_name);
+        Err(Failure::new(FailureCode::NotPossible, message))
+    }
+
+    /// The caller holds `joining`.
+    pub(crate) async fn join_alone(self: &Arc<Self>, args: Join, sample: bool) -> Result<Joined, Failure> {
         let invite = parse(&args.link)?;
         let name = args.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Failure::new(FailureCode::Invalid, format!("name: 1 to {MAX_NAME} characters")));
         }
-        let here = self.read(crate::people::config).await?;
-        if let Some(team) = here {
-            let message = format!("this device is in the team {} already: leave it first", team.team_name);
-            return Err(Failure::new(FailureCode::NotPossible, message));
-        }
+        self.in_no_team().await?;
         // Before the one-use invite is used up: is there a place for the token?
         let probe = secret_name(AccountId::new());
         self.safe.set(&probe, "probe").await?;

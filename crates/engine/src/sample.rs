@@ -67,9 +67,19 @@ impl SampleServer {
 impl Engine {
     /// Starts the sample team's server and joins it.
     pub(crate) async fn start_sample_team(self: &Arc<Self>) -> Result<Joined, Failure> {
+        let _one = self.joining.lock().await;
+        // Before a second server on the same data takes the first one's place.
+        self.in_no_team().await?;
         let (server, link) = SampleServer::start(&self.sample_dir).await?;
         self.live().sample = Some(server);
-        self.join_team(Join { link, name: "Ana Sousa".to_owned() }, true).await
+        let joined = self.join_alone(Join { link, name: "Ana Sousa".to_owned() }, true).await;
+        if joined.is_err() {
+            let server = self.live().sample.take();
+            if let Some(server) = server {
+                server.stop().await;
+            }
+        }
+        joined
     }
 
     /// The server of a sample team that was joined earlier.
