@@ -178,6 +178,24 @@ impl Engine {
     pub async fn finish(self: &Arc<Self>) {
         if !self.background && self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
             self.resume_team().await;
+            self.write_back_once().await;
+        }
+    }
+
+    /// What waits for the mailboxes, once; what does not arrive waits on.
+    async fn write_back_once(self: &Arc<Self>) {
+        for row in self.read(|db| Ok(account::all(db)?)).await.unwrap_or_default() {
+            let id = row.id;
+            let waits = self.read(move |db| Ok(outbox::count_waiting(db, Some(id))? > 0)).await == Ok(true);
+            if row.kind != account::AccountKind::Imap || !waits {
+                continue;
+            }
+            let sent = async { self.write_back(id, self.open_source(id).await?.as_ref()).await };
+            match tokio::time::timeout(ONCE, sent).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(account = %id, %error, "what waits could not be sent"),
+                Err(_) => tracing::warn!(account = %id, "the server took too long; what waits is sent later"),
+            }
         }
     }
 
