@@ -4,4 +4,5 @@
 
 mod faults;
 mod outage;
+mod window;
 mod working_day;

@@ -98,11 +98,13 @@ async fn team(world: &mut World) -> Result<(Desk, Server, Person, Person)> {
     let server = Server::team("Blue Team", &world.folder("server")?, &world.logs()).await?;
     let ana = Person::join(world, "Ana", &server.invite()?).await?;
     let kofi = Person::far_away(world, "Kofi", &server.invite()?).await?;
-    wait_for("Kofi in Ana's team", Patience::LONG, async || {
-        let team = ana.cli.json(&["team"]).await?;
-        Ok((team["people"].as_array().context("no people")?.len() == 2).then_some(()))
-    })
-    .await?;
+    for person in [&ana, &kofi] {
+        wait_for("both in the team", Patience::LONG, async || {
+            let team = person.cli.json(&["team"]).await?;
+            Ok((team["people"].as_array().context("no people")?.len() == 2).then_some(()))
+        })
+        .await?;
+    }
     Ok((desk, server, ana, kofi))
 }
 

@@ -5,6 +5,7 @@ use crate::post::Mail;
 use crate::wait::{Patience, wait_for};
 use crate::{App, Cli};
 use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -28,7 +29,11 @@ impl Day<'_> {
         })
         .await?;
         ensure!(seen == block["until"], "Amina sees {seen}, the block ends {}", block["until"]);
-        Ok(format!("the tray says \"{tooltip}\", Amina sees \"focusing\" until {seen}{}", self.picture("2-focus")))
+        Ok(format!(
+            "the tray says \"{tooltip}\", Amina sees \"focusing\" until {}{}",
+            clock(&seen),
+            self.picture("2-focus")
+        ))
     }
 
     /// Mail, feed and team, twelve in all: none of them is shown.
@@ -87,7 +92,7 @@ impl Day<'_> {
         self.app.wait_for("[data-testid=held-banner]").await?;
         let notes = self.desk.notes();
         ensure!(notes.is_empty(), "the start showed {notes:?}");
-        Ok(format!("the block goes on until {}, {} are held", after["until"], after["held"]))
+        Ok(format!("the block goes on until {}, {} are held", clock(&after["until"]), after["held"]))
     }
 
     /// Time is up: one notification, and what was held is on top of the list.
@@ -122,6 +127,12 @@ impl Day<'_> {
 async fn block(cli: &Cli) -> Result<Option<Value>> {
     let mut status = cli.json(&["focus", "status"]).await?;
     Ok(status.get_mut("block").map(Value::take).filter(|block| !block.is_null()))
+}
+
+/// An instant as a person reads it.
+fn clock(instant: &Value) -> String {
+    let instant = instant.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
+    instant.map_or_else(|| "no time".to_owned(), |instant| instant.format("%H:%M UTC").to_string())
 }
 
 /// The row of that title in one of a person's lists.
