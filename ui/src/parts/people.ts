@@ -25,11 +25,24 @@ export function initials(name: string): string {
   return ends.map((word) => [...(word ?? '')][0]?.toUpperCase() ?? '').join('') || '?';
 }
 
-/** The same for the same person, on every screen and every day. */
+/** Who has which colour while the window runs. */
+const taken = new Map<string, string>();
+
+/**
+ * Somebody's own colour, the same on every screen. It is drawn from the key;
+ * where somebody else has that one already, the next free one is theirs.
+ */
 export function colour(key: string): string {
+  const had = taken.get(key);
+  if (had) return had;
   let hash = 2166136261;
   for (const char of key) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 16777619) >>> 0;
-  return COLOURS[((hash ^ (hash >>> 18)) >>> 0) % COLOURS.length] ?? '#17665f';
+  const first = ((hash ^ (hash >>> 18)) >>> 0) % COLOURS.length;
+  const order = [...COLOURS.slice(first), ...COLOURS.slice(0, first)];
+  const free = taken.size < COLOURS.length ? order.find((one) => ![...taken.values()].includes(one)) : undefined;
+  const its = free ?? order[0] ?? '#17665f';
+  if (taken.size < COLOURS.length) taken.set(key, its);
+  return its;
 }
 
 /** The first name, as one speaks of somebody. */
