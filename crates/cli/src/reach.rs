@@ -66,6 +66,7 @@ pub(crate) fn is_here(reached: &Reached) -> bool {
 /// or kept for the next one.
 pub(crate) async fn close(reached: Reached) {
     if let Engine::Here(running) = reached.0 {
+        running.engine.finish().await;
         running.stop().await;
     }
 }

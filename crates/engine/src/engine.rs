@@ -12,6 +12,7 @@ use meantime_store::{Read, Store, StoreError, Tx};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub struct Engine {
     /// A notice waits to be shown.
     pub(crate) notices: Notify,
     pub(crate) live: Mutex<Live>,
+    /// A command may have put something into the outbox.
+    pub(crate) changed: AtomicBool,
     /// Held while a team is joined: one at a time.
     pub(crate) joining: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
@@ -83,12 +86,14 @@ impl Engine {
                 sample: None,
                 block_started: None,
             }),
+            changed: AtomicBool::new(false),
             joining: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             events: broadcast::channel(EVENT_BACKLOG).0,
         });
         engine.catch_up().await?;
+        engine.changed.store(false, Ordering::Relaxed);
         if background {
             engine.clone().start_background(wakes).await?;
         }

@@ -179,6 +179,7 @@ pub(crate) fn shown_again(tx: &Tx<'_>, entry: &outbox::Entry, now: DateTime<Utc>
 impl Engine {
     /// Wakes whoever sends: the accounts that have something ready, and sync.
     pub(crate) async fn send_what_is_ready(&self) {
+        self.changed.store(true, std::sync::atomic::Ordering::Relaxed);
         let now = self.now();
         let ids: Vec<AccountId> = self.live().accounts.keys().copied().collect();
         let ready = self.read(move |db| {

@@ -16,6 +16,7 @@ use meantime_store::team::{self, Applied};
 use meantime_store::{Store, Tx, account, item, outbox, scope};
 use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, RemoteError, State, Syncer, Token, Tuning};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -71,11 +72,25 @@ impl Engine {
         if !self.background {
             // A lone command: until nothing waits any more, or the time is up.
             let sent = async {
-                while self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
+                while self.read(move |db| Ok(outbox::count_waiting(db, Some(row.id))? > 0)).await == Ok(true) {
                     let _ = arrivals.recv().await;
                 }
             };
-            syncer.run(async { drop(tokio::time::timeout(ONCE, sent).await) }).await;
+            let mut state = handle.state();
+            let in_vain = async {
+                while state.changed().await.is_ok() {
+                    if matches!(*state.borrow_and_update(), State::Offline { .. } | State::Refused { .. }) {
+                        return;
+                    }
+                }
+            };
+            let either = async {
+                tokio::select! {
+                    () = sent => {}
+                    () = in_vain => {}
+                }
+            };
+            syncer.run(async { drop(tokio::time::timeout(ONCE, either).await) }).await;
             return Ok(());
         }
         let stop = self.stop.child_token();
@@ -176,7 +191,10 @@ impl Engine {
 
     /// A lone command is through: what it changed goes out now, if it can.
     pub async fn finish(self: &Arc<Self>) {
-        if !self.background && self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
+        if self.background || !self.changed.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {
             self.resume_team().await;
             self.write_back_once().await;
         }
