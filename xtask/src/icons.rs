@@ -50,7 +50,8 @@ fn app(folder: &Path) -> Result<()> {
     }
     let pictures = ICO.map(|size| draw(size).map(|png| (size, png))).into_iter().collect::<Result<Vec<_>>>()?;
     fs::write(folder.join("meantime.ico"), ico(&pictures)?)?;
-    let pictures = ICNS.map(|(code, size)| draw(size).map(|png| (code, png))).into_iter().collect::<Result<Vec<_>>>()?;
+    let pictures =
+        ICNS.map(|(code, size)| draw(size).map(|png| (code, png))).into_iter().collect::<Result<Vec<_>>>()?;
     fs::write(folder.join("meantime.icns"), icns(&pictures)?)?;
     Ok(())
 }
@@ -58,11 +59,9 @@ fn app(folder: &Path) -> Result<()> {
 /// `black` is macOS's template and for light panels, `white` for dark ones,
 /// `color` for panels nobody tells the shade of.
 fn tray(folder: &Path) -> Result<()> {
-    for (variant, source, ink, radius) in [
-        ("black", "", "#000000", 5.2),
-        ("white", "", "#f4f2ec", 5.2),
-        ("color", "-color", "#fffdf7", 4.6),
-    ] {
+    for (variant, source, ink, radius) in
+        [("black", "", "#000000", 5.2), ("white", "", "#f4f2ec", 5.2), ("color", "-color", "#fffdf7", 4.6)]
+    {
         let read = |name: &str| {
             let path = folder.join(format!("{name}{source}.svg"));
             fs::read_to_string(&path).with_context(|| path.display().to_string())

@@ -21,16 +21,19 @@ pub struct Held {
     pub line: String,
 }
 
-/// What was held. Each item counts in one part at most: as due today, else as
-/// a reply, else as for information.
+/// What was held. Each item counts in one part: as due today, else as a reply,
+/// else as due later or for information.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
-    /// All of them, also those in no part (due on a later day).
+    /// All of them.
     pub total: u32,
     /// Due by the end of the day, or overdue.
     pub due_today: u32,
     /// Answers to me.
     pub replies: u32,
+    /// Due on a later day.
+    #[serde(default)]
+    pub due_later: u32,
     /// Nobody waits for an answer.
     pub for_information: u32,
     /// The first items, by urgency, then by due.
@@ -48,8 +51,8 @@ impl Digest {
             match item.due {
                 Some(due) if due < end_of_day => digest.due_today += 1,
                 _ if item.reply => digest.replies += 1,
+                Some(_) => digest.due_later += 1,
                 None => digest.for_information += 1,
-                Some(_) => {}
             }
         }
         let mut order: Vec<&Held> = held.iter().collect();
@@ -63,7 +66,12 @@ impl Digest {
     #[must_use]
     pub fn title(&self) -> String {
         let replies = if self.replies == 1 { "reply" } else { "replies" };
-        let parts = [(self.due_today, "due today"), (self.replies, replies), (self.for_information, "for information")];
+        let parts = [
+            (self.due_today, "due today"),
+            (self.replies, replies),
+            (self.due_later, "due later"),
+            (self.for_information, "for information"),
+        ];
         let mut title = format!("{} held", self.total);
         for (index, (count, what)) in parts.iter().filter(|(count, _)| *count > 0).enumerate() {
             // Writing into a `String` does not fail.
@@ -85,13 +93,13 @@ mod tests {
 
     #[test]
     fn the_title_leaves_out_what_is_nothing() {
-        let title = |total, due_today, replies, for_information| {
-            Digest { total, due_today, replies, for_information, lines: Vec::new() }.title()
+        let title = |due_today, replies, due_later, for_information| {
+            let total = due_today + replies + due_later + for_information;
+            Digest { total, due_today, replies, due_later, for_information, lines: Vec::new() }.title()
         };
-        assert_eq!(title(12, 1, 3, 8), "12 held: 1 due today, 3 replies, 8 for information");
-        assert_eq!(title(1, 0, 1, 0), "1 held: 1 reply");
-        assert_eq!(title(9, 0, 0, 8), "9 held: 8 for information");
-        assert_eq!(title(2, 0, 0, 0), "2 held");
+        assert_eq!(title(1, 3, 0, 8), "12 held: 1 due today, 3 replies, 8 for information");
+        assert_eq!(title(0, 1, 0, 0), "1 held: 1 reply");
+        assert_eq!(title(0, 0, 2, 7), "9 held: 2 due later, 7 for information");
     }
 
     #[test]
@@ -109,7 +117,7 @@ mod tests {
             ],
             MIDNIGHT.parse().unwrap(),
         );
-        assert_eq!(digest.title(), "6 held: 1 due today, 1 reply, 2 for information");
+        assert_eq!(digest.title(), "6 held: 1 due today, 1 reply, 2 due later, 2 for information");
         assert_eq!(digest.lines, ["red, due at midnight", "red, asks nobody", "reply, due today"]);
         let json = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);

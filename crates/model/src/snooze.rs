@@ -73,7 +73,7 @@ pub fn choices(now: DateTime<Utc>, schedule: &Schedule) -> Vec<Choice> {
 /// # Errors
 /// Says what can be written, or that the time has passed or is too far.
 pub fn parse(words: &str, now: DateTime<Utc>, schedule: &Schedule) -> Result<DateTime<Utc>, BadSnooze> {
-    let words = words.trim().to_lowercase();
+    let words = spoken(words);
     let calendar = Calendar::new(now, schedule);
     let until = match count(&words) {
         Some(count) => calendar.counted(count?)?,
@@ -84,6 +84,28 @@ pub fn parse(words: &str, now: DateTime<Utc>, schedule: &Schedule) -> Result<Dat
         until if until - now > LONGEST => Err(BadSnooze::TooFar),
         until => Ok(until),
     }
+}
+
+/// The same as people say it: `in 3 hours`, `this evening`, `next monday`.
+fn spoken(words: &str) -> String {
+    let words = words.to_lowercase();
+    let mut words: Vec<&str> = words.split_whitespace().collect();
+    if let ["in" | "this" | "next" | "on" | "at", _, ..] = words.as_slice() {
+        words.remove(0);
+    }
+    let words: Vec<&str> = words
+        .into_iter()
+        .filter(|word| *word != "working")
+        .map(|word| match word {
+            "tonight" => "evening",
+            "week" => "monday",
+            "minute" | "minutes" | "min" => "m",
+            "hour" | "hours" => "h",
+            "day" | "days" => "d",
+            other => other,
+        })
+        .collect();
+    words.join(" ")
 }
 
 /// A number with a unit.
@@ -239,6 +261,25 @@ mod tests {
     fn shown(now: &str, schedule: &Schedule) -> Vec<String> {
         let show = |at| lisbon().local(at).format("%a %H:%M");
         choices(local(now), schedule).iter().map(|c| format!("{}: {}", c.label, show(c.until))).collect()
+    }
+
+    #[test]
+    fn words_may_be_as_people_say_them() {
+        let (ana, now) = (Schedule::proposed(lisbon()), local("2026-06-09 10:00"));
+        for (said, written) in [
+            ("in 3 hours", "3h"),
+            ("3 hours", "3h"),
+            ("in 45 minutes", "45m"),
+            ("2 working days", "2d"),
+            ("this evening", "evening"),
+            ("Tonight", "evening"),
+            ("next week", "monday"),
+            ("next Monday", "monday"),
+            ("on thursday 14:30", "thursday 14:30"),
+        ] {
+            assert_eq!(parse(said, now, &ana).unwrap(), parse(written, now, &ana).unwrap(), "{said}");
+        }
+        assert!(parse("in a while", now, &ana).is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ async fn a_block_holds_everything_and_ends_with_one_digest() {
 
     rig.engine.focus_stop(Nothing {}).await.unwrap();
     rig.until("the digest is shown", || async { !rig.shown().is_empty() }).await;
-    assert_eq!(rig.shown(), ["12 held: 9 for information"]);
+    assert_eq!(rig.shown(), ["12 held: 3 due later, 9 for information"]);
     let page = rig.engine.inbox(InboxQuery { limit: 20, ..InboxQuery::default() }).await.unwrap();
     assert_eq!(page.groups[0].group, Group::Held, "what was held stands on top");
     assert_eq!(page.groups[0].count, 12);
@@ -67,7 +67,7 @@ async fn a_crash_in_a_block_neither_loses_nor_doubles_the_digest() {
     assert!(rig.engine.focus_status(Nothing {}).await.unwrap().block.is_none());
     let rig = rig.crash(TWELVE).await;
     let rig = rig.crash(TWELVE).await;
-    assert_eq!(rig.shown(), ["1 held"], "once, however often it is started");
+    assert_eq!(rig.shown(), ["1 held: 1 due later"], "once, however often it is started");
 }
 
 #[tokio::test]
