@@ -116,13 +116,13 @@ async fn lists_are_aligned_and_name_their_groups() {
     assert_eq!(
         text,
         "Due today (1)\n\
-        \x20 ▲ urgent    deadbeef  Budget                               Kofi     team  overdue since 7 Jan 2021 11:00\n\
+        \x20 ▲ urgent    deadbeef  Budget                                              Kofi     team  overdue since 7 Jan 2021 11:00\n\
         \n\
         Due later (38)\n\
-        \x20 ● standard  deadbeef  审查草稿                             Mei Lin  team  due 7 Jan 2031 11:00\n\
+        \x20 ● standard  deadbeef  审查草稿                                            Mei Lin  team  due 7 Jan 2031 11:00\n\
         \n\
         For information (1)\n\
-        \x20 ● standard  deadbeef  Could not read: the mail is damaged  News     team  6 Jan 2021 09:00\n\
+        \x20 ● standard  deadbeef  A newsletter (could not read: the mail is damaged)  News     team  6 Jan 2021 09:00\n\
         \n\
         1 to 3 of 40; --limit and --offset show others\n"
     );

@@ -241,6 +241,6 @@ async fn a_thread_its_answer_an_outage_and_a_device_that_comes_late() {
     .await;
     let counts = mei.store.read(list::counts).unwrap();
     assert_eq!(counts.information + counts.due, 121);
-    assert_eq!(*mei.handle.state().borrow(), State::Live);
+    eventually("she hears of news", || *mei.handle.state().borrow() == State::Live).await;
     server.stop().await.unwrap();
 }
