@@ -4,6 +4,12 @@
 use crate::World;
 use anyhow::Result;
 use meantime_platform::kit::{Dunst, DunstNote, GnomeKeyring, PrivateBus, TrayHost, Xvfb};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// More than the head of a PPM file, in whole pixels.
+const HEAD: usize = 300;
 
 /// A running desktop. Ends when dropped.
 pub struct Desk {
@@ -40,6 +46,31 @@ impl Desk {
         world.set("NO_AT_BRIDGE", "1");
         world.set("GSETTINGS_BACKEND", "memory");
         Ok(Self { screen, dunst, tray, told: 0, _keyring: keyring, _bus: bus })
+    }
+
+    /// Puts what is on the screen into a PNG file, once it has come to rest:
+    /// what a window shows is on the screen a little later than in its page.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn picture(&self, file: &Path) -> Result<()> {
+        const TRIES: usize = 20;
+        let frame = file.with_extension("ppm");
+        let mut before = Vec::new();
+        for _ in 0..TRIES {
+            self.screen.screenshot(&frame);
+            let now = fs::read(&frame)?;
+            let pixels = now.get(HEAD..).unwrap_or_default();
+            let painted = pixels.chunks_exact(3).any(|pixel| Some(pixel) != pixels.get(..3));
+            if painted && now == before {
+                break;
+            }
+            before = now;
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        fs::remove_file(&frame)?;
+        self.screen.screenshot(file);
+        Ok(())
     }
 
     /// Closes what is on the screen and tells every note there has been since

@@ -20,9 +20,14 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// Logs of the steps.
+/// Logs of the steps. Where checkouts share what is built, each has its own.
 pub fn logs() -> PathBuf {
-    target().join("xtask-logs")
+    let logs = target().join("xtask-logs");
+    if target().starts_with(root()) {
+        return logs;
+    }
+    let name = root().to_string_lossy();
+    logs.join(name.trim_matches(['/', '\\']).replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
 }
 
 /// Kept between runs and shared by checkouts; may be deleted at any time.

@@ -103,19 +103,24 @@ impl Counts {
 
     /// What failing tests printed, else the end of the log.
     fn excerpt(&self, ended: &Ended) -> String {
-        const SHOWN: usize = 200;
-        let text = ended.text();
-        let printed: Vec<&str> = text
-            .lines()
-            .skip_while(|line| !line.starts_with("---- "))
-            .filter(|line| !line.starts_with("test ") || !line.ends_with(" ... ok"))
-            .take(SHOWN)
-            .collect();
+        const SHOWN: usize = 300;
+        let printed = printed_by_failures(&ended.text());
         if printed.is_empty() {
             return ended.tail();
         }
-        printed.iter().map(|line| format!("  | {line}\n")).collect()
+        printed.iter().take(SHOWN).map(|line| format!("  | {line}\n")).collect()
     }
+}
+
+/// Cargo prints a section for each failing test, between the list of all
+/// results and the list of those that failed.
+fn printed_by_failures(text: &str) -> Vec<String> {
+    let mut within = false;
+    let sections = text.lines().filter(|line| {
+        within = line.starts_with("---- ") || (within && *line != "failures:");
+        within
+    });
+    sections.map(str::to_owned).collect()
 }
 
 fn number_before(text: &str, word: &str) -> usize {
@@ -140,6 +145,13 @@ mod tests {
     fn vitest_counts_tests_and_not_files() {
         let text = " Test Files  1 failed | 2 passed (3)\n      Tests  2 failed | 40 passed (42)\n";
         assert_eq!(Counts::of_vitest(text), Counts { passed: 40, failed: 2, names: vec![] });
+    }
+
+    #[test]
+    fn what_failing_tests_printed_is_found_among_the_rest() {
+        let text = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\nleft: 1\n\nfailures:\n    a\n\ntest b ... ok\n\
+                    failures:\n\n---- c stdout ----\nright: 2\nfailures:\n";
+        assert_eq!(printed_by_failures(text), ["---- a stdout ----", "left: 1", "", "---- c stdout ----", "right: 2"]);
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn everything(command: &str) -> Command {
 /// Unit, integration and whole-system tests.
 fn cargo_tests() -> Result<Ended> {
     let mut test = everything("test");
-    test.arg("--no-fail-fast").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
+    // What failed says enough; where in the runtime it did says nothing.
+    test.arg("--no-fail-fast").env("RUST_BACKTRACE", "0").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
     step::run("tests", test, minutes(40))
 }

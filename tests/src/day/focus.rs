@@ -32,7 +32,7 @@ impl Day<'_> {
         Ok(format!(
             "the tray says \"{tooltip}\", Amina sees \"focusing\" until {}{}",
             clock(&seen),
-            self.picture("2-focus")
+            self.picture("2-focus").await?
         ))
     }
 
@@ -60,7 +60,7 @@ impl Day<'_> {
         let notes = self.desk.notes();
         ensure!(notes.is_empty(), "these were shown while Ana focused: {notes:?}");
         let banner = self.app.window.texts("[data-testid=held-banner]").await?;
-        Ok(format!("nothing was shown; the window says \"{}\"{}", banner.join(" "), self.picture("3-held")))
+        Ok(format!("nothing was shown; the window says \"{}\"{}", banner.join(" "), self.picture("3-held").await?))
     }
 
     /// Red, from the one on the list: shown once, and the item says why.
@@ -69,7 +69,7 @@ impl Day<'_> {
         self.amina.cli.json(&compose).await?;
         wait_for("a notification", Patience::LONG, async || Ok((self.desk.dunst.displayed() > 0).then_some(())))
             .await?;
-        let picture = self.picture("4-red");
+        let picture = self.picture("4-red").await?;
         let notes = self.desk.notes();
         let [note] = notes.as_slice() else { anyhow::bail!("one was to be shown, not {notes:?}") };
         ensure!(note.summary.contains(RED), "shown was {note:?}");
@@ -102,7 +102,7 @@ impl Day<'_> {
         wait_for("the end of the block", end, async || Ok(block(&self.ana).await?.is_none().then_some(()))).await?;
         wait_for("the digest", Patience::SHORT, async || Ok((self.desk.dunst.displayed() > 0).then_some(()))).await?;
         self.app.wait_for("[data-testid=group-held]").await?;
-        let picture = self.picture("5-digest");
+        let picture = self.picture("5-digest").await?;
         let notes = self.desk.notes();
         let [digest] = notes.as_slice() else { anyhow::bail!("one was to be shown, not {notes:?}") };
         ensure!(digest.summary == DIGEST, "the digest says {:?}", digest.summary);

@@ -68,8 +68,8 @@ struct Day<'a> {
 pub async fn play(world: &mut World, audience: &mut dyn Audience) -> Result<()> {
     let pictures = audience.pictures().map(Path::to_owned);
     let mut day = Day::begin(world, pictures).await?;
-    let held = day.steps(audience).await;
-    held.map_err(|error| error.context(format!("the screen was then{}", day.picture("failed"))))
+    let Err(error) = day.steps(audience).await else { return Ok(()) };
+    Err(error.context(format!("the screen was then{}", day.picture("failed").await?)))
 }
 
 /// One picture of the inbox of somebody who just joined the sample team.
@@ -85,8 +85,8 @@ pub async fn screenshot(world: &mut World, file: &Path) -> Result<()> {
     app.wait_for("[data-testid=row]").await?;
     app.window.press(&["j", keys::ENTER]).await?;
     app.wait_for("[data-testid=message]").await?;
-    desk.screen.screenshot(file);
-    Ok(())
+    desk.dunst.close_all();
+    desk.picture(file).await
 }
 
 impl Day<'_> {
@@ -106,11 +106,11 @@ impl Day<'_> {
 
     /// Puts what is on the screen into a file, if pictures are wanted; tells
     /// the file for the step's report.
-    fn picture(&self, name: &str) -> String {
-        let Some(folder) = &self.pictures else { return String::new() };
+    async fn picture(&self, name: &str) -> Result<String> {
+        let Some(folder) = &self.pictures else { return Ok(String::new()) };
         let file = folder.join(format!("{name}.png"));
-        self.desk.screen.screenshot(&file);
-        format!(" [{}]", file.display())
+        self.desk.picture(&file).await?;
+        Ok(format!(" [{}]", file.display()))
     }
 }
 

@@ -86,7 +86,10 @@ impl<'a> Day<'a> {
         let offer = row(&self.ana, "inbox", OFFER).await?.context("the offer is not in the list")?;
         self.ana.json(&["reply", id_of(&offer)?, "--text", ANAS_ANSWER]).await?;
         self.post.sent(ANAS_ANSWER).await?;
-        Ok(format!("{team} threads, {mail} mails and {feed} feed entries in one list{}", self.picture("1-morning")))
+        Ok(format!(
+            "{team} threads, {mail} mails and {feed} feed entries in one list{}",
+            self.picture("1-morning").await?
+        ))
     }
 }
 

@@ -47,7 +47,7 @@ impl Day<'_> {
         .await?;
         Ok(format!(
             "\"{DONE_MAIL}\" and \"{DONE_THREAD}\" done, \"{SNOOZED}\" later, \"{ANSWERED}\" answered{}",
-            self.picture("6-triage")
+            self.picture("6-triage").await?
         ))
     }
 
@@ -60,7 +60,7 @@ impl Day<'_> {
         self.app.window.press(&["z"]).await?;
         self.is_in("inbox", TAKEN_BACK).await?;
         self.app.wait_for_row(TAKEN_BACK).await?;
-        Ok(format!("\"{TAKEN_BACK}\" is back{}", self.picture("7-undo")))
+        Ok(format!("\"{TAKEN_BACK}\" is back{}", self.picture("7-undo").await?))
     }
 
     /// Flags in the mailbox, marks and the answer at the server, and no
