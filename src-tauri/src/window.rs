@@ -6,6 +6,7 @@ use crate::run::Shell;
 use crate::tray;
 use meantime_engine::api::{Event, Target};
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
@@ -33,14 +34,21 @@ pub async fn show(app: &AppHandle) {
 /// Shows the window, and in it what is asked for; that waits until the window
 /// listens.
 pub async fn show_target(app: &AppHandle, what: Target) {
-    *app.state::<Shell>().window.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    let shell = app.state::<Shell>();
+    *shell.window.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
     show(app).await;
-    show_pending(app);
+    if shell.window.up.load(Ordering::SeqCst) {
+        show_pending(app);
+    }
 }
 
-/// Tells the window what it is still to show, if it listens by now.
+/// Tells the window what it is still to show, if it listens by now. Called
+/// whenever it asked for something: then it is up.
 pub fn show_pending(app: &AppHandle) {
     let shell = app.state::<Shell>();
+    if !shell.window.up.swap(true, Ordering::SeqCst) {
+        tracing::info!("the window is up");
+    }
     let mut pending = shell.window.pending.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(what) = pending.take()
         && !emit(app, &Event::Show { what: what.clone() })
@@ -84,7 +92,9 @@ pub struct Window {
     /// One at a time.
     making: tokio::sync::Mutex<()>,
     /// Counts shows and hides.
-    turn: std::sync::atomic::AtomicU64,
+    turn: AtomicU64,
+    /// Its page runs.
+    up: AtomicBool,
     pending: std::sync::Mutex<Option<Target>>,
 }
 
@@ -94,15 +104,16 @@ impl Window {
     }
 
     fn hidden(&self) -> u64 {
-        self.turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1
+        self.turn.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     fn still(&self, turn: u64) -> bool {
-        self.turn.load(std::sync::atomic::Ordering::SeqCst) == turn
+        self.turn.load(Ordering::SeqCst) == turn
     }
 }
 
 fn make(app: &AppHandle, shell: &Shell) -> tauri::Result<WebviewWindow> {
+    shell.window.up.store(false, Ordering::SeqCst);
     let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App("index.html".into()))
         .title("Meantime")
         .inner_size(1280.0, 800.0)

@@ -35,6 +35,13 @@ impl Desk {
         Process::start(self.folder.path(), name, &mut command)
     }
 
+    /// A window takes part in what happens only once its page runs: closed
+    /// before that, the window library does not hear of it.
+    async fn window_is_up(&self) {
+        eventually("the window", async || (self.windows() == 1).then_some(())).await;
+        eventually("its page", async || self.log().contains("the window is up").then_some(())).await;
+    }
+
     fn windows(&self) -> usize {
         self.screen.windows().iter().filter(|title| title.starts_with("Meantime")).count()
     }
@@ -109,7 +116,7 @@ async fn a_second_start_shows_the_first() {
     let link = "meantime://join#host=team.example&code=topsecret";
     let mut second = desk.start("second", &[link]);
     assert_eq!(ended(&mut second).await, 0);
-    eventually("the first one's window", async || (desk.windows() == 1).then_some(())).await;
+    desk.window_is_up().await;
     assert!(!desk.log().contains("topsecret") && desk.log().contains("meantime://join#…"), "{}", desk.log());
 
     // With a tray, closing hides; the app goes on and comes back.
@@ -125,7 +132,7 @@ async fn a_second_start_shows_the_first() {
 async fn without_a_tray_closing_ends_it() {
     let desk = Desk::new();
     let mut app = desk.start("app", &[]);
-    eventually("the window", async || (desk.windows() == 1).then_some(())).await;
+    desk.window_is_up().await;
     desk.focus().await;
     desk.screen.close("Meantime");
     assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
