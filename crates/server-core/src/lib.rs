@@ -18,6 +18,7 @@ pub mod release;
 pub mod row;
 pub mod rules;
 pub mod secret;
+pub mod shared;
 pub mod storage;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
@@ -29,4 +30,5 @@ pub use hub::Live;
 pub use push::Incoming;
 pub use row::{Key, Row, Run};
 pub use secret::{Secret, SecretHash};
+pub use shared::{Shared, Watch};
 pub use storage::{Storage, StorageError};
