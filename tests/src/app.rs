@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A running app. Dropping it kills it with its window.
 pub struct App {
@@ -67,23 +68,39 @@ impl App {
     /// # Errors
     /// It is not there.
     pub async fn go_to(&self, title: &str) -> Result<()> {
-        const FARTHEST: usize = 200;
-        for key in ["k", "j"] {
-            let mut before = None;
-            for _ in 0..FARTHEST {
-                let at = self.titles("[aria-selected=true]").await?.pop();
-                if at.as_deref() == Some(title) {
-                    return Ok(());
-                }
-                // The key before this one moved nothing: the end of the list.
-                if before.is_some() && before == Some(at.clone()) {
-                    break;
-                }
-                before = Some(at);
+        for key in ["k", "j", "k"] {
+            let mut at = self.selected().await?;
+            while at.as_deref() != Some(title) {
                 self.window.press(&[key]).await?;
+                let Some(next) = self.moved_from(&at).await? else { break };
+                at = next;
+            }
+            if at.as_deref() == Some(title) {
+                return Ok(());
             }
         }
-        bail!("\"{title}\" can't be reached by keys; the list shows {:?}", self.titles("").await?)
+        let (at, shown) = (self.selected().await?, self.titles("").await?);
+        bail!("\"{title}\" can't be reached by keys from {at:?}; the list shows {shown:?}")
+    }
+
+    /// The title of the selected row.
+    async fn selected(&self) -> Result<Option<String>> {
+        Ok(self.titles("[aria-selected=true]").await?.pop())
+    }
+
+    /// What is selected after a key; `None` at the end of the list, where it
+    /// moves nothing. A busy window draws late, so it gets the time of several
+    /// frames.
+    async fn moved_from(&self, before: &Option<String>) -> Result<Option<Option<String>>> {
+        const LOOKS: usize = 20;
+        for _ in 0..LOOKS {
+            let at = self.selected().await?;
+            if at != *before {
+                return Ok(Some(at));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(None)
     }
 
     /// The titles of the rows on the screen that also fit a selector.

@@ -2,14 +2,12 @@
 //! tray and a keyring, all of them real.
 
 use crate::World;
+use crate::wait::{Patience, wait_for};
 use anyhow::Result;
 use meantime_platform::kit::{Dunst, DunstNote, GnomeKeyring, PrivateBus, TrayHost, Xvfb};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
-
-/// More than the head of a PPM file, in whole pixels.
-const HEAD: usize = 300;
 
 /// A running desktop. Ends when dropped.
 pub struct Desk {
@@ -54,20 +52,16 @@ impl Desk {
     /// # Errors
     /// The disk.
     pub async fn picture(&self, file: &Path) -> Result<()> {
-        const TRIES: usize = 20;
         let frame = file.with_extension("ppm");
         let mut before = Vec::new();
-        for _ in 0..TRIES {
+        wait_for("a screen at rest", Patience::LONG, async || {
             self.screen.screenshot(&frame);
             let now = fs::read(&frame)?;
-            let pixels = now.get(HEAD..).unwrap_or_default();
-            let painted = pixels.chunks_exact(3).any(|pixel| Some(pixel) != pixels.get(..3));
-            if painted && now == before {
-                break;
-            }
+            let rests = is_painted(&now) && now == before;
             before = now;
-            tokio::time::sleep(Duration::from_millis(150)).await;
-        }
+            Ok(rests.then_some(()))
+        })
+        .await?;
         fs::remove_file(&frame)?;
         self.screen.screenshot(file);
         Ok(())
@@ -83,4 +77,17 @@ impl Desk {
         self.told += new.len();
         new
     }
+}
+
+/// A window has letters on it, and their edges have many colours. Looks at the
+/// upper left, where no notification lies over the window. The file's head
+/// shifts all pixels a little, which changes nothing here.
+fn is_painted(ppm: &[u8]) -> bool {
+    const BYTES: usize = 3;
+    const WIDTH: usize = 1280;
+    const LOOKED_AT: usize = 480;
+    const COLOURS: usize = 40;
+    let rows = ppm.chunks_exact(WIDTH * BYTES).take(LOOKED_AT);
+    let pixels = rows.flat_map(|row| row.chunks_exact(BYTES).take(LOOKED_AT));
+    pixels.collect::<HashSet<_>>().len() >= COLOURS
 }
