@@ -53,7 +53,11 @@ pub const TEST: Set = Set {
 pub const PLATFORMS: Set = Set { debian: &["gcc-mingw-w64-x86-64"], fedora: "mingw64-gcc", arch: "mingw-w64-gcc" };
 
 /// What the benchmarks compare with.
-pub const BENCH: Set = Set { debian: &["libnotmuch-dev", "notmuch"], fedora: "notmuch notmuch-devel", arch: "notmuch" };
+pub const BENCH: Set = Set {
+    debian: &["chromium", "libnotmuch-dev", "notmuch", "thunderbird"],
+    fedora: "chromium notmuch notmuch-devel thunderbird",
+    arch: "chromium notmuch thunderbird",
+};
 
 /// Sees to it that all packages of these sets, and Node, are there.
 pub fn packages(sets: &[Set]) -> Result<()> {
