@@ -18,6 +18,8 @@ const CLI: &str = "meantime-cli";
 const DESKTOP: &str = "meantime-desktop";
 const CORE: &str = "meantime-server-core";
 const SQLITE: &str = "meantime-server-sqlite";
+const POSTGRES: &str = "meantime-server-postgres";
+const NATS: &str = "meantime-server-nats";
 const SERVER: &str = "meantime-server";
 const TESTS: &str = "meantime-tests";
 const XTASK: &str = "xtask";
@@ -39,10 +41,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (DESKTOP, &[MODEL, PLATFORM, ENGINE, APP]),
     (CORE, &[MODEL, PROTOCOL]),
     (SQLITE, &[MODEL, PROTOCOL, CORE]),
-    (SERVER, &[MODEL, PROTOCOL, CORE, SQLITE]),
+    (POSTGRES, &[MODEL, PROTOCOL, CORE]),
+    (NATS, &[MODEL, PROTOCOL, CORE]),
+    (SERVER, &[MODEL, PROTOCOL, CORE, SQLITE, POSTGRES, NATS]),
     (
         TESTS,
-        &[MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE, SQLITE, SERVER],
+        &[
+            MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE, SQLITE,
+            POSTGRES, NATS, SERVER,
+        ],
     ),
     (XTASK, &[]),
 ];

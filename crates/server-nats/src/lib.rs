@@ -1,0 +1,1 @@
+//! Pokes between server processes over NATS.

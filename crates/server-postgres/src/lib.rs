@@ -1,0 +1,1 @@
+//! The server's data in PostgreSQL 15 or newer.
