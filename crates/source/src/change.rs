@@ -76,6 +76,10 @@ pub struct Message {
     pub to: Vec<Person>,
     /// Who else got it.
     pub cc: Vec<Person>,
+    /// Whom an answer goes to instead of its author; empty where the author
+    /// asks for nothing else.
+    #[serde(default)]
+    pub reply_to: Vec<Person>,
     /// The person of this account wrote it.
     pub own: bool,
     /// By the server's clock where it has one, never in the future.

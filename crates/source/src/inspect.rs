@@ -30,6 +30,8 @@ pub struct InspectedMail {
     pub to: Vec<Person>,
     /// Who else got it.
     pub cc: Vec<Person>,
+    /// Whom an answer goes to instead of who wrote it; empty as a rule.
+    pub reply_to: Vec<Person>,
     /// As the sender dates it, not in the future; `null` without a usable date.
     pub date: Option<DateTime<Utc>>,
     /// Without angle brackets.

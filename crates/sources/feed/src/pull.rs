@@ -90,6 +90,7 @@ fn incoming(entry: Entry, place: &str, first: DateTime<Utc>, now: DateTime<Utc>)
             author,
             to: Vec::new(),
             cc: Vec::new(),
+            reply_to: Vec::new(),
             own: false,
             at: text::clamp(entry.date.unwrap_or(first), now),
             text: entry.text,

@@ -21,6 +21,7 @@ pub fn inspect(bytes: &[u8], now: DateTime<Utc>) -> Inspection {
         from: mail.from,
         to: mail.to,
         cc: mail.cc,
+        reply_to: mail.reply_to,
         date: mail.date.map(|date| text::clamp(date, now)),
         message_id: mail.message_id,
         text: mail.text,

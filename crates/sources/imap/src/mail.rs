@@ -5,6 +5,7 @@
 //! the account; [`Mail::into_incoming`] puts those on.
 
 use crate::identity::{self, conversation_name, field, header_fields, message_name};
+use crate::reply::RECIPIENTS;
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders, PartType};
 use meantime_source::{Attachment, Flags, Incoming, Item, Message, Person, html, text};
@@ -38,6 +39,8 @@ pub struct Mail {
     pub to: Vec<Person>,
     /// Who else got it.
     pub cc: Vec<Person>,
+    /// Whom an answer goes to instead of its author.
+    pub reply_to: Vec<Person>,
     /// As the sender dates it; unchecked.
     pub date: Option<DateTime<Utc>>,
     /// Sent to many: a list, a newsletter, an automatic answer.
@@ -129,6 +132,7 @@ impl Mail {
                 author,
                 to: self.to,
                 cc: self.cc,
+                reply_to: self.reply_to,
                 own,
                 at: self.date.map_or(latest, |date| text::clamp(date, latest)),
                 text: self.text,
@@ -174,6 +178,7 @@ fn fill(mail: &mut Mail, parsed: &mail_parser::Message<'_>) {
     mail.from = people(parsed.from().or_else(|| parsed.sender()));
     mail.to = people(parsed.to());
     mail.cc = people(parsed.cc());
+    mail.reply_to = answers_go_to(people(parsed.reply_to()), &mail.from);
     mail.date =
         parsed.date().filter(|date| date.is_valid()).and_then(|date| DateTime::from_timestamp(date.to_timestamp(), 0));
     let mut shown = String::new();
@@ -241,6 +246,25 @@ fn people(address: Option<&Address<'_>>) -> Vec<Person> {
     })
 }
 
+/// Whom the author asks to answer (RFC 5322, 3.6.2), as far as a mail can go
+/// there; nobody where that is the author and no one else.
+fn answers_go_to(asked: Vec<Person>, from: &[Person]) -> Vec<Person> {
+    let mut reachable: Vec<Person> = Vec::new();
+    for one in asked.into_iter().filter(|one| one.address.parse::<lettre::Address>().is_ok()) {
+        if reachable.len() < RECIPIENTS && !reachable.iter().any(|other| same_letters(other, &one)) {
+            reachable.push(one);
+        }
+    }
+    match (reachable.as_slice(), from.first()) {
+        ([one], Some(author)) if same_letters(one, author) => Vec::new(),
+        _ => reachable,
+    }
+}
+
+fn same_letters(one: &Person, other: &Person) -> bool {
+    one.address.eq_ignore_ascii_case(&other.address)
+}
+
 /// A message that ends in the middle of a part (cut by us, or broken) gets the
 /// end it lacks: the parser takes a part without one for damaged.
 fn closed(raw: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
@@ -285,11 +309,13 @@ const BOUNDARY: &[u8] = b"boundary=";
 /// What the header fields and the raw text alone give.
 fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -> Mail {
     mail.subject = text::one_line(field(fields, "subject").unwrap_or_default());
-    if let Some(from) = field(fields, "from") {
-        let (name, rest) = from.split_once('<').unwrap_or(("", from));
+    let person = |raw: &str| {
+        let (name, rest) = raw.split_once('<').unwrap_or(("", raw));
         let address = text::one_line(rest.split('>').next().unwrap_or_default());
-        mail.from = vec![Person { name: text::one_line(name.trim().trim_matches('"')), address }];
-    }
+        Person { name: text::one_line(name.trim().trim_matches('"')), address }
+    };
+    mail.from = field(fields, "from").map(person).into_iter().collect();
+    mail.reply_to = answers_go_to(field(fields, "reply-to").map(person).into_iter().collect(), &mail.from);
     mail.text = text::plain(&String::from_utf8_lossy(raw.get(..64 << 10).unwrap_or(raw)));
     mail.unreadable = Some(why.to_owned());
     mail

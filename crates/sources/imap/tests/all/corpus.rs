@@ -53,6 +53,28 @@ fn ordinary_mail_reads_as_it_was_written() {
 }
 
 #[test]
+fn answers_go_where_the_author_asks() {
+    let asked = |lines: &str| -> Vec<String> {
+        let mail = read(format!("From: Kofi <kofi@x.org>\r\nSubject: s\r\n{lines}\r\nx"));
+        mail.reply_to.into_iter().map(|to| format!("{}<{}>", to.name, to.address)).collect()
+    };
+    assert_eq!(asked(""), [""; 0]);
+    assert_eq!(asked("Reply-To: The List <list@x.org>\r\n"), ["The List<list@x.org>"]);
+    assert_eq!(asked("Reply-To: \"K.\" <KOFI@x.org>\r\n"), [""; 0], "the author themselves");
+    assert_eq!(asked("Reply-To: kofi@x.org, list@x.org, LIST@x.org\r\n"), ["<kofi@x.org>", "<list@x.org>"]);
+    assert_eq!(
+        asked("Reply-To: team: =?utf-8?Q?J=C3=B6rg?= <j@x.org>,\r\n m@x.org;\r\n"),
+        ["Jörg<j@x.org>", "<m@x.org>"]
+    );
+    assert_eq!(asked("Reply-To: nobody in particular, <>, a b@x.org\r\n"), [""; 0], "no mail can go there");
+    assert_eq!(asked("Reply-To: \u{202e}gro.x@tsil\u{7} <list@x.org>\r\n"), ["gro.x@tsil<list@x.org>"]);
+    let many = (0..5_000).map(|nth| format!("n{nth}@x.org")).collect::<Vec<_>>().join(",\r\n ");
+    assert_eq!(asked(&format!("Reply-To: {many}\r\n")).len(), 100);
+    let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(200);
+    assert_eq!(asked(&format!("Reply-To: The List <list@x.org>\r\n{nested}")), ["The List<list@x.org>"]);
+}
+
+#[test]
 fn charsets_that_are_missing_wrong_or_made_up() {
     assert_eq!(
         read(format!("{HEAD}\r\n").into_bytes().into_iter().chain(*b"Gr\xfc\xdfe \x80").collect::<Vec<_>>()).text,

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use meantime_model::OpId;
 use meantime_source::kit::Local;
 use meantime_source::kit::dovecot::Dovecot;
-use meantime_source::{ActOutcome, Budget, Op, Secret, Source, SourceError, What};
+use meantime_source::{ActOutcome, Budget, Op, Person, Secret, Source, SourceError, What};
 use meantime_source_imap::{ImapSource, MailServer, Security};
 
 fn connect(dovecot: &Dovecot, change: impl FnOnce(&mut MailServer)) -> ImapSource {
@@ -113,7 +113,7 @@ async fn threads_and_addressing() {
     send("later", "Cc: ana@example.org\r\nReferences: <root@x> <reply@x>\r\n");
     send("circle-a", "To: b@x\r\nReferences: <circle-b@x>\r\n");
     send("circle-b", "To: b@x\r\nReferences: <circle-a@x>\r\n");
-    send("list", "To: ana@example.org\r\nList-Id: <l.x>\r\n");
+    send("list", "To: l@x.org\r\nReply-To: The List <l@x.org>\r\nList-Id: <l.x>\r\n");
     send("own", "From: x\r\n");
     dovecot.deliver_to("Sent", b"From: ana@example.org\r\nTo: k@x\r\nSubject: mine\r\nMessage-ID: <mine@x>\r\nReferences: <root@x>\r\n\r\nyes\r\n");
     let source = source(&dovecot);
@@ -139,6 +139,8 @@ async fn threads_and_addressing() {
         ["root", "reply", "later", "list"].iter().map(|title| of(title).item.addressed).collect();
     assert_eq!(addressed, [true, true, false, false]);
     assert!(of("mine").message.own && of("mine").message.flags.done && !of("root").message.own);
+    let to = Person { name: "The List".into(), address: "l@x.org".into() };
+    assert_eq!((&of("list").message.reply_to, &of("root").message.reply_to), (&vec![to], &Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
