@@ -1,5 +1,6 @@
 //! What can go wrong with a database file, in words for the person.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 /// What went wrong. What a caller may expect (an item that is not there, a
@@ -32,7 +33,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The file is damaged. [`crate::Store::open`] repairs what it can itself;
-    /// met later, tell it with [`crate::Store::report_damage`].
+    /// met later, it is noted beside the file for the next start.
     #[error("the database is damaged ({0}); restart Meantime, it will put the file aside and keep what can be read")]
     Damaged(String),
     /// Another process holds the database.
@@ -62,7 +63,10 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         match error.sqlite_error_code() {
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Damaged(error.to_string()),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
+                MET_DAMAGE.set(true);
+                Self::Damaged(error.to_string())
+            }
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
             Some(Code::DiskFull) => Self::Full,
             _ => match error {
@@ -73,4 +77,15 @@ impl From<rusqlite::Error> for StoreError {
             },
         }
     }
+}
+
+thread_local! {
+    /// A closure's error type is its caller's: what this crate's functions
+    /// met in it can't be read off its result.
+    static MET_DAMAGE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether damage was met on this thread since this was asked last.
+pub(crate) fn met_damage() -> bool {
+    MET_DAMAGE.take()
 }

@@ -80,9 +80,9 @@ pub fn get(r: &Read<'_>, id: BlockId) -> Result<Option<Block>> {
     Ok(r.conn.prepare_cached("SELECT * FROM focus WHERE id = ?1")?.query_row([Id(id.0)], read).optional()?)
 }
 
-/// The block that ended last, if any.
-pub fn last_ended(r: &Read<'_>) -> Result<Option<Block>> {
-    let sql = "SELECT * FROM focus WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT 1";
+/// The block that handed over what stands in the inbox as held, if any.
+pub fn handed_over(r: &Read<'_>) -> Result<Option<Block>> {
+    let sql = "SELECT * FROM focus WHERE id = (SELECT handed_block FROM item WHERE bucket = 0 LIMIT 1)";
     Ok(r.conn.prepare_cached(sql)?.query_row([], read).optional()?)
 }
 
@@ -101,7 +101,8 @@ pub fn set_planned(tx: &Tx<'_>, id: BlockId, minutes: Option<u32>) -> Result<()>
 }
 
 /// Ends a block and hands over what it held; answers that, or `None` if it
-/// had ended already.
+/// had ended already. What an earlier block handed over and nobody looked at
+/// goes to its usual group, unless this one held nothing.
 pub fn end(tx: &Tx<'_>, id: BlockId, at: DateTime<Utc>, reason: &str) -> Result<Option<Vec<Hold>>> {
     let sql = "UPDATE focus SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL";
     if tx.conn.execute(sql, params![Id(id.0), Ms(at), reason])? == 0 {
@@ -109,6 +110,9 @@ pub fn end(tx: &Tx<'_>, id: BlockId, at: DateTime<Utc>, reason: &str) -> Result<
     }
     let sql = "UPDATE item SET handed_block = CASE WHEN done = 0 AND snoozed_until IS NULL AND unread = 1
                    THEN held_block ELSE handed_block END, held_block = NULL WHERE held_block = ?1";
+    tx.conn.execute(sql, [Id(id.0)])?;
+    let sql = "UPDATE item SET handed_block = NULL WHERE bucket = 0 AND handed_block <> ?1
+               AND EXISTS (SELECT 1 FROM item WHERE bucket = 0 AND handed_block = ?1)";
     tx.conn.execute(sql, [Id(id.0)])?;
     Ok(Some(holds(tx, id)?))
 }

@@ -81,6 +81,9 @@ CREATE TRIGGER item_moved AFTER UPDATE ON item WHEN old.bucket <> new.bucket BEG
     UPDATE tally SET n = n + 1 WHERE bucket = new.bucket;
 END;";
 
+/// Why no due could be counted where an answer is waited for.
+pub(crate) const V2: &str = "ALTER TABLE item ADD COLUMN no_due TEXT;";
+
 /// Columns [`read`] wants; the account stands beside as `account`.
 pub(crate) const COLUMNS: &str = "item.*, account.kind AS kind";
 
@@ -134,6 +137,8 @@ pub struct Item {
     pub ask_at: Option<DateTime<Utc>>,
     /// When my answer is due, as [`set_due`] was told.
     pub due: Option<DateTime<Utc>>,
+    /// My answer is waited for, and no due can be counted: why.
+    pub no_due: Option<String>,
     /// Held by this running block.
     pub held_block: Option<BlockId>,
     /// Handed over when this block ended, not looked at since.
@@ -265,17 +270,25 @@ pub fn next_wake(r: &Read<'_>) -> Result<Option<DateTime<Utc>>> {
     Ok(q.query_row([], |row| row.opt_time("at"))?)
 }
 
-/// What was handed over when a block ended and has not been looked at since.
+/// What was handed over when a block ended, is in the inbox and has not been
+/// read since.
 pub fn handed_over(r: &Read<'_>, block: BlockId) -> Result<Vec<ItemId>> {
-    let mut q = r.conn.prepare_cached("SELECT id FROM item WHERE bucket = 0 AND handed_block = ?1")?;
+    let sql = "SELECT item.id AS id FROM hold JOIN item ON item.id = hold.item_id
+               WHERE hold.block_id = ?1 AND item.held_block IS NULL AND item.bucket < 3 AND item.unread = 1";
+    let mut q = r.conn.prepare_cached(sql)?;
     let ids = q.query_map([Id(block.0)], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
     Ok(ids.into_iter().map(ItemId).collect())
 }
 
-/// When my answer is due; `None` when it never is.
-pub fn set_due(tx: &Tx<'_>, id: ItemId, due: Option<DateTime<Utc>>) -> Result<()> {
-    let sql = "UPDATE item SET due = ?2, due_stale = 0 WHERE id = ?1";
-    tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), due.map(Ms)])?;
+/// When my answer is due; `None` when nobody waits for it, `Err` with why it
+/// can't be counted.
+pub fn set_due(tx: &Tx<'_>, id: ItemId, due: Result<Option<DateTime<Utc>>, String>) -> Result<()> {
+    let (due, no_due) = match due {
+        Ok(due) => (due, None),
+        Err(why) => (None, Some(why)),
+    };
+    let sql = "UPDATE item SET due = ?2, no_due = ?3, due_stale = 0 WHERE id = ?1";
+    tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), due.map(Ms), no_due])?;
     Ok(())
 }
 
@@ -383,6 +396,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Item> {
         muted: row.get("muted")?,
         ask_at: row.opt_time("ask_at")?,
         due: row.opt_time("due")?,
+        no_due: row.get("no_due")?,
         held_block: row.opt_uuid("held_block")?.map(BlockId),
         handed_block: row.opt_uuid("handed_block")?.map(BlockId),
         why: row.get("why")?,

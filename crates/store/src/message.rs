@@ -42,6 +42,8 @@ CREATE INDEX message_item   ON message (item_id, at, key);
 CREATE INDEX message_unread ON message (item_id) WHERE own = 0 AND read = 0;
 CREATE INDEX message_person ON message (person, item_id) WHERE person IS NOT NULL;";
 
+pub(crate) const V2: &str = "ALTER TABLE message ADD COLUMN reply_to TEXT NOT NULL DEFAULT '[]';";
+
 /// Keys of one millisecond. Not more, so that a key stays below 2^53 (the
 /// largest whole number a JavaScript number holds) until the year 2248.
 const KEYS_PER_MS: i64 = 1 << 10;
@@ -109,6 +111,8 @@ pub struct Message {
     pub to: Vec<Correspondent>,
     /// Who else got it.
     pub cc: Vec<Correspondent>,
+    /// Whom an answer goes to instead of its author; empty as a rule.
+    pub reply_to: Vec<Correspondent>,
     /// I wrote it.
     pub own: bool,
     /// When, by the server's clock where there is one.
@@ -146,6 +150,8 @@ pub struct NewMessage {
     pub to: Vec<Correspondent>,
     /// Who else got it.
     pub cc: Vec<Correspondent>,
+    /// Whom an answer goes to instead of its author; empty as a rule.
+    pub reply_to: Vec<Correspondent>,
     /// I wrote it.
     pub own: bool,
     /// When.
@@ -271,7 +277,7 @@ pub(crate) fn put(tx: &Tx<'_>, account: AccountId, item: ItemId, m: &NewMessage)
     let sql = "UPDATE message SET key = ?2, item_id = ?3, title = ?4, author = ?5, address = ?6, person = ?7,
             recipients = ?8, copies = ?9, own = ?10, at = ?11, text = ?12, html = ?13, attachments = ?14,
             read = CASE WHEN up_read <> ?15 THEN ?15 ELSE read END, up_read = ?15, up_done = ?16,
-            unreadable = ?17, link = ?18, visible_from = ?19, outbox_id = ?20
+            unreadable = ?17, link = ?18, visible_from = ?19, outbox_id = ?20, reply_to = ?21
         WHERE key = ?1";
     tx.conn.prepare_cached(sql)?.execute(params![
         known.key,
@@ -294,14 +300,16 @@ pub(crate) fn put(tx: &Tx<'_>, account: AccountId, item: ItemId, m: &NewMessage)
         m.link,
         m.visible_from.map(Ms),
         m.outbox,
+        json(&m.reply_to)?,
     ])?;
     Ok((key, false))
 }
 
 fn insert(tx: &Tx<'_>, key: i64, account: AccountId, item: ItemId, at: DateTime<Utc>, m: &NewMessage) -> Result<()> {
     let sql = "INSERT INTO message (key, item_id, account_id, upstream, title, author, address, person, recipients,
-            copies, own, at, text, html, attachments, read, up_read, up_done, unreadable, link, visible_from, outbox_id)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17, ?18, ?19, ?20, ?21)";
+            copies, own, at, text, html, attachments, read, up_read, up_done, unreadable, link, visible_from, outbox_id,
+            reply_to)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
     tx.conn.prepare_cached(sql)?.execute(params![
         key,
         Id(item.0),
@@ -324,6 +332,7 @@ fn insert(tx: &Tx<'_>, key: i64, account: AccountId, item: ItemId, at: DateTime<
         m.link,
         m.visible_from.map(Ms),
         m.outbox,
+        json(&m.reply_to)?,
     ])?;
     Ok(())
 }
@@ -369,6 +378,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Message> {
         person: row.opt_uuid("person")?.map(PersonId),
         to: row.json("recipients")?,
         cc: row.json("copies")?,
+        reply_to: row.json("reply_to")?,
         own: row.get("own")?,
         at: row.time("at")?,
         text: row.get("text")?,

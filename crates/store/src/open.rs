@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Files up to this size are looked at in full on every start (some 20 ms).
 const FULL_CHECK_BYTES: u64 = 8 << 20;
-/// What a person can't get back from anywhere else, in the order of import.
-const SALVAGED: &[&str] = &["account", "setting", "draft", "outbox"];
+/// What can't be read again from anywhere else, in the order of import.
+const SALVAGED: &[&str] = &["account", "setting", "draft", "outbox", "focus", "notice"];
 
 /// An open database.
 pub struct Opened {
@@ -31,7 +31,7 @@ pub struct Recovered {
     pub quarantined: PathBuf,
     /// What was wrong with it.
     pub found: String,
-    /// Tables of the person's own words that could not be read in full.
+    /// Tables of what is nowhere else that could not be read in full.
     pub unreadable: Vec<&'static str>,
     /// Unsent changes that were saved.
     pub outbox: u32,
@@ -42,8 +42,8 @@ pub struct Recovered {
 impl Store {
     /// Opens the database, making it where there is none. A damaged file is
     /// put aside and reported in [`Opened::recovered`]; accounts, settings,
-    /// drafts and unsent changes are carried over as far as they can be read,
-    /// everything else is read again from where it came.
+    /// drafts, unsent changes, focus blocks and notices are carried over as far
+    /// as they can be read, everything else is read again from where it came.
     ///
     /// `now` names the file put aside.
     ///
@@ -122,12 +122,23 @@ fn open_checked(path: &Path) -> Result<Connection> {
     let suspect = suspect_path(path);
     let size = fs::metadata(path).map_err(io)?.len();
     if size <= FULL_CHECK_BYTES || suspect.exists() {
-        quick_check(&conn)?;
+        quick_check(&conn).map_err(no_longer_ours)?;
         remove(&suspect)?;
     } else {
-        touch_tables(&conn)?;
+        touch_tables(&conn).map_err(no_longer_ours)?;
     }
     Ok(conn)
+}
+
+/// SQL that SQLite does not understand where ours stood: the text of the
+/// schema itself is damaged.
+fn no_longer_ours(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown) => {
+            StoreError::Damaged(error.to_string())
+        }
+        other => other,
+    }
 }
 
 fn open_for_writing(path: &Path) -> Result<Connection> {
@@ -199,10 +210,11 @@ fn replace(path: &Path, found: String, now: DateTime<Utc>) -> Result<Recovered> 
 
 /// Copies the rows that can be read, from either end; false if not all could.
 fn copy_table(old: &Connection, new: &mut Connection, table: &str) -> Result<bool> {
-    let columns: Vec<String> = {
-        let mut q = new.prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
-        q.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
-    };
+    let known = columns(new, table)?;
+    // An older file may lack some; one that can't even name them is read as a new one.
+    let there = columns(old, table).unwrap_or_default();
+    let lacks = |name: &String| !there.is_empty() && !there.contains(name);
+    let columns: Vec<String> = known.into_iter().filter(|name| !lacks(name)).collect();
     let names = columns.join(", ");
     let marks = vec!["?"; columns.len()].join(", ");
     let tx = new.transaction()?;
@@ -237,6 +249,12 @@ fn copy_table(old: &Connection, new: &mut Connection, table: &str) -> Result<boo
     }
     tx.commit()?;
     Ok(whole)
+}
+
+fn columns(conn: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut q = conn.prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
+    let names = q.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(names)
 }
 
 fn make_folder(folder: &Path) -> Result<()> {

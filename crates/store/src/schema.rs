@@ -14,20 +14,23 @@ use std::path::Path;
 pub(crate) const APPLICATION_ID: i32 = 0x4d6e_546d;
 
 /// Step `n` makes version `n + 1`.
-const STEPS: &[&[&str]] = &[&[
-    account::V1,
-    item::V1,
-    message::V1,
-    search::V1,
-    scope::V1,
-    record::V1,
-    outbox::V1,
-    focus::V1,
-    notice::V1,
-    undo::V1,
-    draft::V1,
-    setting::V1,
-]];
+const STEPS: &[&[&str]] = &[
+    &[
+        account::V1,
+        item::V1,
+        message::V1,
+        search::V1,
+        scope::V1,
+        record::V1,
+        outbox::V1,
+        focus::V1,
+        notice::V1,
+        undo::V1,
+        draft::V1,
+        setting::V1,
+    ],
+    &[item::V2, message::V2],
+];
 
 /// The version this build writes.
 #[allow(clippy::cast_possible_truncation)]
@@ -69,5 +72,53 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
             Err(StoreError::Io { path: path.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Store, item, message};
+    use chrono::DateTime;
+
+    /// What was read and typed with the first version is there with this one.
+    #[test]
+    fn a_file_of_the_first_version_is_upgraded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("meantime.db");
+        let old = Connection::open(&path).unwrap();
+        for sql in STEPS[0] {
+            old.execute_batch(sql).unwrap();
+        }
+        old.execute_batch(
+            "INSERT INTO account (id, kind, name, identity, config, created_at, position)
+                VALUES (zeroblob(16), 'imap', 'a', 'imap:a', '{}', 0, 0);
+             INSERT INTO item (id, account_id, upstream, title, place, urgency, addressed, at)
+                VALUES (zeroblob(16), zeroblob(16), 'c', 'Contract', 'INBOX', 1, 1, 5);
+             INSERT INTO message (key, item_id, account_id, upstream, title, author, address, recipients, copies, own,
+                    at, text, attachments, read, up_read, up_done)
+                VALUES (5120, zeroblob(16), zeroblob(16), 'm', 'Contract', 'Mei', 'mei@x', '[]', '[]', 0,
+                    5, 'words', '[]', 0, 0, 0);
+             INSERT INTO draft (item_id, text, at) VALUES (zeroblob(16), 'half a sentence', 6);",
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+
+        let opened = Store::open(&path, DateTime::UNIX_EPOCH).unwrap();
+        assert!(opened.recovered.is_none());
+        let (found, messages, typed) = opened
+            .store
+            .read(|r| {
+                let id = meantime_model::ItemId(uuid::Uuid::nil());
+                Ok::<_, StoreError>((item::get(r, id)?, message::of_item(r, id, 9)?, draft::get(r, None)?))
+            })
+            .unwrap();
+        assert_eq!(found.map(|item| (item.title, item.no_due)), Some(("Contract".to_owned(), None)));
+        assert_eq!((messages[0].text.as_str(), messages[0].reply_to.len()), ("words", 0));
+        assert_eq!(typed.as_deref(), Some("half a sentence"));
+        let copy = Connection::open(beside(&path, &format!(".before-v{VERSION}"))).unwrap();
+        assert_eq!(version(&copy).unwrap(), 1, "the file as it was is kept");
     }
 }

@@ -1,5 +1,6 @@
 //! The handle: one writing connection behind a lock, a few reading ones.
 
+use crate::error::met_damage;
 use crate::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::ops::Deref;
@@ -45,6 +46,8 @@ impl<'c> Deref for Tx<'c> {
 
 impl Store {
     pub(crate) fn over(path: PathBuf, writer: Connection) -> Self {
+        // What opening met is dealt with.
+        met_damage();
         Self { inner: Arc::new(Inner { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) }) }
     }
 
@@ -63,10 +66,14 @@ impl Store {
             Some(conn) => conn,
             None => connect(&self.inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
         };
-        let out = {
+        let out = (|| {
             let snapshot = conn.unchecked_transaction().map_err(StoreError::from)?;
             f(&Read { conn: &snapshot })
-        };
+        })();
+        if out.is_err() {
+            self.note_damage();
+            return out;
+        }
         let mut idle = lock(&self.inner.readers);
         if idle.len() < IDLE_READERS {
             idle.push(conn);
@@ -100,6 +107,18 @@ impl Store {
         synchronous: &str,
         f: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let out = self.try_transact(synchronous, f);
+        if out.is_err() {
+            self.note_damage();
+        }
+        out
+    }
+
+    fn try_transact<T, E: From<StoreError>>(
+        &self,
+        synchronous: &str,
+        f: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut conn = lock(&self.inner.writer);
         // Takes effect only outside a transaction, which is where we are.
         conn.pragma_update(None, "synchronous", synchronous).map_err(StoreError::from)?;
@@ -117,14 +136,17 @@ impl Store {
         self.read(|r| quick_check(r.conn))
     }
 
-    /// Remembers beside the file that it was found damaged, so that the next
-    /// [`Store::open`] looks at all of it.
-    ///
-    /// # Errors
-    /// The note can't be written.
-    pub fn report_damage(&self) -> Result<()> {
+    /// Remembers beside the file that it was found damaged, if that is why a
+    /// call failed, so that the next [`Store::open`] looks at all of it.
+    fn note_damage(&self) {
+        if !met_damage() {
+            return;
+        }
         let note = suspect_path(&self.inner.path);
-        std::fs::write(&note, b"").map_err(|source| StoreError::Io { path: note, source })
+        tracing::error!("the database is damaged: the next start looks at all of it");
+        if let Err(error) = std::fs::write(&note, b"") {
+            tracing::error!(%error, path = %note.display(), "that could not be noted");
+        }
     }
 
     /// Gives memory back, merges a part of the search index and lets the planner

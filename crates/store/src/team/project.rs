@@ -190,6 +190,7 @@ fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Res
         person: Some(author),
         to: Vec::new(),
         cc: Vec::new(),
+        reply_to: Vec::new(),
         own,
         at,
         text: typed.map(|m| m.text).unwrap_or_default(),

@@ -53,6 +53,7 @@ pub fn message(upstream: &str, minute: i64, text: &str) -> NewMessage {
         person: None,
         to: vec![Correspondent { name: "Ana".into(), address: "ana@example.org".into() }],
         cc: vec![],
+        reply_to: vec![],
         own: false,
         at: at(minute),
         text: text.into(),

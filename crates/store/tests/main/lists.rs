@@ -61,7 +61,7 @@ fn fill(w: &World, seeds: &[Seed]) -> Vec<ItemId> {
             for (id, s) in ids.iter().zip(seeds) {
                 let urgency = [Urgency::Red, Urgency::Yellow, Urgency::Green][usize::from(s.urgency)];
                 item::set_own_urgency(tx, *id, Some(urgency))?;
-                item::set_due(tx, *id, s.due.map(at))?;
+                item::set_due(tx, *id, Ok(s.due.map(at)))?;
                 if s.held {
                     focus::hold(
                         tx,

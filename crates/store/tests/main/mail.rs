@@ -32,6 +32,20 @@ fn the_same_page_twice_is_a_no_op() {
 }
 
 #[test]
+fn where_answers_go_is_kept_and_follows_the_source() {
+    let w = world();
+    let list = Correspondent { name: "The List".into(), address: "list@example.org".into() };
+    let mut m = message("1", 1, "x");
+    m.reply_to = vec![list.clone()];
+    w.take(vec![incoming("a", m.clone())]);
+    let kept = || w.store.read(|r| message::of_item(r, item_id("a"), 9)).unwrap()[0].reply_to.clone();
+    assert_eq!(kept(), [list]);
+    m.reply_to.clear();
+    w.take(vec![incoming("a", m)]);
+    assert_eq!(kept(), []);
+}
+
+#[test]
 fn the_cursor_is_part_of_the_page() {
     let w = world();
     w.page(vec![incoming("a", message("1", 1, "x"))], true).unwrap();

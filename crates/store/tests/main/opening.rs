@@ -3,7 +3,7 @@
 use crate::kit::*;
 use meantime_model::{ItemId, OpId};
 use meantime_store::outbox::{NewOp, Target};
-use meantime_store::{Store, StoreError, account, draft, item, outbox, setting};
+use meantime_store::{Store, StoreError, account, draft, focus, item, message, notice, outbox, setting};
 use proptest::prelude::*;
 use serde_json::json;
 use std::fs;
@@ -96,14 +96,7 @@ fn another_programs_file_is_refused_and_left_alone() {
 fn damage_is_put_aside_and_said_and_words_are_saved() {
     // A page in the middle of the bulk is overwritten; the words lie elsewhere.
     let (_dir, path) = filled(300);
-    let mut bytes = fs::read(&path).unwrap();
-    let root: i64 = rusqlite::Connection::open(&path)
-        .unwrap()
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'message'", [], |row| row.get(0))
-        .unwrap();
-    let root = root as usize;
-    bytes[(root - 1) * 4096..root * 4096].fill(0xa5);
-    fs::write(&path, &bytes).unwrap();
+    let bytes = overwrite(&path, "message");
 
     let opened = Store::open(&path, at(5)).unwrap();
     let recovered = opened.recovered.expect("the damage is said");
@@ -144,14 +137,89 @@ fn a_log_without_its_database_is_said() {
     assert!(Store::open(&path, at(0)).unwrap().recovered.is_some());
 }
 
+/// Overwrites the first page of a table.
+fn overwrite(path: &std::path::Path, table: &str) -> Vec<u8> {
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: i64 = rusqlite::Connection::open(path).unwrap().query_row(sql, [table], |row| row.get(0)).unwrap();
+    let (root, mut bytes) = (root as usize, fs::read(path).unwrap());
+    bytes[(root - 1) * 4096..root * 4096].fill(0xa5);
+    fs::write(path, &bytes).unwrap();
+    bytes
+}
+
 #[test]
-fn reported_damage_is_looked_for_at_the_next_start() {
-    let (_dir, path) = filled(1);
+fn damage_met_while_running_is_looked_for_at_the_next_start() {
+    let (_dir, path) = filled(300);
     let store = Store::open(&path, at(0)).unwrap().store;
-    store.report_damage().unwrap();
+    let suspect = path.with_file_name("meantime.db.suspect");
+    let failed = store.write(|_| Err::<(), _>(StoreError::Broken { what: "on purpose".into() }));
+    assert!(failed.is_err() && !suspect.exists(), "another error is no damage");
+    store.tidy().unwrap();
+    overwrite(&path, "message");
+    // As callers do: their own error type tells nothing of it.
+    let read = store.read(|r| Ok::<_, Mine>(message::of_item(r, item_id("c1"), 9)?));
+    assert!(read.is_err() && suspect.exists());
     drop(store);
+    assert!(Store::open(&path, at(0)).unwrap().recovered.is_some());
+    assert!(!suspect.exists());
+}
+
+/// A caller's error type.
+#[derive(Debug)]
+struct Mine;
+
+impl From<StoreError> for Mine {
+    fn from(_: StoreError) -> Self {
+        Self
+    }
+}
+
+#[test]
+fn a_suspicion_that_was_none_is_dropped() {
+    let (_dir, path) = filled(1);
+    let suspect = path.with_file_name("meantime.db.suspect");
+    fs::write(&suspect, b"").unwrap();
     assert!(Store::open(&path, at(0)).unwrap().recovered.is_none(), "there was none");
-    assert!(!path.with_file_name("meantime.db.suspect").exists());
+    assert!(!suspect.exists());
+}
+
+#[test]
+fn a_running_block_and_what_was_not_shown_yet_outlive_damage() {
+    let (_dir, path) = filled(300);
+    let block = focus::Block {
+        id: meantime_model::BlockId::new(),
+        since: at(0),
+        planned_minutes: Some(50),
+        ended_at: None,
+        reason: "by hand".into(),
+    };
+    let store = Store::open(&path, at(0)).unwrap().store;
+    store
+        .write(|tx| {
+            focus::start(tx, &block)?;
+            for key in ["digest:1", "digest:2"] {
+                let body = json!({ "text": "3 for information" });
+                let new =
+                    notice::NewNotice { key, kind: "digest", item: None, title: "3 held", body: &body, at: at(1) };
+                notice::push(tx, &new)?;
+            }
+            notice::set_shown(tx, 1, at(2))
+        })
+        .unwrap();
+    store.tidy().unwrap();
+    drop(store);
+    overwrite(&path, "message");
+    let opened = Store::open(&path, at(5)).unwrap();
+    assert!(opened.recovered.is_some_and(|recovered| recovered.unreadable.is_empty()));
+    opened
+        .store
+        .read(|r| {
+            assert_eq!(focus::running(r)?, Some(block));
+            let waiting: Vec<String> = notice::unshown(r)?.into_iter().map(|notice| notice.key).collect();
+            assert_eq!(waiting, ["digest:2"], "what was shown is not shown again");
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
 }
 
 proptest! {
