@@ -22,9 +22,11 @@ pub const HTML_TAGS: usize = 30_000;
 /// HTML that may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sanitised {
-    /// A fragment: no scripts, styles, forms or frames; links are http, https
-    /// or mailto with `rel="noopener noreferrer"`; remote images have their
-    /// address in `data-src`, so that nothing is loaded until asked for.
+    /// A fragment: no scripts, style sheets, forms or frames; `style`
+    /// attributes hold only properties that paint and lay out, and no address;
+    /// links are http, https or mailto with `rel="noopener noreferrer"`; remote
+    /// images have their address in `data-src`, so that nothing is loaded until
+    /// asked for.
     pub html: String,
     /// How many images would be loaded from somewhere else.
     pub remote_images: usize,
@@ -66,25 +68,124 @@ const LINE_WIDTH: usize = 10_000;
 static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::default();
     let mut attributes: HashMap<&str, HashSet<&str>> = builder.clone_tag_attributes();
-    attributes.insert("img", HashSet::from(["src", "alt", "width", "height"]));
-    attributes.insert("td", HashSet::from(["align", "colspan", "rowspan", "valign"]));
+    attributes.insert("img", HashSet::from(["src", "alt", "width", "height", "align"]));
+    attributes.insert("font", HashSet::from(["color", "face", "size"]));
+    let table = ["align", "width", "bgcolor", "border", "cellpadding", "cellspacing"];
+    attributes.insert("table", HashSet::from(table));
+    attributes.insert("tr", HashSet::from(["align", "valign", "bgcolor"]));
+    for cell in ["td", "th"] {
+        let shape = ["align", "valign", "bgcolor", "width", "height", "colspan", "rowspan", "nowrap"];
+        attributes.insert(cell, HashSet::from(shape));
+    }
+    for block in ["div", "p", "h1", "h2", "h3", "h4"] {
+        attributes.insert(block, HashSet::from(["align"]));
+    }
     builder
         .tag_attributes(attributes)
         .add_tags(["font", "u", "big"])
         .add_generic_attributes(["style", "dir"])
-        .filter_style_properties(HashSet::from(["font-weight", "font-style", "text-align", "text-decoration"]))
+        .filter_style_properties(HashSet::from(PROPERTIES))
         .add_clean_content_tags(["title", "noscript", "template", "select", "textarea", "svg", "math"])
         .url_schemes(HashSet::from(["http", "https", "mailto", "data"]))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer"))
         .attribute_filter(|element, attribute, value| match (element, attribute) {
             ("img", "src") => is_image_address(value).then_some(Cow::Borrowed(value)),
+            (_, "style") => Some(Cow::Owned(without_functions(value))),
             // `data:` is let in for images alone.
             (_, "href" | "cite" | "src" | "longdesc") if scheme_is(value, "data:") => None,
             _ => Some(Cow::Borrowed(value)),
         });
     builder
 });
+
+/// What a mail may say about how it looks. Nothing that takes it out of its
+/// place, lays something over it or brings anything along.
+const PROPERTIES: [&str; 63] = [
+    "background",
+    "background-color",
+    "border",
+    "border-bottom",
+    "border-bottom-color",
+    "border-bottom-style",
+    "border-bottom-width",
+    "border-collapse",
+    "border-color",
+    "border-left",
+    "border-left-color",
+    "border-left-style",
+    "border-left-width",
+    "border-radius",
+    "border-right",
+    "border-right-color",
+    "border-right-style",
+    "border-right-width",
+    "border-spacing",
+    "border-style",
+    "border-top",
+    "border-top-color",
+    "border-top-style",
+    "border-top-width",
+    "border-width",
+    "clear",
+    "color",
+    "direction",
+    "display",
+    "float",
+    "font",
+    "font-family",
+    "font-size",
+    "font-style",
+    "font-variant",
+    "font-weight",
+    "height",
+    "letter-spacing",
+    "line-height",
+    "list-style-type",
+    "margin",
+    "margin-bottom",
+    "margin-left",
+    "margin-right",
+    "margin-top",
+    "max-height",
+    "max-width",
+    "min-height",
+    "min-width",
+    "opacity",
+    "overflow",
+    "padding",
+    "padding-bottom",
+    "padding-left",
+    "padding-right",
+    "padding-top",
+    "table-layout",
+    "text-align",
+    "text-decoration",
+    "text-transform",
+    "vertical-align",
+    "white-space",
+    "width",
+];
+
+/// Functions that give a colour or a length; all others may name an address.
+const FUNCTIONS: [&str; 5] = ["rgb", "rgba", "hsl", "hsla", "calc"];
+
+/// The declarations of a `style` that call nothing else and escape nothing.
+fn without_functions(style: &str) -> String {
+    let harmless = |declaration: &&str| {
+        let mut before_brackets = declaration.split('(');
+        // What follows the last bracket calls nothing.
+        before_brackets.next_back();
+        !declaration.contains('\\')
+            && before_brackets.all(|text| FUNCTIONS.iter().any(|name| ends_with_name(text, name)))
+    };
+    style.split(';').filter(harmless).collect::<Vec<_>>().join(";")
+}
+
+fn ends_with_name(text: &str, name: &str) -> bool {
+    let last = text.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').next().unwrap_or_default();
+    last.eq_ignore_ascii_case(name)
+}
 
 /// Remote images, and small ones that came along; `cid:` and the rest go.
 fn is_image_address(value: &str) -> bool {
@@ -209,6 +310,35 @@ mod tests {
         assert!(clean.html.contains("src=\"data:image/png;base64,AA\""));
         assert!(clean.html.contains("rel=\"noopener noreferrer\""));
         assert!(clean.html.contains("font-weight:bold"));
+    }
+
+    #[test]
+    fn looks_stay_and_addresses_go() {
+        let clean = sanitise(
+            r##"<table bgcolor="#f4f4f4" width="600"><tr><td style="padding:8px 12px; background:#fff; position:fixed;
+            color:rgb(0, 90, 80); border:1px solid #ddd; background-image:url(http://t/1); mso-hide:all">x</td></tr></table>
+            <p style="background:url(http://t/2); font: 16px/1.5 'A B', serif; width:calc(100% - 2px)">y</p>
+            <p style="color:r\gb(1,2,3); background:u\72l(http://t/3); margin:0">z</p>
+            <p style="background:image-set('http://t/4' 1x); list-style-type:square">w</p>
+            <p style='font-family:"a;background:url(http://t/5)"; color:/**/url(http://t/6)'>v</p>"##,
+        );
+        for kept in [
+            "bgcolor=\"#f4f4f4\"",
+            "width=\"600\"",
+            "padding:8px 12px",
+            "background:#fff",
+            "color:rgb(0, 90, 80)",
+            "border:1px solid #ddd",
+            "font:16px / 1.5",
+            "width:calc(100% - 2px)",
+            "margin:0",
+            "list-style-type:square",
+        ] {
+            assert!(clean.html.contains(kept), "{kept} not in {}", clean.html);
+        }
+        for gone in ["http", "url", "position", "image", "mso", "\\"] {
+            assert!(!clean.html.contains(gone), "{gone} in {}", clean.html);
+        }
     }
 
     #[test]
