@@ -11,7 +11,7 @@ use crate::people::{Team, TeamConfig};
 use crate::state::State;
 use crate::triage::{Back, keep_step};
 use chrono::{DateTime, TimeDelta, Utc};
-use meantime_model::{ItemId, PersonId, Urgency};
+use meantime_model::{ItemId, PersonId, Schedule, Urgency};
 use meantime_protocol::{Fields, Kind};
 use meantime_source::{Person, What};
 use meantime_store::{Tx, account, draft, item, message, outbox};
@@ -21,6 +21,8 @@ use uuid::Uuid;
 
 /// For so long a sent message can be taken back.
 const UNDO: TimeDelta = TimeDelta::seconds(10);
+/// Somebody who does not start within this is away, not asleep.
+const ONE_NIGHT: TimeDelta = TimeDelta::hours(16);
 /// Longest text of one message, in bytes.
 const MAX_TEXT: usize = 200 * 1024;
 /// Longest title, in characters.
@@ -165,12 +167,18 @@ fn deliver(
         Deliver::WhenTheyStart => {
             let others = people.iter().filter(|id| **id != team.config.person);
             let schedules: Vec<_> = others.filter_map(|id| team.people.get(id)?.schedule.as_ref()).collect();
-            if schedules.iter().any(|schedule| schedule.works_at(now)) {
-                return Ok(None);
-            }
-            Ok(schedules.iter().filter_map(|schedule| schedule.next_opening(now)).min())
+            Ok(when_they_start(&schedules, now))
         }
     }
+}
+
+/// When the next of those starts who don't work now. Who is away for long
+/// keeps nobody waiting who is at work.
+fn when_they_start(schedules: &[&Schedule], now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (awake, asleep): (Vec<&Schedule>, Vec<&Schedule>) =
+        schedules.iter().partition(|schedule| schedule.works_at(now));
+    let start = asleep.iter().filter_map(|schedule| schedule.next_opening(now)).min();
+    start.filter(|at| awake.is_empty() || *at <= now + ONE_NIGHT)
 }
 
 fn send_message(
@@ -237,4 +245,32 @@ pub(crate) fn draft_back(tx: &Tx<'_>, item: Option<ItemId>, text: &str, now: Dat
         draft::put(tx, item, text, now)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_woken_and_nobody_waits_for_a_holiday() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let keeps = |zone: &str, off: serde_json::Value| {
+            let day = json!([["09:00", "17:00"]]);
+            let weekly = json!({"mon": day, "tue": day, "wed": day, "thu": day, "fri": day});
+            Schedule::from_json(json!({"zone": zone, "weekly": weekly, "time_off": off})).unwrap()
+        };
+        let (accra, taipei) = (keeps("Africa/Accra", json!([])), keeps("Asia/Taipei", json!([])));
+        let away = keeps("Africa/Lagos", json!([{"from": "2026-11-16", "to": "2026-11-20"}]));
+        // Monday noon in Accra, 20:00 in Taipei.
+        let now = at("2026-11-16T12:00:00Z");
+        for (who, want) in [
+            (vec![&accra], None),
+            (vec![&accra, &taipei], Some(at("2026-11-17T01:00:00Z"))),
+            (vec![&accra, &away], None),
+            (vec![&away], Some(at("2026-11-23T08:00:00Z"))),
+            (vec![], None),
+        ] {
+            assert_eq!(when_they_start(&who, now), want);
+        }
+    }
 }

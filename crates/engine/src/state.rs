@@ -68,6 +68,22 @@ impl State {
         self
     }
 
+    /// How the item is once this state of it came back, in a few words.
+    pub(crate) fn undone(&self, current: &item::Item, moment: impl FnOnce(DateTime<Utc>) -> String) -> String {
+        let now = Self::of(current);
+        let words = match (self, &now) {
+            (past, now) if past.muted && !now.muted => "Muted again",
+            (past, now) if !past.muted && now.muted => "No longer muted",
+            (past, now) if past.own_urgency != now.own_urgency => "As urgent as before",
+            (past, now) if past.done && !now.done => "Done again",
+            (past, _) if !past.done && past.snoozed_until.is_some() => {
+                return past.snoozed_until.map_or_else(String::new, |at| format!("Snoozed again until {}", moment(at)));
+            }
+            _ => "Back in the inbox",
+        };
+        words.to_owned()
+    }
+
     /// Makes this the state of the item, everywhere.
     pub(crate) fn put(&self, tx: &Tx<'_>, now: DateTime<Utc>) -> Result<(), Failure> {
         let Some(before) = item::get(tx, self.id)? else { return Ok(()) };

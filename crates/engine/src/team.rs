@@ -151,7 +151,7 @@ fn clock_change(person: &Person, now: DateTime<Utc>) -> Option<String> {
         let (from, to) =
             (zone.start(day.and_time(NaiveTime::MIN)), zone.start(day.succ_opt()?.and_time(NaiveTime::MIN)));
         if zone.offset(from) != zone.offset(to) {
-            return Some(format!("{}’s clocks change on {} ({}).", zone.city(), day.format("%A"), person.name));
+            return Some(format!("{}’s clocks change on {} ({}).", person.city(), day.format("%A"), person.name));
         }
     }
     None
@@ -162,7 +162,8 @@ fn slot_text(slot: Span, people: &[&Person]) -> String {
     let each = people.iter().filter_map(|person| {
         let zone = person.schedule.as_ref()?.zone();
         let (start, end) = (zone.local(slot.start), zone.local(slot.end));
-        Some(format!("{} {}–{} ({})", person.name, start.format("%a %-d %b %H:%M"), end.format("%H:%M"), zone.city()))
+        let (from, until) = (start.format("%a %-d %b %H:%M"), end.format("%H:%M"));
+        Some(format!("{} {from}–{until} ({})", person.name, person.city()))
     });
     each.collect::<Vec<_>>().join(" · ")
 }

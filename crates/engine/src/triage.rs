@@ -8,8 +8,9 @@ use crate::engine::Engine;
 use crate::inbox::resolve;
 use crate::out;
 use crate::state::State;
-use chrono::{DateTime, Utc};
-use meantime_model::ItemId;
+use chrono::{DateTime, Datelike as _, Utc};
+use meantime_model::zone::Zone;
+use meantime_model::{ItemId, Urgency};
 use meantime_store::{Tx, item, undo};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl Engine {
         if args.ids.is_empty() || args.ids.len() > MAX_ITEMS {
             return Err(Failure::new(FailureCode::Invalid, format!("name 1 to {MAX_ITEMS} items")));
         }
-        let (now, computer) = (self.now(), self.computer_zone());
+        let (now, computer, zone) = (self.now(), self.computer_zone(), self.zone().await);
         let action = self.resolved(args.action).await?;
         let undoable = !matches!(action, Action::Read | Action::Unread);
         let (what, ids) = self
@@ -64,9 +65,10 @@ impl Engine {
                     back.items.push(before);
                 }
                 dues::settle(tx, computer)?;
+                let name = name(&action, |at| moment(zone, at, now));
                 let what = match back.items.len() {
-                    1 => format!("{}: {title}", name(&action)),
-                    n => format!("{}: {n} items", name(&action)),
+                    1 => format!("{name}: {title}"),
+                    n => format!("{name}: {n} items"),
                 };
                 let ids: Vec<ItemId> = back.items.iter().map(|before| before.id).collect();
                 if undoable {
@@ -81,7 +83,7 @@ impl Engine {
 
     /// Undo: the last step, if it can still be taken back.
     pub(crate) async fn take_back(self: &Arc<Self>) -> Result<Undone, Failure> {
-        let (now, computer) = (self.now(), self.computer_zone());
+        let (now, computer, zone) = (self.now(), self.computer_zone(), self.zone().await);
         let (undone, ids) = self
             .write(move |tx| {
                 let nothing = || Failure::new(FailureCode::NotPossible, "there is nothing to undo");
@@ -104,15 +106,19 @@ impl Engine {
                     crate::compose::draft_back(tx, *item, text, now)?;
                 }
                 let mut ids = Vec::new();
+                let mut is_now = back.draft.is_some().then(|| "Not sent, the text is yours again".to_owned());
                 for past in back.items {
                     ids.push(past.id);
                     let Some(current) = item::get(tx, past.id)? else { continue };
+                    is_now.get_or_insert_with(|| past.undone(&current, |at| moment(zone, at, now)));
                     past.keeping_news(&current).put(tx, now)?;
                 }
                 dues::settle(tx, computer)?;
                 undo::set_used(tx, step.id)?;
                 ids.extend(step.item.filter(|id| !ids.contains(id)));
-                Ok((Undone { what: step.what, item: step.item }, ids))
+                let of = step.what.split_once(": ").map_or(step.what.as_str(), |(_, of)| of);
+                let said = format!("{}: {of}", is_now.as_deref().unwrap_or("As before"));
+                Ok((Undone { said, what: step.what, item: step.item }, ids))
             })
             .await?;
         self.after_change(&ids).await;
@@ -174,15 +180,53 @@ fn get(tx: &Tx<'_>, id: ItemId) -> Result<item::Item, Failure> {
     item::get(tx, id)?.ok_or_else(|| Failure::new(FailureCode::NotFound, "that item is gone"))
 }
 
-fn name(action: &Action) -> &'static str {
-    match action {
+fn name(action: &Action, moment: impl FnOnce(DateTime<Utc>) -> String) -> String {
+    let name = match action {
+        Action::Snooze { until } => return format!("Snoozed until {}", moment(*until)),
+        // Its words were made into an instant before.
+        Action::SnoozeFor { .. } => "Snoozed",
         Action::Done => "Done",
         Action::NotDone => "Back in the inbox",
-        Action::Snooze { .. } | Action::SnoozeFor { .. } => "Snoozed",
         Action::Read => "Read",
         Action::Unread => "Unread",
         Action::Mute => "Muted",
-        Action::Unmute => "Unmuted",
-        Action::Urgency { .. } => "Urgency changed",
+        Action::Unmute => "No longer muted",
+        Action::Urgency { urgency: Urgency::Red } => "Urgent",
+        Action::Urgency { urgency: Urgency::Yellow } => "Standard",
+        Action::Urgency { urgency: Urgency::Green } => "For information",
+    };
+    name.to_owned()
+}
+
+/// As the window writes times: `15:00` today, `Tue 09:00` within a week, else
+/// with the date.
+fn moment(zone: Zone, at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let (local, today) = (zone.local(at), zone.local(now).date());
+    let day = match local.date().signed_duration_since(today).num_days() {
+        0 => "",
+        -6..=6 => "%a ",
+        _ if local.year() == today.year() => "%-d %b ",
+        _ => "%-d %b %Y ",
+    };
+    local.format(&format!("{day}%H:%M")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_in_the_window() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let now = at("2026-12-29T10:00:00Z");
+        for (then, want) in [
+            ("2026-12-29T15:00:00Z", "15:00"),
+            ("2026-12-30T09:00:00Z", "Wed 09:00"),
+            ("2027-01-04T09:00:00Z", "Mon 09:00"),
+            ("2027-01-05T09:00:00Z", "5 Jan 2027 09:00"),
+            ("2026-12-20T09:00:00Z", "20 Dec 09:00"),
+        ] {
+            assert_eq!(moment(Zone::UTC, at(then), now), want);
+        }
     }
 }

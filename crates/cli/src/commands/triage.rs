@@ -105,5 +105,5 @@ pub(crate) fn tell(undoable: &Undoable, out: &mut Out) -> Result<(), Stop> {
 
 pub(crate) async fn undo(engine: &Reached, out: &mut Out) -> Result<(), Stop> {
     let undone = engine.undo(Nothing {}).await?;
-    Ok(out.sentence(&undone, format!("Taken back: {}", clean(&undone.what)))?)
+    Ok(out.sentence(&undone, clean(&undone.said))?)
 }

@@ -44,7 +44,7 @@ struct Text {
     /// The text; without it stdin is read
     #[arg(long)]
     text: Option<String>,
-    /// Deliver when the first of the recipients works (team threads)
+    /// Deliver when those of the recipients start who do not work now (team threads)
     #[arg(long, conflicts_with = "at")]
     when_they_start: bool,
     /// Deliver then: 2026-12-24T09:00:00+01:00 (team threads)

@@ -110,7 +110,8 @@ pub struct Row {
     pub people: String,
     /// A few words more: `1 of 3 answered`, the newest message's start.
     pub note: String,
-    /// Why it was held or came through a block, in plain words.
+    /// Why it was held or came through a block, or why an answer that is
+    /// waited for has no due, in plain words.
     pub why: Option<String>,
     /// When my answer is due.
     pub due: Option<DateTime<Utc>>,
@@ -194,8 +195,10 @@ pub struct Undoable {
 /// What was taken back.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 pub struct Undone {
-    /// In a few words.
+    /// What had been done, as its [`Undoable`] named it.
     pub what: String,
+    /// How it is now, say `Back in the inbox: Review API draft`.
+    pub said: String,
     /// The item concerned, or the first of many.
     pub item: Option<ItemId>,
 }
