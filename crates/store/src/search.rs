@@ -1,4 +1,4 @@
-//! Full-text search over messages, newest first, and its two indexes.
+//! Full-text search over messages, newest first, and its three indexes.
 //!
 //! Ranking by relevance is left out on purpose: it would read every match.
 //!
@@ -8,14 +8,25 @@
 //! 3,100 against 4,700 messages per CPU-second). So only the newest messages
 //! have one, `message_new`: a common beginning has its hits there; for one
 //! that has not, few words have to be merged.
+//!
+//! Both take a run of Chinese, Japanese or Korean for one word.
+//! `message_cjk` has the messages with such text once more, in pairs of
+//! letters ([`cjk`]); other messages cost nothing there.
 
+mod cjk;
+mod excerpt;
+
+pub(crate) use cjk::register;
+
+use crate::account::AccountKind;
 use crate::item::{self, COLUMNS, Item};
 use crate::sql::{Id, RowExt};
 use crate::{Read, Result, Tx};
 use chrono::{DateTime, Utc};
 use meantime_model::ItemId;
-use rusqlite::params;
-use std::collections::HashMap;
+use rusqlite::{Rows, params};
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 /// Both indexes are kept by triggers: no write can forget them. Segments are
 /// merged later than by default, which saves a third of the writing.
@@ -56,6 +67,33 @@ WHEN old.key <> new.key OR old.title <> new.title OR old.author <> new.author OR
     SELECT new.key, new.title, new.author, new.address, new.text FROM message_floor WHERE new.key >= key;
 END;";
 
+/// The index of text without spaces. It keeps no text of its own to delete by,
+/// so what is gone is deleted by its key.
+pub(crate) const V2: &str = "
+CREATE VIRTUAL TABLE message_cjk USING fts5 (
+    title, author, address, text,
+    content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2', prefix = '1'
+);
+INSERT INTO message_cjk (message_cjk, rank) VALUES ('automerge', 16);
+INSERT INTO message_cjk (rowid, title, author, address, text)
+SELECT key, cjk_words(title), cjk_words(author), address, cjk_words(text) FROM message
+WHERE has_cjk(title, author, text);
+CREATE TRIGGER message_cjk_added AFTER INSERT ON message WHEN has_cjk(new.title, new.author, new.text) BEGIN
+    INSERT INTO message_cjk (rowid, title, author, address, text)
+    VALUES (new.key, cjk_words(new.title), cjk_words(new.author), new.address, cjk_words(new.text));
+END;
+CREATE TRIGGER message_cjk_removed AFTER DELETE ON message BEGIN
+    DELETE FROM message_cjk WHERE rowid = old.key;
+END;
+CREATE TRIGGER message_cjk_changed AFTER UPDATE OF key, title, author, address, text ON message
+WHEN old.key <> new.key OR old.title <> new.title OR old.author <> new.author OR old.address <> new.address
+    OR old.text <> new.text BEGIN
+    DELETE FROM message_cjk WHERE rowid = old.key;
+    INSERT INTO message_cjk (rowid, title, author, address, text)
+    SELECT new.key, cjk_words(new.title), cjk_words(new.author), new.address, cjk_words(new.text)
+    WHERE has_cjk(new.title, new.author, new.text);
+END;";
+
 /// Messages in `message_new`: between the first and the second.
 const NEW_KEPT: u32 = 4_000;
 const NEW_MOST: u32 = 6_000;
@@ -63,9 +101,6 @@ const NEW_MOST: u32 = 6_000;
 /// Words of a query that count; the rest is ignored.
 const MAX_WORDS: usize = 16;
 const MAX_CHARS: usize = 500;
-/// Marks a match in an excerpt; can't stand in a text ([`pieces`] drops it).
-const MARK: char = '\u{1}';
-
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
@@ -77,7 +112,8 @@ pub struct Hit {
     pub at: DateTime<Utc>,
     /// Who wrote it.
     pub author: String,
-    /// The place in its text; each second piece is a match.
+    /// The place in its text, as plain text on one line; each second piece is
+    /// a match.
     pub excerpt: Vec<String>,
 }
 
@@ -85,15 +121,29 @@ pub struct Hit {
 /// with a key below `before` (the last hit's key, for the next page). `"…"`
 /// is a phrase; the last word may be a beginning.
 pub fn search(r: &Read<'_>, words: &str, before: Option<i64>, limit: u32) -> Result<Vec<Hit>> {
-    let Some((expression, beginning)) = expression(words) else { return Ok(Vec::new()) };
+    let terms = terms(words);
+    let Some(wanted) = expression(&terms) else { return Ok(Vec::new()) };
     let before = before.unwrap_or(i64::MAX);
-    if beginning {
-        let hits = search_in(r, "message_new", &expression, before, limit)?;
+    let mut hits = search_cjk(r, &terms, before, limit)?;
+    if terms.iter().any(|term| cjk::any(&term.text)) {
+        // The other indexes know such words only where spaces stand around them.
+        return Ok(hits);
+    }
+    let known: HashSet<i64> = hits.iter().map(|hit| hit.key).collect();
+    hits.extend(search_words(r, &wanted, before, limit)?.into_iter().filter(|hit| !known.contains(&hit.key)));
+    hits.sort_unstable_by_key(|hit| Reverse(hit.key));
+    hits.truncate(limit as usize);
+    Ok(hits)
+}
+
+fn search_words(r: &Read<'_>, wanted: &Wanted, before: i64, limit: u32) -> Result<Vec<Hit>> {
+    if wanted.beginning {
+        let hits = search_in(r, "message_new", &wanted.expression, before, limit)?;
         if hits.len() >= limit as usize {
             return Ok(hits);
         }
     }
-    search_in(r, "message_fts", &expression, before, limit)
+    search_in(r, "message_fts", &wanted.expression, before, limit)
 }
 
 /// Takes the oldest out of the index of beginnings when it has grown; after
@@ -123,16 +173,28 @@ fn search_in(r: &Read<'_>, index: &str, expression: &str, before: i64, limit: u3
          FROM {index} CROSS JOIN message ON message.key = {index}.rowid
          WHERE {index} MATCH ?1 AND {index}.rowid < ?2 ORDER BY {index}.rowid DESC LIMIT ?3"
     ))?;
-    let rows = q.query_map(params![expression, before, limit], |row| {
-        let excerpt: String = row.get("excerpt")?;
-        Ok((ItemId(row.uuid("item_id")?), row.get("key")?, row.time("at")?, row.get("author")?, pieces(&excerpt)))
-    })?;
+    hits(r, q.query(params![expression, before, limit])?, excerpt::of_snippet)
+}
+
+fn search_cjk(r: &Read<'_>, terms: &[Term], before: i64, limit: u32) -> Result<Vec<Hit>> {
+    let Some(wanted) = cjk_expression(terms) else { return Ok(Vec::new()) };
+    let mut q = r.conn.prepare_cached(
+        "SELECT message.key, message.item_id, message.at, message.author, message.text AS excerpt
+         FROM message_cjk CROSS JOIN message ON message.key = message_cjk.rowid
+         WHERE message_cjk MATCH ?1 AND message_cjk.rowid < ?2 ORDER BY message_cjk.rowid DESC LIMIT ?3",
+    )?;
+    let words: Vec<String> = terms.iter().map(|term| term.text.clone()).collect();
+    hits(r, q.query(params![wanted, before, limit])?, |text, markdown| excerpt::around(text, &words, markdown))
+}
+
+/// Rows of key, item, time, author and text, each with its item.
+fn hits(r: &Read<'_>, mut rows: Rows<'_>, cut: impl Fn(&str, bool) -> Vec<String>) -> Result<Vec<Hit>> {
     let mut hits = Vec::new();
     let mut items: HashMap<ItemId, Item> = HashMap::new();
     let sql = format!("SELECT {COLUMNS} FROM item JOIN account ON account.id = item.account_id WHERE item.id = ?1");
     let mut one = r.conn.prepare_cached(&sql)?;
-    for row in rows {
-        let (id, key, at, author, excerpt) = row?;
+    while let Some(row) = rows.next()? {
+        let id = ItemId(row.uuid("item_id")?);
         let item = match items.get(&id) {
             Some(item) => item.clone(),
             None => {
@@ -141,46 +203,69 @@ fn search_in(r: &Read<'_>, index: &str, expression: &str, before: i64, limit: u3
                 item
             }
         };
-        hits.push(Hit { item, key, at, author, excerpt });
+        let text: String = row.get("excerpt")?;
+        let excerpt = cut(&text, item.kind == AccountKind::Team);
+        hits.push(Hit { item, key: row.get("key")?, at: row.time("at")?, author: row.get("author")?, excerpt });
     }
     Ok(hits)
 }
 
-/// What a person typed as an FTS5 expression in which nothing but our own
-/// operators can occur, and whether its last word is a beginning; `None` if
-/// there is nothing to look for.
-fn expression(words: &str) -> Option<(String, bool)> {
+/// A word or phrase that was typed.
+struct Term {
+    text: String,
+    /// Typed between quotes.
+    phrase: bool,
+}
+
+/// The terms of what was typed, without those that hold nothing to look for.
+fn terms(words: &str) -> Vec<Term> {
     let words: String = words.chars().take(MAX_CHARS).map(|c| if c == '\0' { ' ' } else { c }).collect();
-    let mut terms: Vec<(String, bool)> = Vec::new();
+    let mut terms: Vec<Term> = Vec::new();
     for (i, part) in words.split('"').enumerate() {
         if i % 2 == 1 {
-            terms.push((part.to_owned(), false));
+            terms.push(Term { text: part.to_owned(), phrase: true });
         } else {
-            terms.extend(part.split_whitespace().map(|word| (word.to_owned(), true)));
+            terms.extend(part.split_whitespace().map(|word| Term { text: word.to_owned(), phrase: false }));
         }
     }
-    terms.retain(|(term, _)| term.chars().any(char::is_alphanumeric));
+    terms.retain(|term| term.text.chars().any(char::is_alphanumeric));
     terms.truncate(MAX_WORDS);
-    // One letter begins half of all words: there it has to be the word.
-    let (last, word) = terms.last()?;
-    let beginning = *word && last.chars().filter(|c| c.is_alphanumeric()).count() > 1;
-    let mut expression = terms.iter().map(|(term, _)| format!("\"{term}\"")).collect::<Vec<_>>().join(" ");
+    terms
+}
+
+/// An FTS5 expression in which nothing but our own operators can occur.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    expression: String,
+    /// Its last word is a beginning.
+    beginning: bool,
+}
+
+/// What is asked of the indexes of words; `None` if there is nothing to look for.
+fn expression(terms: &[Term]) -> Option<Wanted> {
+    let beginning = may_begin(terms.last()?);
+    let mut expression = terms.iter().map(|term| format!("\"{}\"", term.text)).collect::<Vec<_>>().join(" ");
     if beginning {
         expression.push_str(" *");
     }
-    Some((expression, beginning))
+    Some(Wanted { expression, beginning })
 }
 
-fn pieces(excerpt: &str) -> Vec<String> {
-    let mut pieces: Vec<String> = excerpt.split(MARK).map(str::to_owned).collect();
-    // A text with a stray mark of its own may leave one too many.
-    if pieces.len().is_multiple_of(2) {
-        let rest = pieces.pop().unwrap_or_default();
-        if let Some(last) = pieces.last_mut() {
-            last.push_str(&rest);
-        }
-    }
-    pieces
+/// The same, asked of the index of text without spaces.
+fn cjk_expression(terms: &[Term]) -> Option<String> {
+    let last = terms.len().checked_sub(1)?;
+    let each = terms.iter().enumerate().map(|(i, term)| {
+        let (words, alone) = cjk::to_find(&term.text);
+        let ends_so = term.text.chars().rfind(|c| c.is_alphanumeric()).is_some_and(cjk::is_cjk);
+        let star = if alone || (i == last && !ends_so && may_begin(term)) { " *" } else { "" };
+        format!("\"{words}\"{star}")
+    });
+    Some(each.collect::<Vec<_>>().join(" AND "))
+}
+
+/// One letter begins half of all words: there it has to be the word.
+fn may_begin(last: &Term) -> bool {
+    !last.phrase && last.text.chars().filter(|c| c.is_alphanumeric()).count() > 1
 }
 
 #[cfg(test)]
@@ -199,7 +284,20 @@ mod tests {
             ("  - ( ) ", None),
             ("", None),
         ] {
-            assert_eq!(expression(typed).as_ref().map(|e| e.0.as_str()), want, "{typed}");
+            assert_eq!(expression(&terms(typed)).as_ref().map(|e| e.expression.as_str()), want, "{typed}");
+        }
+    }
+
+    #[test]
+    fn runs_without_spaces_become_pairs() {
+        for (typed, want) in [
+            ("設計", "\" 設計 \""),
+            ("設計する 犬", "\" 設計 計す する \" AND \" 犬 \" *"),
+            ("API設計 draft", "\"API 設計 \" AND \"draft\" *"),
+            ("\"設計 API\"", "\" 設計 計  API\""),
+            ("releas", "\"releas\" *"),
+        ] {
+            assert_eq!(cjk_expression(&terms(typed)).as_deref(), Some(want), "{typed}");
         }
     }
 }

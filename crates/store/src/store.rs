@@ -159,6 +159,7 @@ impl Store {
         lock(&self.inner.readers).clear();
         let conn = lock(&self.inner.writer);
         conn.execute("INSERT INTO message_fts (message_fts, rank) VALUES ('merge', 500)", [])?;
+        conn.execute("INSERT INTO message_cjk (message_cjk, rank) VALUES ('merge', 500)", [])?;
         conn.execute_batch("PRAGMA optimize; PRAGMA shrink_memory; PRAGMA wal_checkpoint(TRUNCATE);")?;
         Ok(())
     }
@@ -168,6 +169,7 @@ impl Store {
 pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(BUSY)?;
+    crate::search::register(&conn)?;
     conn.set_prepared_statement_cache_capacity(128);
     // 8 MiB of page cache; sorting in memory; a WAL that grew is cut again.
     conn.execute_batch(

@@ -110,9 +110,88 @@ fn beginnings_are_found_in_old_messages_too() {
     }
 }
 
+fn asian() -> World {
+    let w = world();
+    w.take(vec![
+        incoming("ja", message("1", 1, "次のリリースの**設計**を東京都で確認する。SDK設計は来週")),
+        incoming("zh", message("2", 2, "请在周二之前确认发布计划，使用SDK的新版本。𠮷野家")),
+        incoming("ko", message("3", 3, "릴리스 계획을 화요일까지 확인해 주세요")),
+        incoming("en", message("4", 4, "The SDK plan is confirmed")),
+    ]);
+    w
+}
+
+#[test]
+fn words_are_found_inside_runs_without_spaces() {
+    let w = asian();
+    for (words, want) in [
+        ("設計", vec!["1"]),
+        ("京都", vec!["1"]),
+        ("設計する", vec![]),
+        ("计划", vec!["2"]),
+        ("划", vec!["2"]),
+        ("𠮷野", vec!["2"]),
+        ("𠮷", vec!["2"]),
+        ("확인", vec!["3"]),
+        ("확", vec!["3"]),
+        ("リリ 確認", vec!["1"]),
+        ("sdk", vec!["4", "2", "1"]),
+        ("sd", vec!["4", "2", "1"]),
+        ("sdk設", vec!["1"]),
+        ("sdk 设计", vec![]),
+        ("mei@example.org 设", vec![]),
+        ("mei 확인 lin", vec!["3"]),
+        ("\"使用 SDK\"", vec!["2"]),
+        ("都で確認", vec!["1"]),
+        ("確認。", vec!["1"]),
+        ("。", vec![]),
+    ] {
+        assert_eq!(found(&w, words), want, "{words}");
+    }
+    let hit = &w.store.read(|r| search(r, "确认", None, 1)).unwrap()[0];
+    assert_eq!(hit.excerpt, ["请在周二之前", "确认", "发布计划，使用SDK的新版本。𠮷野家"]);
+    let first = w.store.read(|r| search(r, "sdk", None, 2)).unwrap();
+    let second = w.store.read(|r| search(r, "sdk", Some(first[1].key), 2)).unwrap();
+    assert_eq!((first.len(), second.len()), (2, 1));
+}
+
+#[test]
+fn text_without_spaces_follows_changes_and_costs_others_nothing() {
+    let w = asian();
+    let conn = rusqlite::Connection::open(w.path()).unwrap();
+    let count = || conn.query_row("SELECT count(*) FROM message_cjk_docsize", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count(), 3);
+    w.take(vec![incoming("ja", message("1", 1, "plain words")), incoming("en", message("4", 9, "新しい計画"))]);
+    assert_eq!(found(&w, "設計"), Vec::<String>::new());
+    assert_eq!(found(&w, "計画"), ["4"]);
+    w.take(vec![Change::Gone { message: "2".into() }]);
+    assert_eq!(found(&w, "计划"), Vec::<String>::new());
+    assert_eq!(count(), 2);
+    conn.execute("INSERT INTO message_cjk (message_cjk) VALUES ('integrity-check')", []).unwrap();
+}
+
+#[test]
+fn an_older_database_learns_it() {
+    let w = asian();
+    let path = w.path();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "DROP TRIGGER message_cjk_added; DROP TRIGGER message_cjk_removed; DROP TRIGGER message_cjk_changed;
+             DROP TABLE message_cjk; PRAGMA user_version = 2;",
+        )
+        .unwrap();
+    let World { dir, store, .. } = w;
+    drop(store);
+    let store = meantime_store::Store::open(&path, at(9)).unwrap().store;
+    assert_eq!(store.read(|r| search(r, "設計", None, 9)).unwrap().len(), 1);
+    assert_eq!(store.read(|r| search(r, "확인", None, 9)).unwrap().len(), 1);
+    drop(dir);
+}
+
 proptest! {
     #[test]
-    fn whatever_is_typed_is_no_error(words in prop_oneof![".{0,60}", "[\"*^:(){}+\\-a ANDORTNE]{0,40}"]) {
+    fn whatever_is_typed_is_no_error(words in prop_oneof![".{0,60}", "[\"*^:(){}+\\-a ANDORTNE]{0,40}", "[設計ア한a\"* ]{0,20}"]) {
         thread_local! { static WORLD: World = library(); }
         WORLD.with(|w| {
             for hit in w.store.read(|r| search(r, &words, None, 9)).unwrap() {
