@@ -1,15 +1,17 @@
 //! Mail from files, into an account of its own. Nothing of it alerts.
 
+use crate::adapters::MailArchive;
 use crate::api::{Failure, FailureCode, Imported, MailFormat};
 use crate::engine::{Engine, blocking};
 use crate::intake::stored_change;
 use meantime_source::Change;
-use meantime_store::{account, ingest};
-use std::path::PathBuf;
+use meantime_store::{account, ingest, search};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Messages of one transaction.
-const BATCH: usize = 100;
+/// Messages of one transaction. The index merges what each left behind, so
+/// few large ones are cheaper; a large one lets others wait to write.
+const BATCH: usize = 500;
 
 /// The account mail from a file goes into.
 pub(crate) struct Archive {
@@ -29,14 +31,22 @@ impl Engine {
         blocking(move || engine.import_blocking(into, &path, format)).await
     }
 
-    fn import_blocking(
-        &self,
-        mut into: Archive,
-        path: &std::path::Path,
-        format: MailFormat,
-    ) -> Result<Imported, Failure> {
+    fn import_blocking(&self, mut into: Archive, path: &Path, format: MailFormat) -> Result<Imported, Failure> {
         let mut imported = Imported { added: 0, known: 0, unreadable: 0 };
         let mut archive = self.adapters.read_mail(path, format)?;
+        self.store.write_bulk(search::put_off_beginnings)?;
+        let done = self.read_archive(&mut into, &mut archive, path, &mut imported);
+        self.store.write_bulk(search::take_up_beginnings)?;
+        done.map(|()| imported)
+    }
+
+    fn read_archive(
+        &self,
+        into: &mut Archive,
+        archive: &mut MailArchive,
+        path: &Path,
+        imported: &mut Imported,
+    ) -> Result<(), Failure> {
         loop {
             let mut changes = Vec::with_capacity(BATCH);
             for change in archive.by_ref().take(BATCH) {
@@ -47,7 +57,7 @@ impl Engine {
                 changes.push(change);
             }
             if changes.is_empty() {
-                return Ok(imported);
+                return Ok(());
             }
             let now = self.now();
             let read = u32::try_from(changes.len()).unwrap_or(u32::MAX);

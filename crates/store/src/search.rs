@@ -97,6 +97,8 @@ END;";
 /// Messages in `message_new`: between the first and the second.
 const NEW_KEPT: u32 = 4_000;
 const NEW_MOST: u32 = 6_000;
+/// Where no message begins: the floor while the index is put off.
+const PUT_OFF: i64 = i64::MAX;
 
 /// Words of a query that count; the rest is ignored.
 const MAX_WORDS: usize = 16;
@@ -144,6 +146,31 @@ fn search_words(r: &Read<'_>, wanted: &Wanted, before: i64, limit: u32) -> Resul
         }
     }
     search_in(r, "message_fts", &wanted.expression, before, limit)
+}
+
+/// Empties the index of beginnings and lets nothing in until
+/// [`take_up_beginnings`]: reading in a great many messages would put each
+/// into it and take most out again, which costs more than all the rest.
+/// Beginnings are found meanwhile, only slower.
+pub fn put_off_beginnings(tx: &Tx<'_>) -> Result<()> {
+    tx.conn.execute("UPDATE message_floor SET key = ?1", [PUT_OFF])?;
+    tx.conn.execute("INSERT INTO message_new (message_new) VALUES ('delete-all')", [])?;
+    Ok(())
+}
+
+/// Fills the index of beginnings, if it was put off, with the newest messages.
+pub fn take_up_beginnings(tx: &Tx<'_>) -> Result<()> {
+    let floor: i64 = tx.conn.query_row("SELECT key FROM message_floor", [], |row| row.get(0))?;
+    if floor != PUT_OFF {
+        return Ok(());
+    }
+    let oldest = "SELECT coalesce((SELECT key FROM message ORDER BY key DESC LIMIT 1 OFFSET ?1), 0)";
+    let floor: i64 = tx.conn.query_row(oldest, [NEW_KEPT], |row| row.get(0))?;
+    tx.conn.execute("UPDATE message_floor SET key = ?1", [floor])?;
+    let sql = "INSERT INTO message_new (rowid, title, author, address, text)
+        SELECT key, title, author, address, text FROM message WHERE key >= ?1";
+    tx.conn.execute(sql, [floor])?;
+    Ok(())
 }
 
 /// Takes the oldest out of the index of beginnings when it has grown; after

@@ -157,6 +157,8 @@ impl Store {
     /// The database's own.
     pub fn tidy(&self) -> Result<()> {
         lock(&self.inner.readers).clear();
+        // An import that was killed left it for later.
+        self.write_bulk(crate::search::take_up_beginnings)?;
         let conn = lock(&self.inner.writer);
         conn.execute("INSERT INTO message_fts (message_fts, rank) VALUES ('merge', 500)", [])?;
         conn.execute("INSERT INTO message_cjk (message_cjk, rank) VALUES ('merge', 500)", [])?;

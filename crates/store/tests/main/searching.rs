@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use meantime_store::ingest::Change;
-use meantime_store::search::search;
+use meantime_store::search::{put_off_beginnings, search};
 use proptest::prelude::*;
 
 fn found(w: &World, words: &str) -> Vec<String> {
@@ -108,6 +108,29 @@ fn beginnings_are_found_in_old_messages_too() {
         let check = if index == "message_fts" { 1 } else { 0 };
         conn.execute(&format!("INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', {check})"), []).unwrap();
     }
+}
+
+#[test]
+fn beginnings_that_were_put_off_are_found_before_and_after() {
+    let w = world();
+    w.take(vec![incoming("a", message("1", 0, "plentiful zebra")), incoming("b", message("2", 1, "plenty"))]);
+    w.store.write_bulk(put_off_beginnings).unwrap();
+    w.take((3..5_000).map(|n| incoming("c", message(&n.to_string(), n, "plentiful"))).collect());
+    w.take(vec![Change::Gone { message: "2".into() }, incoming("a", message("1", 0, "scarce zebra"))]);
+    assert_eq!(found(&w, "plent").len(), 50);
+    assert_eq!(found(&w, "scar"), ["1"]);
+
+    let indexed = |w: &World| -> i64 {
+        let conn = rusqlite::Connection::open(w.path()).unwrap();
+        conn.execute("INSERT INTO message_new (message_new, rank) VALUES ('integrity-check', 0)", []).unwrap();
+        conn.query_row("SELECT count(*) FROM message_new_docsize", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(indexed(&w), 0);
+    // As after a kill in the middle: the hourly tidying takes it up.
+    w.store.tidy().unwrap();
+    assert_eq!(indexed(&w), 4_001);
+    assert_eq!(found(&w, "plent").len(), 50);
+    assert_eq!(found(&w, "scar"), ["1"]);
 }
 
 fn asian() -> World {
