@@ -11,6 +11,7 @@ mod readers;
 mod row;
 mod schema;
 mod storage;
+pub mod upkeep;
 mod writer;
 
 pub use open::{OpenError, Sqlite};

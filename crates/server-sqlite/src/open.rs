@@ -43,6 +43,14 @@ pub enum OpenError {
     /// There is one where none was expected.
     #[error("there is a database at {0} already")]
     Exists(PathBuf),
+    /// Something in it is not as it was written.
+    #[error("{path} is damaged: {said}; put a backup back")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        said: String,
+    },
     /// This build's SQLite is too old to be trusted.
     #[error("SQLite {0} can damage databases; 3.51.3 or newer is needed")]
     OldSqlite(&'static str),

@@ -1,24 +1,28 @@
 //! The data folder: the database, the keys, and what the operator chose.
 //! Readable for its owner only.
 
+use crate::settings::{self, Beginning, Settings};
 use anyhow::{Context as _, anyhow, bail};
 use meantime_protocol::Epoch;
 use meantime_server_sqlite::Sqlite;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The port a server listens on when nothing else was chosen.
 pub const PORT: u16 = 8443;
 
-/// A folder that holds one server.
+/// A folder that holds one server, and the file with its settings.
 #[derive(Clone, Debug)]
-pub struct DataDir(PathBuf);
+pub struct DataDir {
+    folder: PathBuf,
+    settings: PathBuf,
+}
 
-/// What the operator chose at `init`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What differs between servers whose other settings have their defaults.
+#[derive(Clone, Debug, Deserialize)]
 pub struct Config {
     /// Names and addresses the server is reached by; the first stands in invites.
     pub hosts: Vec<String>,
@@ -27,10 +31,25 @@ pub struct Config {
 }
 
 impl DataDir {
-    /// That folder, whether or not it is there.
+    /// That folder, whether or not it is there, with the settings in it.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self { folder: path.to_owned(), settings: path.join(settings::FILE) }
+    }
+
+    /// The folder of which a settings file elsewhere speaks.
+    ///
+    /// # Errors
+    /// When the file can't be read or has faults.
+    pub fn of_settings(path: &Path) -> anyhow::Result<Self> {
+        let settings = Settings::read(path)?;
+        Ok(Self { folder: settings.data, settings: path.to_owned() })
+    }
+
+    /// The same folder with its settings elsewhere.
+    #[must_use]
+    pub fn with_settings(self, settings: &Path) -> Self {
+        Self { settings: settings.to_owned(), ..self }
     }
 
     /// Makes the folder if it is missing.
@@ -38,36 +57,59 @@ impl DataDir {
     /// # Errors
     /// When the system refuses.
     pub fn make(&self) -> anyhow::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.0).with_context(|| format!("the folder {} can't be made", self.0.display()))
+        make(&self.folder)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.folder.join(name)
     }
 
     /// Whether a server lives in it.
     #[must_use]
     pub fn has_server(&self) -> bool {
-        self.database().exists()
+        self.database().exists() || self.settings.exists()
     }
 
-    /// Begins a server: an empty database and the operator's choices.
+    /// Begins a server on SQLite whose settings are the defaults, but for
+    /// `config`, and monitoring, which listens nowhere.
     ///
     /// # Errors
     /// When there is one already.
     pub fn create(&self, config: &Config) -> anyhow::Result<Sqlite> {
+        let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
+        self.begin(&Beginning { hosts: config.hosts.clone(), listen, ..Beginning::default() })?;
+        self.create_database()
+    }
+
+    /// Writes the settings of a new server.
+    ///
+    /// # Errors
+    /// When they would have faults, or the system refuses.
+    pub fn begin(&self, beginning: &Beginning) -> anyhow::Result<Settings> {
         self.make()?;
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|e| anyhow!("the system's random numbers are not available: {e}"))?;
-        let database = Sqlite::create(&self.database(), Epoch(u64::from_ne_bytes(random)))?;
-        self.write("server.json", &serde_json::to_vec_pretty(config)?)?;
-        Ok(database)
+        let text = beginning.text();
+        Settings::parse(&text).map_err(|faults| settings::Faults { file: self.settings.clone(), faults })?;
+        if let Some(folder) = self.settings.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("the folder {} can't be made", folder.display()))?;
+        }
+        write(&self.settings, text.as_bytes())?;
+        self.settings()
+    }
+
+    /// Makes the empty database of a new server on SQLite.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub fn create_database(&self) -> anyhow::Result<Sqlite> {
+        Ok(Sqlite::create(&self.database(), new_epoch()?)?)
     }
 
     /// Opens the database that is there.
@@ -78,14 +120,27 @@ impl DataDir {
         Ok(Sqlite::open(&self.database())?)
     }
 
-    /// What the operator chose.
+    /// The settings. Those of a server made before there was such a file are
+    /// written into one.
     ///
     /// # Errors
-    /// When the file is there but can't be read.
-    pub fn config(&self) -> anyhow::Result<Config> {
-        let path = self.file("server.json");
-        let text = fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is not of its form", path.display()))
+    /// When they can't be read or have faults.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let before = self.file("server.json");
+        if !self.settings.exists() && before.exists() {
+            let text = fs::read(&before).with_context(|| format!("{} can't be read", before.display()))?;
+            let config: Config =
+                serde_json::from_slice(&text).with_context(|| format!("{} is not of its form", before.display()))?;
+            let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
+            write(&self.settings, Beginning { hosts: config.hosts, listen, ..Beginning::default() }.text().as_bytes())?;
+        }
+        Ok(Settings::read(&self.settings)?)
+    }
+
+    /// The file with the settings.
+    #[must_use]
+    pub fn settings_file(&self) -> &Path {
+        &self.settings
     }
 
     /// Where the server listens, or did last.
@@ -103,7 +158,7 @@ impl DataDir {
         let file = private(&path, false).with_context(|| format!("{} can't be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => bail!("another meantime-server uses {}", self.0.display()),
+            Err(fs::TryLockError::WouldBlock) => bail!("another meantime-server uses {}", self.folder.display()),
             Err(fs::TryLockError::Error(e)) => Err(e).with_context(|| format!("{} can't be locked", path.display())),
         }
     }
@@ -113,22 +168,50 @@ impl DataDir {
     /// # Errors
     /// When the system refuses.
     pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let (path, fresh) = (self.file(name), self.file(&format!("{name}.new")));
-        let write = || {
-            let mut file = private(&fresh, true)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)
-        };
-        write().with_context(|| format!("{} can't be written", path.display()))
+        write(&self.file(name), bytes)
     }
 
-    fn database(&self) -> PathBuf {
+    /// The SQLite database.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
         self.file("server.db")
     }
 }
 
-fn private(path: &Path, empty: bool) -> std::io::Result<File> {
+/// A random epoch: another life of the data.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn new_epoch() -> anyhow::Result<Epoch> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| anyhow!("the system's random numbers are not available: {e}"))?;
+    Ok(Epoch(u64::from_ne_bytes(random)))
+}
+
+/// Makes a folder that only its owner may look into, if it is missing.
+pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).with_context(|| format!("the folder {} can't be made", folder.display()))
+}
+
+/// Writes a file for its owner only; the old one stays until the new one is whole.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let write = || {
+        let mut file = private(Path::new(&fresh), true)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    };
+    write().with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// Opens a file for its owner only, made if missing.
+pub(crate) fn private(path: &Path, empty: bool) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(empty);
     #[cfg(unix)]

@@ -1,16 +1,25 @@
 //! `meantime-server`: HTTP over TLS around the rules of `server-core`, on the
-//! SQLite backend; and its commands. A library too, so that tests start it in
-//! their own process.
+//! backend that the settings name; and its commands. A library too, so that
+//! tests start it in their own process.
 //!
-//! Judges nothing about records, and serves nothing without TLS.
+//! Judges nothing about records, and serves nothing without TLS but what
+//! monitoring reads.
 
+pub mod backend;
+pub mod backup;
 pub mod clock;
 pub mod commands;
 pub mod data;
 pub mod demo;
 pub mod http;
+mod limits;
 pub mod link;
+pub mod logging;
+pub mod metrics;
+pub mod net;
+pub mod observe;
 pub mod serve;
+pub mod settings;
 pub mod tls;
 
 pub use clock::SystemClock;

@@ -1,6 +1,6 @@
 //! Invite links: where this server is reached, and how it is known.
 
-use crate::data::Config;
+use crate::settings::Settings;
 use meantime_protocol::Invite;
 use meantime_server_core::NewInvite;
 use std::net::{IpAddr, SocketAddr};
@@ -9,14 +9,18 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Clone, Debug)]
 pub struct Links {
     host: String,
-    pin: [u8; 32],
+    pin: Option<[u8; 32]>,
 }
 
 impl Links {
-    /// Links to a server that listens at `at`.
+    /// Links to a server that listens at `at` and whose CA has that hash, if
+    /// apps' systems don't trust it anyway.
     #[must_use]
-    pub fn new(config: &Config, at: SocketAddr, pin: [u8; 32]) -> Self {
-        let name = match config.hosts.first() {
+    pub fn new(settings: &Settings, at: SocketAddr, pin: Option<[u8; 32]>) -> Self {
+        if let Some(host) = &settings.invite_address {
+            return Self { host: host.clone(), pin };
+        }
+        let name = match settings.hosts.first() {
             Some(host) if host.parse::<std::net::Ipv6Addr>().is_ok() => format!("[{host}]"),
             Some(host) => host.clone(),
             None => match at.ip() {
@@ -32,6 +36,6 @@ impl Links {
     #[must_use]
     pub fn link(&self, invite: NewInvite) -> String {
         let NewInvite { secret, team_name, .. } = invite;
-        Invite { host: self.host.clone(), ca: Some(self.pin), secret: secret.reveal(), team: team_name }.to_string()
+        Invite { host: self.host.clone(), ca: self.pin, secret: secret.reveal(), team: team_name }.to_string()
     }
 }

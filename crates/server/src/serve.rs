@@ -1,17 +1,21 @@
 //! Starts the server and ends it: listening, the clockwork that releases what
 //! was sent to appear later, and a shutdown that open streams can't delay.
 
+use crate::backend::Backend;
 use crate::data::DataDir;
-use crate::http::{self, App};
+use crate::http::{self, App, Room};
 use crate::link::Links;
-use crate::tls::Authority;
+use crate::metrics::{Metrics, Storages};
+use crate::net::Gate;
+use crate::observe::Observed;
+use crate::tls::Tls;
+use crate::{backup, limits};
 use anyhow::Context as _;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Address, Handle, Server};
 use hyper_util::rt::TokioTimer;
 use meantime_protocol::http::InviteRequest;
-use meantime_server_core::{Clock, Core, Storage, TeamScope};
-use meantime_server_sqlite::Sqlite;
+use meantime_server_core::{Clock, Core, Shared, Storage, TeamScope};
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -46,7 +50,8 @@ pub struct Running {
     handle: Handle<SocketAddr>,
     stop: CancellationToken,
     served: JoinHandle<io::Result<()>>,
-    clockwork: JoinHandle<()>,
+    chores: Vec<JoinHandle<()>>,
+    observed: Option<Observed>,
     _lock: File,
 }
 
@@ -55,27 +60,43 @@ pub struct Running {
 /// # Errors
 /// When the folder can't be used or the address is taken.
 pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<Running> {
-    let config = data.config()?;
+    let settings = data.settings()?;
     let lock = data.lock()?;
-    let storage = data.open()?;
-    let authority = Authority::of(&data, clock.now())?;
-    let tls = authority.server(&data, &config.hosts, clock.now())?;
+    limits::raise_open_files();
+    let backend = Backend::open(&data, &settings).await?;
+    let metrics = Arc::new(Metrics::default());
+    metrics.started_at.set(clock.now().timestamp());
+    let tls = Tls::of(&data, &settings, clock.now())?;
     let listener = bind(listen, data.address()).with_context(|| format!("can't listen on {listen}"))?;
     let address = listener.local_addr()?;
     data.write("address", format!("{address}\n").as_bytes())?;
 
     let stop = CancellationToken::new();
-    let links = Links::new(&config, address, authority.pin());
-    let app = Arc::new(App { core: Core::new(storage, clock), links, stop: stop.clone() });
-    let clockwork = tokio::spawn(clockwork(Arc::clone(&app)));
+    let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));
+    let app = Arc::new(App {
+        core: Core::new(storage, Arc::clone(&clock)),
+        links: Links::new(&settings, address, tls.pin()),
+        room: Room::new(&settings.limits),
+        metrics: Arc::clone(&metrics),
+        certificate: tls.current(),
+        stop: stop.clone(),
+    });
+    let observed = match settings.metrics.listen {
+        Some(listen) => Some(Observed::start(Arc::clone(&app), listen).await?),
+        None => None,
+    };
+    let gate = Gate::new(&settings.limits, Arc::clone(&metrics));
+    let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls.config()?)).acceptor(gate);
     let handle = Handle::new();
-    let mut server =
-        axum_server::from_tcp_rustls(listener, RustlsConfig::from_config(Arc::new(tls)))?.handle(handle.clone());
-    patience(&mut server);
+    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
+    patience(&mut server, Duration::from_secs(settings.limits.stall_seconds));
     let served = tokio::spawn(server.serve(http::router(Arc::clone(&app)).into_make_service()));
     handle.listening().await.context("the listener failed")?;
-    tracing::info!(%address, "serving");
-    Ok(Running { address, app, handle, stop, served, clockwork, _lock: lock })
+    let mut chores =
+        vec![tokio::spawn(clockwork(Arc::clone(&app))), tokio::spawn(tls.keep(Arc::clone(&clock), stop.clone()))];
+    chores.extend(backup::scheduled(&data, &settings, &backend, &metrics, clock, &stop).map(tokio::spawn));
+    tracing::info!(%address, monitoring = observed.as_ref().map(|o| o.address().to_string()), "serving");
+    Ok(Running { address, app, handle, stop, served, chores, observed, _lock: lock })
 }
 
 impl Running {
@@ -85,9 +106,15 @@ impl Running {
         self.address
     }
 
+    /// Where monitoring reads, if anywhere.
+    #[must_use]
+    pub fn monitoring(&self) -> Option<SocketAddr> {
+        self.observed.as_ref().map(Observed::address)
+    }
+
     /// The rules it serves; for tests.
     #[must_use]
-    pub fn core(&self) -> &Core<Sqlite> {
+    pub fn core(&self) -> &Core<Shared> {
         &self.app.core
     }
 
@@ -108,7 +135,9 @@ impl Running {
         self.stop.cancel();
         self.handle.graceful_shutdown(Some(GRACE));
         self.served.await?.context("serving failed")?;
-        self.clockwork.await?;
+        for chore in self.chores {
+            chore.await?;
+        }
         tracing::info!("ended");
         Ok(())
     }
@@ -144,13 +173,13 @@ fn bind(listen: SocketAddr, last: Option<SocketAddr>) -> io::Result<TcpListener>
 }
 
 /// Bounds what a connection may keep waiting for.
-fn patience<A: Address, Acceptor>(server: &mut Server<A, Acceptor>) {
+fn patience<A: Address, Acceptor>(server: &mut Server<A, Acceptor>, stall: Duration) {
     let http = server.http_builder();
     http.http1().timer(TokioTimer::new()).header_read_timeout(SLOW_HEAD);
     http.http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
+        .keep_alive_interval(stall)
+        .keep_alive_timeout(stall)
         .max_concurrent_streams(64);
 }
 

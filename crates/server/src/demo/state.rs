@@ -57,7 +57,7 @@ impl State {
 pub(super) fn begin(data: &DataDir) -> anyhow::Result<()> {
     let path = data.file(UNFINISHED);
     if path.exists() {
-        for name in ["server.db", "server.db-wal", "server.db-shm"] {
+        for name in ["server.db", "server.db-wal", "server.db-shm", "server.toml"] {
             match fs::remove_file(data.file(name)) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
                 _ => {}

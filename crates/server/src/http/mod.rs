@@ -1,22 +1,26 @@
 //! The HTTP surface: routes, and what every request goes through. Bodies and
 //! codes are the protocol crate's; docs/PROTOCOL.md describes them.
 
+pub(crate) mod health;
 mod live;
 mod read;
 mod refusal;
 mod routes;
+mod shed;
 
 use crate::link::Links;
+use crate::metrics::Metrics;
+use crate::tls::Current;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use meantime_protocol::{Code, Problem, VERSION, VERSION_HEADER};
-use meantime_server_core::Core;
-use meantime_server_sqlite::Sqlite;
+use meantime_server_core::{Core, Shared};
 use refusal::Refusal;
+pub use shed::Room;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -28,9 +32,15 @@ const SLOW_REQUEST: Duration = Duration::from_secs(30);
 /// What all requests share.
 pub struct App {
     /// The rules.
-    pub core: Core<Sqlite>,
+    pub core: Core<Shared>,
     /// How this server is invited to.
     pub links: Links,
+    /// How much it does at once.
+    pub room: Room,
+    /// What monitoring reads.
+    pub metrics: Arc<Metrics>,
+    /// What it shows to prove who it is.
+    pub certificate: Arc<Current>,
     /// Streams end when it is cancelled.
     pub stop: CancellationToken,
 }
@@ -44,10 +54,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/push", post(routes::push))
         .route("/v1/pull", get(routes::pull))
         .route("/v1/bootstrap", get(routes::bootstrap))
-        .layer(middleware::from_fn(in_time));
-    let versioned = calls.route("/v1/live", get(live::live)).layer(middleware::from_fn(version));
+        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
+    let live = Router::new()
+        .route("/v1/live", get(live::live))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::streams));
+    let versioned = calls.merge(live).layer(middleware::from_fn(version));
     versioned
-        .route("/healthz", get(routes::healthz))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         .fallback(routes::nothing)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), log))
@@ -85,21 +100,33 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// One line a request, with an id that the client gets too. The path alone:
-/// no query, no header, no body.
-async fn log(State(_): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// One line a request, with an id that the client gets too, and its place in
+/// the numbers. The path alone: no query, no header, no body. Monitoring gets
+/// the route, which nobody can make many of.
+async fn log(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = uuid::Uuid::new_v4();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %id, %method, path);
     let began = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
-    let (status, took) = (response.status().as_u16(), began.elapsed().as_micros());
-    span.in_scope(|| tracing::debug!(status, took_us = u64::try_from(took).unwrap_or(u64::MAX), "answered"));
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    app.metrics.answered(known(&method), &route, status, took);
+    let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::debug!(status, took_us = took, "answered"));
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", id);
     }
     harden(response.headers_mut());
     response
+}
+
+/// A method as monitoring knows it: anybody can make one up.
+fn known(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::POST | Method::PUT | Method::DELETE | Method::HEAD => method.as_str(),
+        _ => "other",
+    }
 }
 
 /// Nothing here is for a browser, a cache or a frame.

@@ -11,9 +11,9 @@ use axum::response::{IntoResponse as _, Response};
 use meantime_model::DeviceId;
 use meantime_protocol::http::{BootstrapPage, InviteRequest, InviteResponse, JoinResponse, Me, PullPage, PushResponse};
 use meantime_protocol::{Code, Problem};
-use meantime_server_core::{Incoming, Storage as _};
+use meantime_server_core::Incoming;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -51,7 +51,9 @@ pub(super) async fn push(State(app): State<Arc<App>>, Caller(actor): Caller, req
         return Err(Refusal(Problem::new(Code::Forbidden, "the device is not the one that the token belongs to")));
     }
     let ops = push.ops.into_iter().map(incoming).collect::<Result<Vec<_>, _>>()?;
-    Ok(Json(PushResponse { results: app.core.push(&actor, &ops).await? }))
+    let results = app.core.push(&actor, &ops).await?;
+    app.metrics.pushed(&results);
+    Ok(Json(PushResponse { results }))
 }
 
 pub(super) async fn pull(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<PullPage> {
@@ -60,16 +62,6 @@ pub(super) async fn pull(State(app): State<Arc<App>>, Caller(actor): Caller, uri
 
 pub(super) async fn bootstrap(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<BootstrapPage> {
     Ok(Json(app.core.bootstrap(&actor, &query(&uri)?).await?))
-}
-
-/// The process is up and its database answers.
-pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
-    match app.core.storage().teams().await {
-        Ok(_) => Json(json!({"status": "ok"})).into_response(),
-        Err(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "the database does not answer"}))).into_response()
-        }
-    }
 }
 
 pub(super) async fn nothing() -> Refusal {

@@ -80,7 +80,7 @@ fn output(mut command: Command) -> Output {
 /// Makes a server and gives its owner's link.
 fn init(data: &Path) -> String {
     let mut init = command("init", data);
-    init.args(["--team", "Blue Team", "--host", "127.0.0.1"]);
+    init.args(["--team", "Blue Team", "--host", "127.0.0.1", "--monitoring", "127.0.0.1:0"]);
     let made = output(init);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     String::from_utf8(made.stdout).unwrap().trim().to_owned()

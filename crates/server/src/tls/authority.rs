@@ -1,7 +1,9 @@
-//! The server's own CA, made once, and the certificate it signs at each
-//! start. Apps trust the CA's key, whose hash stands in the invite; so names
-//! may change and certificates lapse without anybody noticing.
+//! The server's own CA, made once, and the certificates it signs: one at each
+//! start, and another in time. Apps trust the CA's key, whose hash stands in
+//! the invite; so names may change and certificates lapse without anybody
+//! noticing.
 
+use super::Certificate;
 use crate::data::DataDir;
 use anyhow::Context as _;
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
@@ -9,13 +11,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     PublicKeyData as _,
 };
-use rustls::ServerConfig;
-use rustls::crypto::ring;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
 use std::fs;
-use std::sync::Arc;
 
 /// The CA of one server.
 pub struct Authority {
@@ -54,11 +53,11 @@ impl Authority {
         Sha256::digest(self.key.subject_public_key_info()).into()
     }
 
-    /// TLS for a server of these names, besides this machine's own.
+    /// A new certificate for a server of these names, besides this machine's own.
     ///
     /// # Errors
     /// When a name can't stand in a certificate, or a file can't be written.
-    pub fn server(&self, data: &DataDir, hosts: &[String], now: DateTime<Utc>) -> anyhow::Result<ServerConfig> {
+    pub fn certificate(&self, data: &DataDir, hosts: &[String], now: DateTime<Utc>) -> anyhow::Result<Certificate> {
         let mut names = hosts.to_vec();
         names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         names.sort();
@@ -76,12 +75,7 @@ impl Authority {
 
         let chain = vec![certificate.der().clone(), self.certificate.clone()];
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key.into())?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(config)
+        Certificate::of(chain, key.into())
     }
 }
 

@@ -1,0 +1,404 @@
+//! Each setting with its default, and what it may be.
+
+use super::Fault;
+use crate::data::PORT;
+use serde::{Deserialize, Deserializer};
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// All settings of a server.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The folder with the database, the keys and the backups.
+    pub data: PathBuf,
+    /// Names and addresses the server is reached by; the first stands in invites.
+    pub hosts: Vec<String>,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// `HOST:PORT` in invites, when it is another one.
+    #[serde(deserialize_with = "optional")]
+    pub invite_address: Option<String>,
+    /// What keeps the data.
+    pub storage: Storage,
+    /// How several processes tell each other what moved.
+    pub pokes: Pokes,
+    /// Where the certificate comes from.
+    pub tls: Tls,
+    /// How much at once.
+    pub limits: Limits,
+    /// Backups made by the running server.
+    pub backup: Backup,
+    /// What is logged, and how.
+    pub logging: Logging,
+    /// For monitoring.
+    pub metrics: Metrics,
+}
+
+/// What keeps the data.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// Which backend.
+    pub kind: StorageKind,
+    /// PostgreSQL: the file with its URL.
+    #[serde(deserialize_with = "optional")]
+    pub url_file: Option<PathBuf>,
+    /// PostgreSQL: connections at most.
+    pub connections: usize,
+}
+
+/// A backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StorageKind {
+    /// One file.
+    Sqlite,
+    /// A PostgreSQL database.
+    Postgres,
+}
+
+/// How several processes on one PostgreSQL tell each other what moved.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pokes {
+    /// Which way.
+    pub kind: PokesKind,
+    /// Milliseconds between two looks.
+    pub poll_ms: u64,
+    /// NATS: the file with its URL.
+    #[serde(deserialize_with = "optional")]
+    pub url_file: Option<PathBuf>,
+}
+
+/// A way of poking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PokesKind {
+    /// Looking at the counters.
+    Poll,
+    /// Over NATS.
+    Nats,
+}
+
+/// Where the certificate comes from.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// Which way.
+    pub kind: TlsKind,
+    /// Files: the chain.
+    #[serde(deserialize_with = "optional")]
+    pub certificate: Option<PathBuf>,
+    /// Files: the key.
+    #[serde(deserialize_with = "optional")]
+    pub key: Option<PathBuf>,
+    /// Files: the CA to pin.
+    #[serde(deserialize_with = "optional")]
+    pub ca: Option<PathBuf>,
+    /// ACME: the service.
+    pub acme_directory: String,
+    /// ACME: an address for it to write to.
+    #[serde(deserialize_with = "optional")]
+    pub acme_contact: Option<String>,
+    /// ACME: the service's own CA.
+    #[serde(deserialize_with = "optional")]
+    pub acme_ca: Option<PathBuf>,
+}
+
+/// A source of certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsKind {
+    /// This server's own CA.
+    OwnCa,
+    /// Files that somebody else renews.
+    Files,
+    /// An ACME service.
+    Acme,
+}
+
+/// How much at once.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests worked on.
+    pub requests: usize,
+    /// Open live streams.
+    pub streams: usize,
+    /// Connections from one address.
+    pub connections_per_address: usize,
+    /// Addresses with any number of connections.
+    pub exempt: Vec<IpAddr>,
+    /// A client that takes nothing for so long is dropped.
+    pub stall_seconds: u64,
+    /// Longest time a client is told to stay away.
+    pub retry_seconds: u32,
+}
+
+/// Backups made by the running server.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Backup {
+    /// Hours between two; 0: none.
+    pub every_hours: u64,
+    /// How many are kept.
+    pub keep: usize,
+    /// Where; relative to the data folder.
+    pub folder: PathBuf,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Logging {
+    /// How a line looks.
+    pub format: Format,
+    /// How much is said.
+    pub level: Level,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// For monitoring.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Where `/metrics` is read, without TLS.
+    #[serde(deserialize_with = "optional")]
+    pub listen: Option<SocketAddr>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("."),
+            hosts: Vec::new(),
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
+            invite_address: None,
+            storage: Storage::default(),
+            pokes: Pokes::default(),
+            tls: Tls::default(),
+            limits: Limits::default(),
+            backup: Backup::default(),
+            logging: Logging::default(),
+            metrics: Metrics::default(),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { kind: StorageKind::Sqlite, url_file: None, connections: 16 }
+    }
+}
+
+impl Default for Pokes {
+    fn default() -> Self {
+        Self { kind: PokesKind::Poll, poll_ms: 500, url_file: None }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            kind: TlsKind::OwnCa,
+            certificate: None,
+            key: None,
+            ca: None,
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            acme_contact: None,
+            acme_ca: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests: 1024,
+            streams: 20_000,
+            connections_per_address: 1000,
+            exempt: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            stall_seconds: 30,
+            retry_seconds: 10,
+        }
+    }
+}
+
+impl Default for Backup {
+    fn default() -> Self {
+        Self { every_hours: 24, keep: 7, folder: PathBuf::from("backups") }
+    }
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self { format: Format::Text, level: Level::Info }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))) }
+    }
+}
+
+impl StorageKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl Level {
+    /// As `tracing` calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Settings {
+    /// Makes paths absolute.
+    pub(super) fn relative_to(&mut self, folder: &Path) {
+        let Self { data, storage, pokes, tls, backup, .. } = self;
+        *data = folder.join(&data).components().collect();
+        backup.folder = data.join(&backup.folder);
+        let Tls { certificate, key, ca, acme_ca, .. } = tls;
+        for path in [&mut storage.url_file, &mut pokes.url_file, certificate, key, ca, acme_ca].into_iter().flatten() {
+            *path = folder.join(&path);
+        }
+    }
+
+    /// Where secrets lie may be said by the environment: that is how
+    /// containers and service managers hand them over.
+    pub(super) fn heed_environment(&mut self) {
+        let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(path) = named("MEANTIME_POSTGRES_URL_FILE") {
+            self.storage.url_file = Some(path);
+        }
+        if let Some(path) = named("MEANTIME_NATS_URL_FILE") {
+            self.pokes.url_file = Some(path);
+        }
+    }
+
+    /// What can't be, though each value by itself could.
+    pub(super) fn faults(&self, text: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut wrong = |section: &str, key: &str, message: &str| {
+            faults.push(Fault::at(text, section, key, format!("{key}: {message}")));
+        };
+        let bare = |host: &String| host.parse::<IpAddr>();
+        let odd = |host: &String| {
+            let plain = host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+            bare(host).is_err() && (host.is_empty() || !plain)
+        };
+        if self.hosts.iter().any(odd) {
+            wrong("", "hosts", "a host is a name or an address, without a port");
+        }
+        let host_port =
+            |text: &String| text.rsplit_once(':').is_some_and(|(h, p)| !h.is_empty() && p.parse::<u16>().is_ok());
+        if !self.invite_address.as_ref().is_none_or(host_port) {
+            wrong("", "invite_address", "is written HOST:PORT");
+        }
+        let from_environment = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if self.storage.kind == StorageKind::Postgres
+            && self.storage.url_file.is_none()
+            && !from_environment("MEANTIME_POSTGRES_URL_FILE")
+        {
+            wrong("storage", "kind", "postgres needs url_file, a file that holds postgres://…");
+        }
+        if self.pokes.kind == PokesKind::Nats
+            && self.pokes.url_file.is_none()
+            && !from_environment("MEANTIME_NATS_URL_FILE")
+        {
+            wrong("pokes", "kind", "nats needs url_file, a file that holds nats://…");
+        }
+        match self.tls.kind {
+            TlsKind::OwnCa => {}
+            TlsKind::Files => {
+                if self.tls.certificate.is_none() {
+                    wrong("tls", "kind", "files needs certificate, a PEM file");
+                } else if self.tls.key.is_none() {
+                    wrong("tls", "kind", "files needs key, a PEM file");
+                }
+            }
+            TlsKind::Acme if self.hosts.is_empty() => wrong("tls", "kind", "acme needs hosts to ask for"),
+            TlsKind::Acme if self.hosts.iter().any(|host| bare(host).is_ok()) => {
+                wrong("", "hosts", "with tls.kind = \"acme\" a host is a name, not an address");
+            }
+            TlsKind::Acme => {}
+        }
+        if self.tls.acme_contact.as_ref().is_some_and(|contact| !contact.starts_with("mailto:")) {
+            wrong("tls", "acme_contact", "begins with mailto:");
+        }
+        let Limits { requests, streams, connections_per_address, stall_seconds, retry_seconds, .. } = &self.limits;
+        for (section, key, value) in [
+            ("storage", "connections", self.storage.connections as u64),
+            ("pokes", "poll_ms", self.pokes.poll_ms),
+            ("limits", "requests", *requests as u64),
+            ("limits", "streams", *streams as u64),
+            ("limits", "connections_per_address", *connections_per_address as u64),
+            ("limits", "stall_seconds", *stall_seconds),
+            ("limits", "retry_seconds", u64::from(*retry_seconds)),
+            ("backup", "keep", self.backup.keep as u64),
+        ] {
+            if value == 0 {
+                wrong(section, key, "is at least 1");
+            } else if value > MOST {
+                wrong(section, key, "is at most 100000000");
+            }
+        }
+        if self.backup.every_hours > 24 * 365 {
+            wrong("backup", "every_hours", "is at most a year, 8760");
+        }
+        faults
+    }
+}
+
+/// More than any of them can mean, and few enough for every counter.
+const MOST: u64 = 100_000_000;
+
+/// A text that may be empty, which says that there is none.
+fn optional<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
