@@ -26,9 +26,20 @@ pub enum Code {
     /// The cursor is of another epoch, from the future or older than the
     /// oldest tombstone kept: bootstrap again (410).
     CursorGone,
+    /// A private feed that is not there, or no longer for this person; one
+    /// answer for both (410). What is kept of it is thrown away.
+    ScopeGone,
+    /// No such login, wrong password or wrong code; one answer for all (403).
+    SignInFailed,
+    /// The password is right, and a code of the authenticator is wanted too (403).
+    TotpNeeded,
+    /// As many as there may be are there already (409).
+    LimitReached,
+    /// Too many requests or failed tries (429); `retry_after` says when.
+    SlowDown,
     /// This protocol version is not spoken (426).
     VersionUnsupported,
-    /// Too many requests (429), or too busy (503); `retry_after` says when.
+    /// The server is too busy (503); `retry_after` says when.
     Busy,
     /// The server's own fault (500).
     Internal,

@@ -1,6 +1,7 @@
 //! Bodies of the HTTP calls. Each call's path and method stand at its
-//! request type; all but `/v1/join` want `Authorization: Bearer TOKEN`, and
-//! all want [`crate::VERSION_HEADER`].
+//! request type; all but `/v1/join` and `/v1/sign-in` want `Authorization: Bearer TOKEN`, and
+//! all want [`crate::VERSION_HEADER`]. Those about people and devices are in
+//! [`crate::people`].
 
 use crate::{Cursor, Fields, Kind, Problem, Record, Scope};
 use chrono::{DateTime, Utc};
@@ -216,4 +217,7 @@ pub struct BootstrapPage {
 pub struct Poke {
     /// Newest seq of each feed that moved.
     pub scopes: BTreeMap<Scope, u64>,
+    /// Feeds that this person does not read any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Scope>,
 }

@@ -48,8 +48,23 @@ pub struct Message {
     pub rest: Fields,
 }
 
+/// `space`, in a private scope, its id the scope's: the circle itself. Made by
+/// any member; its members are who read the scope.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Space {
+    /// One line; a direct thread has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Who is in it. A change is compare-and-set on `base_seq`: members add
+    /// others, anybody takes themselves out, who made it takes out anybody.
+    pub members: Vec<PersonId>,
+    /// Fields of newer versions.
+    #[serde(flatten)]
+    pub rest: Fields,
+}
+
 /// `member`, in the team scope, its id the person's. The server makes it when
-/// somebody joins; the person writes it, except `role`.
+/// somebody joins; the person writes it, except `role` and `removed_at`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// As teammates see it.
@@ -57,6 +72,10 @@ pub struct Member {
     /// Written by the server alone.
     #[serde(default)]
     pub role: Role,
+    /// Written by the server alone: no longer in the team, since then. The
+    /// record stays, so that what they wrote keeps their name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<DateTime<Utc>>,
     /// What they do, in a few words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -79,7 +98,7 @@ pub enum Role {
     /// Reads and writes threads.
     #[default]
     Member,
-    /// As a member, in the spaces they were added to.
+    /// As a member, in the circles they were added to.
     Guest,
 }
 

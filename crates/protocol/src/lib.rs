@@ -10,6 +10,7 @@ pub mod error;
 pub mod http;
 pub mod invite;
 pub mod kinds;
+pub mod people;
 pub mod record;
 pub mod scope;
 

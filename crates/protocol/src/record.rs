@@ -31,6 +31,8 @@ impl Kind {
     pub const FOCUS: Self = Self(Cow::Borrowed("focus"));
     /// The team's agreement.
     pub const AGREEMENT: Self = Self(Cow::Borrowed("agreement"));
+    /// A closed circle: its title and who is in it.
+    pub const SPACE: Self = Self(Cow::Borrowed("space"));
     /// One person's read, done and snoozed state of one item.
     pub const MARK: Self = Self(Cow::Borrowed("mark"));
 

@@ -2,7 +2,7 @@
 
 use crate::core::failed;
 use crate::storage::{Changes, Current, Limit, Page, Storage};
-use crate::{Actor, Core, Key};
+use crate::{Actor, Core, Key, rules};
 use meantime_protocol::http::{BootstrapPage, BootstrapQuery, PullPage, PullQuery};
 use meantime_protocol::{Code, Cursor, Epoch, Kind, MAX_PAGE, Problem, Record, Scope};
 use serde_json::Value;
@@ -18,14 +18,15 @@ impl<S: Storage> Core<S> {
     /// The next page after a cursor.
     ///
     /// # Errors
-    /// `not_found` for a feed that isn't there or isn't this person's;
+    /// `not_found` (for a circle `scope_gone`) for a feed that isn't there or isn't this person's;
     /// `cursor_gone` when it has to be read from the start; `invalid` limits.
     pub async fn pull(&self, actor: &Actor, query: &PullQuery) -> Result<PullPage, Problem> {
         reach(actor, &query.scope)?;
         let limit = limit(query.limit)?;
         let epoch = self.storage.epoch().await.map_err(failed)?;
         let after = query.cursor.seq;
-        let changes = Changes { scope: query.scope, reader: actor.person, after, limit };
+        let changes =
+            Changes { scope: query.scope, reader: actor.person, guest: actor.is_guest_in(&query.scope), after, limit };
         let Page { rows, more, upto, min_seq } =
             self.storage.changes(actor.team_scope(), &changes).await.map_err(failed)?;
         if query.cursor.epoch != epoch || after > upto || after < min_seq {
@@ -62,6 +63,7 @@ impl<S: Storage> Core<S> {
             let current = Current {
                 scope: query.scope,
                 reader: actor.person,
+                guest: actor.is_guest_in(&query.scope),
                 first: place.first,
                 below: place.below,
                 limit: left,
@@ -80,7 +82,9 @@ impl<S: Storage> Core<S> {
                 break true;
             }
         };
-        rows.extend(self.threads_of(actor, &query.scope, &rows).await?);
+        if !actor.is_guest_in(&query.scope) {
+            rows.extend(self.threads_of(actor, &query.scope, &rows).await?);
+        }
         Ok(BootstrapPage { rows, next_page: more.then(|| place.text()), start: place.start })
     }
 
@@ -134,10 +138,10 @@ impl Place {
 }
 
 fn reach(actor: &Actor, scope: &Scope) -> Result<(), Problem> {
-    if actor.reaches(scope) {
-        Ok(())
-    } else {
-        Err(Problem::new(Code::NotFound, "there is no such feed, or not for you"))
+    match scope {
+        _ if actor.reaches(scope) => Ok(()),
+        Scope::Private(_) => Err(rules::scope_gone()),
+        _ => Err(Problem::new(Code::NotFound, "there is no such feed, or not for you")),
     }
 }
 

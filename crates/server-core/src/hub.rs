@@ -1,85 +1,220 @@
 //! Tells open streams which feeds moved. Carries no data, and losing a poke
 //! does no harm: a stream that falls behind reads the counters again.
+//!
+//! A stream also finds out by itself when its person joins or leaves a
+//! circle, and when its device was ended: at once when this process did it,
+//! within seconds when another did, by one read a team, however many listen.
 
-use crate::{Actor, Storage, StorageError};
+use crate::{Actor, Storage, StorageError, TeamScope};
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
 use meantime_protocol::http::Poke;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::time::Instant;
 
 /// Pokes a stream may lag behind before it reads the counters instead.
 const BACKLOG: usize = 64;
 
+/// How often it is looked whether somebody came or went. What was revoked
+/// elsewhere is noticed within this, twice at most.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// One channel for each team that somebody listens to.
 #[derive(Debug, Default)]
 pub struct Hub {
-    teams: Mutex<HashMap<TeamId, broadcast::Sender<(Scope, u64)>>>,
+    teams: Mutex<HashMap<TeamId, Channel>>,
+}
+
+#[derive(Clone, Debug)]
+struct Channel {
+    signals: broadcast::Sender<Signal>,
+    /// The team's access number and when it was read: for all streams of the team.
+    looked: Arc<tokio::sync::Mutex<Option<(Instant, u64)>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Signal {
+    Moved(Scope, u64),
+    /// Somebody came or went.
+    Access,
 }
 
 impl Hub {
     /// A feed moved.
     pub fn moved(&self, team: TeamId, scope: Scope, upto: u64) {
+        self.tell(team, Signal::Moved(scope, upto));
+    }
+
+    /// A device or a person of a circle came or went.
+    pub fn access_moved(&self, team: TeamId) {
+        self.tell(team, Signal::Access);
+    }
+
+    fn tell(&self, team: TeamId, signal: Signal) {
         let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = teams.get(&team)
-            && sender.send((scope, upto)).is_err()
+        if let Some(channel) = teams.get(&team)
+            && channel.signals.send(signal).is_err()
         {
             teams.remove(&team);
         }
     }
 
-    fn listen(&self, team: TeamId) -> broadcast::Receiver<(Scope, u64)> {
+    fn listen(&self, team: TeamId) -> (Channel, broadcast::Receiver<Signal>) {
         let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
-        teams.entry(team).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+        let fresh = || Channel { signals: broadcast::channel(BACKLOG).0, looked: Arc::default() };
+        let channel = teams.entry(team).or_insert_with(fresh).clone();
+        let signals = channel.signals.subscribe();
+        (channel, signals)
     }
+}
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The device was ended, or its person removed.
+    #[error("this device is not known here any more")]
+    Revoked,
+    /// The storage failed.
+    #[error(transparent)]
+    Failed(#[from] StorageError),
+}
+
+/// What has to be read before the next poke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anew {
+    Nothing,
+    /// How the person stands.
+    Standing,
+    /// That, and every counter.
+    All,
 }
 
 /// One person's stream of pokes.
 pub struct Live<S> {
     storage: Arc<S>,
     actor: Actor,
-    pokes: broadcast::Receiver<(Scope, u64)>,
-    begun: bool,
+    channel: Channel,
+    signals: broadcast::Receiver<Signal>,
+    /// Said at the next opportunity: kept here, so that dropping a call loses nothing.
+    waiting: Poke,
+    /// The access number at which `actor` was read.
+    access: u64,
+    anew: Anew,
+    look_at: Instant,
 }
 
 impl<S: Storage> Live<S> {
     pub(crate) fn new(storage: Arc<S>, hub: &Hub, actor: Actor) -> Self {
-        Self { storage, actor, pokes: hub.listen(actor.team), begun: false }
+        let (channel, signals) = hub.listen(actor.team);
+        let waiting = Poke { scopes: Default::default(), gone: Vec::new() };
+        Self { storage, actor, channel, signals, waiting, access: 0, anew: Anew::All, look_at: Instant::now() + LOOK }
     }
 
     /// The next poke: first where every feed stands, then what moved. Several
     /// that wait become one. Safe to drop and call again.
     ///
     /// # Errors
-    /// When the storage fails.
-    pub async fn next(&mut self) -> Result<Poke, StorageError> {
-        let mut poke = Poke { scopes: Default::default() };
-        while poke.scopes.is_empty() {
-            let first = if self.begun { self.pokes.recv().await } else { Err(RecvError::Lagged(0)) };
-            match first {
-                Ok((scope, upto)) => self.add(&mut poke, scope, upto),
-                Err(RecvError::Lagged(_) | RecvError::Closed) => {
-                    let scopes = self.actor.scopes();
-                    let upto = self.storage.upto(self.actor.team_scope(), &scopes).await?;
-                    poke.scopes.extend(scopes.into_iter().zip(upto));
-                    self.begun = true;
-                }
-            }
-        }
+    /// When the device was ended, or the storage fails.
+    pub async fn next(&mut self) -> Result<Poke, Ended> {
         loop {
-            match self.pokes.try_recv() {
-                Ok((scope, upto)) => self.add(&mut poke, scope, upto),
-                // Lost some: the counters are read again next time.
-                Err(TryRecvError::Lagged(_)) => self.begun = false,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(poke),
+            self.drain();
+            match self.anew {
+                Anew::Nothing => {}
+                Anew::Standing => self.stand_anew().await?,
+                Anew::All => self.read_all().await?,
+            }
+            if !self.waiting.scopes.is_empty() || !self.waiting.gone.is_empty() {
+                let nothing = Poke { scopes: Default::default(), gone: Vec::new() };
+                return Ok(std::mem::replace(&mut self.waiting, nothing));
+            }
+            tokio::select! {
+                signal = self.signals.recv() => match signal {
+                    Ok(signal) => self.take(signal),
+                    Err(RecvError::Lagged(_) | RecvError::Closed) => self.anew = Anew::All,
+                },
+                () = tokio::time::sleep_until(self.look_at) => {
+                    self.look_at = Instant::now() + LOOK;
+                    if self.look().await? != self.access {
+                        self.anew = Anew::Standing;
+                    }
+                }
             }
         }
     }
 
-    fn add(&self, poke: &mut Poke, scope: Scope, upto: u64) {
+    fn drain(&mut self) {
+        loop {
+            match self.signals.try_recv() {
+                Ok(signal) => self.take(signal),
+                Err(TryRecvError::Lagged(_)) => self.anew = Anew::All,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, signal: Signal) {
+        match signal {
+            Signal::Moved(scope, upto) => self.add(scope, upto),
+            Signal::Access if self.anew == Anew::Nothing => self.anew = Anew::Standing,
+            Signal::Access => {}
+        }
+    }
+
+    /// Where everything stands.
+    async fn read_all(&mut self) -> Result<(), Ended> {
+        self.stand_anew().await?;
+        let scopes = self.actor.scopes();
+        let upto = self.storage.upto(self.actor.team_scope(), &scopes).await?;
+        for (scope, upto) in scopes.into_iter().zip(upto) {
+            self.add(scope, upto);
+        }
+        self.anew = Anew::Nothing;
+        Ok(())
+    }
+
+    /// Who this is by now: circles that are new stand in the poke, those that
+    /// are gone as gone.
+    async fn stand_anew(&mut self) -> Result<(), Ended> {
+        let team = self.actor.team_scope();
+        // Before the rest: what moves meanwhile is looked at again.
+        let access = self.storage.access(team).await?;
+        let standing = self.storage.standing(team, self.actor.device).await?;
+        let now = standing.as_ref().and_then(Actor::of).ok_or(Ended::Revoked)?;
+        let fresh: Vec<Scope> = now.scopes().into_iter().filter(|scope| !self.actor.reaches(scope)).collect();
+        let upto = if fresh.is_empty() { Vec::new() } else { self.storage.upto(team, &fresh).await? };
+        let gone = self.actor.scopes().into_iter().filter(|scope| !now.reaches(scope));
+        for scope in gone.collect::<Vec<_>>() {
+            self.waiting.scopes.remove(&scope);
+            self.waiting.gone.push(scope);
+        }
+        self.waiting.gone.retain(|scope| !now.reaches(scope));
+        self.actor = now;
+        for (scope, upto) in fresh.into_iter().zip(upto) {
+            self.add(scope, upto);
+        }
+        (self.access, self.anew) = (access, Anew::Nothing);
+        Ok(())
+    }
+
+    /// The team's access number, at most [`LOOK`] old.
+    async fn look(&self) -> Result<u64, StorageError> {
+        let mut looked = self.channel.looked.lock().await;
+        match *looked {
+            Some((at, access)) if at.elapsed() < LOOK => Ok(access),
+            _ => {
+                let access = self.storage.access(TeamScope::operator(self.actor.team)).await?;
+                *looked = Some((Instant::now(), access));
+                Ok(access)
+            }
+        }
+    }
+
+    fn add(&mut self, scope: Scope, upto: u64) {
         if self.actor.reaches(&scope) {
-            let known = poke.scopes.entry(scope).or_default();
+            let known = self.waiting.scopes.entry(scope).or_default();
             *known = upto.max(*known);
         }
     }

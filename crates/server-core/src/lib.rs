@@ -8,11 +8,19 @@
 //! that are still the same.
 
 pub mod access;
+pub mod accounts;
+pub mod audit;
 pub mod clock;
 pub mod core;
+pub mod devices;
 pub mod feed;
 pub mod hub;
+pub mod join;
+pub mod limits;
+pub mod members;
 pub mod memory;
+mod pace;
+pub mod password;
 pub mod push;
 pub mod release;
 pub mod row;
@@ -22,11 +30,16 @@ pub mod shared;
 pub mod storage;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
+mod totp;
+mod tries;
 
-pub use access::{Actor, TeamScope};
+pub use access::{Actor, By, TeamScope};
 pub use clock::Clock;
-pub use core::{Core, NewInvite};
-pub use hub::Live;
+pub use core::Core;
+pub use hub::{Ended, Live};
+pub use join::NewInvite;
+pub use members::Person;
+pub use password::Costs;
 pub use push::Incoming;
 pub use row::{Key, Row, Run};
 pub use secret::{Secret, SecretHash};

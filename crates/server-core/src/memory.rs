@@ -4,15 +4,22 @@
 //! One mutex holds it all, so every call sees one state and commits are in
 //! one order. Pages are found by walking the rows: it is not meant to be big.
 
-use crate::row::goes_first;
-use crate::storage::{Batch, Changes, Commit, Current, Device, Invite, Limit, Page, Storage, StorageError, Team};
+mod people;
+
+use crate::row::{goes_first, guest_reads};
+use crate::storage::{
+    Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
+    Standing, Storage, StorageError, Sweep, Taken, Team, Token,
+};
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use meantime_model::{DeviceId, OpId, TeamId};
-use meantime_protocol::{Epoch, Record, Scope};
-use std::collections::{BTreeMap, HashMap};
+use meantime_model::{DeviceId, OpId, PersonId, TeamId};
+use meantime_protocol::{Epoch, Kind, Record, Scope};
+use people::People;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
 
 /// Everything in one map each.
 #[derive(Debug)]
@@ -24,9 +31,9 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct State {
     teams: Vec<Team>,
-    devices: Vec<Device>,
-    invites: Vec<Invite>,
-    taken: HashMap<(TeamId, DeviceId, u64), OpId>,
+    people: People,
+    taken: HashMap<(TeamId, DeviceId, u64), (OpId, DateTime<Utc>)>,
+    forgotten: HashMap<(TeamId, DeviceId), u64>,
     scopes: HashMap<(TeamId, Scope), Counter>,
     rows: BTreeMap<(TeamId, Key), Row>,
 }
@@ -79,12 +86,12 @@ impl Storage for Memory {
         Ok(self.epoch)
     }
 
-    async fn device(&self, token: SecretHash) -> Result<Option<Device>, StorageError> {
-        Ok(self.state().devices.iter().find(|d| d.token == token).cloned())
+    async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
+        Ok(self.state().bearer(token))
     }
 
     async fn invite(&self, secret: SecretHash) -> Result<Option<Invite>, StorageError> {
-        Ok(self.state().invites.iter().find(|i| i.secret == secret).cloned())
+        Ok(self.state().people.invites.iter().find(|i| i.secret == secret).cloned())
     }
 
     async fn teams(&self) -> Result<Vec<Team>, StorageError> {
@@ -106,40 +113,44 @@ impl Storage for Memory {
         Ok(self.state().teams.iter().find(|t| t.id == team.id()).cloned())
     }
 
-    async fn add_invite(&self, team: TeamScope, invite: &Invite) -> Result<(), StorageError> {
-        self.state().invites.push(Invite { team: team.id(), ..invite.clone() });
-        Ok(())
-    }
-
     async fn get(&self, team: TeamScope, keys: &[Key]) -> Result<Vec<Option<Row>>, StorageError> {
         let state = self.state();
         Ok(keys.iter().map(|key| state.rows.get(&(team.id(), key.clone())).cloned()).collect())
     }
 
-    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Vec<Option<OpId>>, StorageError> {
+    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Taken, StorageError> {
         let state = self.state();
-        Ok(ns.iter().map(|n| state.taken.get(&(team.id(), device, *n)).copied()).collect())
+        let ops = ns.iter().map(|n| state.taken.get(&(team.id(), device, *n)).map(|(op, _)| *op)).collect();
+        Ok(Taken { ops, forgotten: state.forgotten.get(&(team.id(), device)).copied() })
     }
 
     async fn commit(&self, team: TeamScope, batch: Batch) -> Result<Commit, StorageError> {
         let mut guard = self.state();
         let state = &mut *guard;
+        let access = state.people.access.get(&team.id()).copied().unwrap_or_default();
         let seq_of = |key: &Key| state.rows.get(&(team.id(), key.clone())).map_or(0, |row| row.record.seq);
-        if batch.expects.iter().any(|(key, seq)| seq_of(key) != *seq)
+        if batch.access.is_some_and(|relied| relied != access)
+            || batch.expects.iter().any(|(key, seq)| seq_of(key) != *seq)
             || batch.taken.iter().any(|(device, n, _)| state.taken.contains_key(&(team.id(), *device, *n)))
         {
             return Ok(Commit::Stale);
         }
-        if let Some(join) = batch.join {
-            let invite = state.invites.iter_mut().find(|i| i.secret == join.invite && i.team == team.id());
-            match invite {
-                Some(invite) if !invite.used => invite.used = true,
-                _ => return Ok(Commit::InviteGone),
-            }
-            state.devices.push(join.device);
+        // Looked at first, so that nothing has to be undone.
+        let usable = |secret| state.people.invites.iter().any(|i| i.secret == secret && i.team == team.id() && !i.used);
+        if batch.changes.iter().any(|change| matches!(change, Change::UseInvite(secret) if !usable(*secret))) {
+            return Ok(Commit::InviteGone);
         }
         for (device, n, op) in batch.taken {
-            state.taken.insert((team.id(), device, n), op);
+            state.taken.insert((team.id(), device, n), (op, batch.at));
+        }
+        if batch.changes.iter().any(Change::moves_access) {
+            state.people.access.insert(team.id(), access + 1);
+        }
+        for change in batch.changes {
+            state.change(team, change);
+        }
+        for entry in batch.audit {
+            state.people.note(team, entry);
         }
         let mut seqs = Vec::with_capacity(batch.writes.len());
         for mut row in batch.writes {
@@ -161,7 +172,8 @@ impl Storage for Memory {
         let state = self.state();
         let mut rows: Vec<&Row> =
             state.rows(team).filter(|row| seen(row, from.scope, &|r| r.seq > from.after)).collect();
-        rows.retain(|row| row.visible_to(from.reader));
+        let known = from.guest.then(|| state.people.known_to(team, from.reader));
+        rows.retain(|row| row.visible_to(from.reader) && for_guest(row, known.as_ref()));
         rows.sort_by_key(|row| row.record.seq);
         Ok(state.page(rows.into_iter(), from.limit, state.counter(team, from.scope)))
     }
@@ -170,7 +182,8 @@ impl Storage for Memory {
         let state = self.state();
         let wanted = |r: &Record| r.seq < from.below && !r.deleted && goes_first(&r.kind) == from.first;
         let mut rows: Vec<&Row> = state.rows(team).filter(|row| seen(row, from.scope, &wanted)).collect();
-        rows.retain(|row| row.visible_to(from.reader));
+        let known = from.guest.then(|| state.people.known_to(team, from.reader));
+        rows.retain(|row| row.visible_to(from.reader) && for_guest(row, known.as_ref()));
         rows.sort_by_key(|row| std::cmp::Reverse(row.record.seq));
         Ok(state.page(rows.into_iter(), from.limit, state.counter(team, from.scope)))
     }
@@ -186,12 +199,28 @@ impl Storage for Memory {
         Ok(rows)
     }
 
-    async fn sweep(&self, team: TeamScope, before: DateTime<Utc>) -> Result<u64, StorageError> {
+    async fn rows(
+        &self,
+        team: TeamScope,
+        scope: Scope,
+        kind: &Kind,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        let state = self.state();
+        let wanted = |row: &&Row| {
+            let Record { scope: of, kind: is, id, .. } = &row.record;
+            *of == scope && is == kind && after.is_none_or(|after| *id > after)
+        };
+        Ok(state.rows(team).filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn sweep(&self, team: TeamScope, old: &Sweep) -> Result<u64, StorageError> {
         let mut guard = self.state();
         let state = &mut *guard;
         let mut swept = 0;
         state.rows.retain(|(id, key), Row { record, .. }| {
-            let goes = *id == team.id() && record.deleted && record.updated_at < before;
+            let goes = *id == team.id() && record.deleted && record.updated_at < old.tombstones;
             if goes {
                 swept += 1;
                 let counter = state.scopes.entry((*id, key.scope)).or_default();
@@ -199,10 +228,102 @@ impl Storage for Memory {
             }
             !goes
         });
+        state.taken.retain(|(id, device, n), (_, at)| {
+            let goes = *id == team.id() && *at < old.taken;
+            if goes {
+                let forgotten = state.forgotten.entry((*id, *device)).or_default();
+                *forgotten = (*n).max(*forgotten);
+            }
+            !goes
+        });
+        let people = &mut state.people;
+        people.tokens.retain(|(id, token)| *id != team.id() || token.retired_at.is_none_or(|at| at >= old.tokens));
+        people.invites.retain(|invite| invite.team != team.id() || invite.expires_at >= old.invites);
+        people.attempts.retain(|(id, _), attempts| *id != team.id() || attempts.until >= old.attempts);
+        let log = people.audit.entry(team.id()).or_default();
+        let newest = log.last().map(|entry| entry.seq);
+        log.retain(|entry| entry.at >= old.audit || Some(entry.seq) == newest);
         Ok(swept)
+    }
+
+    async fn access(&self, team: TeamScope) -> Result<u64, StorageError> {
+        Ok(self.state().people.access.get(&team.id()).copied().unwrap_or_default())
+    }
+
+    async fn standing(&self, team: TeamScope, device: DeviceId) -> Result<Option<Standing>, StorageError> {
+        Ok(self.state().standing(team, device))
+    }
+
+    async fn devices(&self, team: TeamScope, person: PersonId) -> Result<Vec<Device>, StorageError> {
+        let state = self.state();
+        let theirs = state.people.devices.iter().filter(|d| d.team == team.id() && d.person == person);
+        let mut devices: Vec<Device> = theirs.cloned().collect();
+        devices.sort_by_key(|device| (device.since, device.id));
+        Ok(devices)
+    }
+
+    async fn tokens(&self, team: TeamScope, device: DeviceId) -> Result<Vec<Token>, StorageError> {
+        let state = self.state();
+        let theirs = state.people.tokens.iter().filter(|(of, token)| *of == team.id() && token.device == device);
+        let mut tokens: Vec<Token> = theirs.map(|(_, token)| token.clone()).collect();
+        tokens.sort_by_key(|token| token.issued_at);
+        Ok(tokens)
+    }
+
+    async fn seen(&self, team: TeamScope, device: DeviceId, at: DateTime<Utc>) -> Result<(), StorageError> {
+        let mut state = self.state();
+        for known in state.people.devices.iter_mut().filter(|d| d.team == team.id() && d.id == device) {
+            known.seen_at = at;
+        }
+        Ok(())
+    }
+
+    async fn account(&self, team: TeamScope, person: PersonId) -> Result<Option<Account>, StorageError> {
+        Ok(self.state().people.accounts.get(&(team.id(), person)).cloned())
+    }
+
+    async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError> {
+        let state = self.state();
+        let mut named = state.people.accounts.iter().filter(|((of, _), a)| *of == team.id() && a.login == login);
+        Ok(named.next().map(|(_, account)| account.clone()))
+    }
+
+    async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {
+        let state = self.state();
+        Ok(people.iter().map(|person| state.people.circles_of(team, *person)).collect())
+    }
+
+    async fn invites(&self, team: TeamScope, now: DateTime<Utc>) -> Result<Vec<Invite>, StorageError> {
+        let state = self.state();
+        let open = |invite: &&Invite| invite.team == team.id() && !invite.used && invite.expires_at > now;
+        Ok(state.people.invites.iter().filter(open).cloned().collect())
+    }
+
+    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
+        Ok(self.state().people.attempts.get(&(team.id(), slot)).copied())
+    }
+
+    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
+        let mut state = self.state();
+        match attempts {
+            Some(attempts) => state.people.attempts.insert((team.id(), slot), attempts),
+            None => state.people.attempts.remove(&(team.id(), slot)),
+        };
+        Ok(())
+    }
+
+    async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError> {
+        let state = self.state();
+        let log = state.people.audit.get(&team.id()).map(Vec::as_slice).unwrap_or_default();
+        let wanted = log.iter().rev().filter(|entry| before.is_none_or(|before| entry.seq < before));
+        Ok(wanted.take(limit).cloned().collect())
     }
 }
 
 fn seen(row: &Row, scope: Scope, wanted: &dyn Fn(&Record) -> bool) -> bool {
     row.record.scope == scope && wanted(&row.record)
+}
+
+fn for_guest(row: &Row, known: Option<&BTreeSet<Uuid>>) -> bool {
+    known.is_none_or(|known| guest_reads(&row.record.kind, known.contains(&row.record.id)))
 }

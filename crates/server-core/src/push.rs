@@ -1,15 +1,18 @@
 //! Takes changes: each is judged by itself, what is allowed is committed
 //! together, and what is refused blocks nothing behind it.
 
+use crate::access::active_role;
 use crate::core::{TRIES, busy, failed};
+use crate::devices::unauthorized;
+use crate::join::member_key;
 use crate::rules::{self, Verdict, View};
-use crate::storage::{Batch, Commit, Storage};
-use crate::{Actor, Core, Key};
+use crate::storage::{Batch, Change, Commit, Storage, Taken};
+use crate::{Actor, Core, Key, Row};
 use chrono::{DateTime, Utc};
-use meantime_model::OpId;
+use meantime_model::{OpId, PersonId};
 use meantime_protocol::http::{Op, OpResult, PushOutcome};
-use meantime_protocol::{Code, MAX_OPS, Problem, Scope};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use meantime_protocol::{Code, MAX_OPS, Problem};
+use std::collections::{HashMap, HashSet};
 
 /// One op as it came: one that can't be read is refused like any other.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ struct Plan {
     outcomes: Vec<Outcome>,
     /// Index in `batch.writes` of each record's newest image.
     written: HashMap<Key, usize>,
+    /// As in [`Taken`].
+    forgotten: Option<u64>,
 }
 
 enum Outcome {
@@ -42,26 +47,22 @@ impl<S: Storage> Core<S> {
     /// # Errors
     /// `too_large` for too many ops; `busy`; `internal`. Then nothing was taken
     /// or, after an `internal`, perhaps all: sending it again finds out.
+    /// `unauthorized` for somebody who is not in the team any more.
     pub async fn push(&self, actor: &Actor, ops: &[Incoming]) -> Result<Vec<OpResult>, Problem> {
         if ops.len() > MAX_OPS {
             return Err(Problem::new(Code::TooLarge, format!("one push carries at most {MAX_OPS} changes")));
         }
         for _ in 0..TRIES {
             let Plan { batch, outcomes, .. } = self.plan(actor, ops).await?;
-            let scopes: Vec<Scope> = batch.writes.iter().map(|row| row.record.scope).collect();
             let holds = batch.writes.iter().any(|row| row.held);
             let seqs = if batch.taken.is_empty() {
                 Vec::new()
             } else {
-                match self.storage.commit(actor.team_scope(), batch).await.map_err(failed)? {
+                match self.carry_out(actor.team_scope(), batch).await.map_err(failed)? {
                     Commit::Done(seqs) => seqs,
                     Commit::Stale | Commit::InviteGone => continue,
                 }
             };
-            let upto: BTreeMap<Scope, u64> = scopes.into_iter().zip(seqs.iter().copied()).collect();
-            for (scope, seq) in upto {
-                self.hub.moved(actor.team, scope, seq);
-            }
             if holds {
                 self.held_changed.notify_one();
             }
@@ -80,16 +81,30 @@ impl<S: Storage> Core<S> {
     async fn plan(&self, actor: &Actor, ops: &[Incoming]) -> Result<Plan, Problem> {
         let now = self.now();
         let team = actor.team_scope();
-        let keys: HashSet<Key> = readable(ops).flat_map(|op| rules::needs(actor, op)).collect();
+        let own = member_key(team, actor.person);
+        let mut keys: HashSet<Key> = readable(ops).flat_map(|op| rules::needs(actor, op)).collect();
+        keys.insert(own.clone());
         let keys: Vec<Key> = keys.into_iter().collect();
         let rows = self.storage.get(team, &keys).await.map_err(failed)?;
         let ns: Vec<u64> = ops.iter().map(|incoming| incoming.n).collect();
-        let taken = self.storage.taken(team, actor.device, &ns).await.map_err(failed)?;
+        let Taken { ops: taken, forgotten } = self.storage.taken(team, actor.device, &ns).await.map_err(failed)?;
+        let people: HashSet<PersonId> = readable(ops).flat_map(rules::counts).collect();
+        let people: Vec<PersonId> = people.into_iter().collect();
+        let circles = match people.as_slice() {
+            [] => Vec::new(),
+            people => self.storage.circles(team, people).await.map_err(failed)?,
+        };
 
-        let mut plan = Plan::default();
+        let mut plan = Plan { forgotten, ..Plan::default() };
+        plan.batch.at = now;
         plan.batch.expects =
             keys.iter().zip(&rows).map(|(k, row)| (k.clone(), row.as_ref().map_or(0, |r| r.record.seq))).collect();
-        let mut view: View = keys.into_iter().zip(rows).collect();
+        let counts = people.into_iter().zip(circles.iter().map(Vec::len));
+        let mut view = View::new(keys.into_iter().zip(rows), counts);
+        // What they may do is what stands in their record now, and the commit
+        // relies on it.
+        let role = view.row(&own).and_then(active_role).ok_or_else(unauthorized)?;
+        let actor = &Actor { role, ..actor.clone() };
         let mut numbers: HashMap<u64, OpId> =
             ns.iter().zip(taken).filter_map(|(n, op)| op.map(|op| (*n, op))).collect();
         for incoming in ops {
@@ -117,10 +132,9 @@ impl Plan {
         match numbers.get(&op.n) {
             Some(known) if *known == op.op_id => return Outcome::Known(PushOutcome::Duplicate),
             // A device that counts from the start again must not lose what it sends.
-            Some(_) => {
-                let message = "this device has used that number for another change; it has to join again";
-                return rejected(Problem::new(Code::Conflict, message));
-            }
+            Some(_) => return rejected(number_used()),
+            // Nor what it sent so long ago that nobody knows any more whether it was taken.
+            None if self.forgotten.is_some_and(|forgotten| op.n <= forgotten) => return rejected(number_used()),
             None => {}
         }
         let verdict = match rules::judge(actor, op, view, now) {
@@ -132,20 +146,45 @@ impl Plan {
         let key = rules::target(op);
         match verdict {
             Verdict::Write(row) => {
-                self.written.insert(key.clone(), self.batch.writes.len());
-                self.batch.writes.push((*row).clone());
-                view.insert(key, Some(*row));
-                Outcome::Write(self.batch.writes.len() - 1)
+                let before = view.row(&key).cloned();
+                let write = self.write((*row).clone(), view);
+                if let Some(members) = rules::members_of(&row) {
+                    self.circle(actor, before.as_ref(), &row, members, view);
+                }
+                Outcome::Write(write)
             }
             Verdict::Same => match self.written.get(&key) {
                 Some(write) => Outcome::Write(*write),
                 None => {
-                    let seq = view.get(&key).and_then(Option::as_ref).map_or(0, |row| row.record.seq);
+                    let seq = view.row(&key).map_or(0, |row| row.record.seq);
                     Outcome::Known(PushOutcome::Applied { seq })
                 }
             },
         }
     }
+
+    fn write(&mut self, row: Row, view: &mut View) -> usize {
+        self.written.insert(row.key(), self.batch.writes.len());
+        self.batch.writes.push(row.clone());
+        view.put(row);
+        self.batch.writes.len() - 1
+    }
+
+    /// What follows from who is in a circle now.
+    fn circle(&mut self, actor: &Actor, before: Option<&Row>, row: &Row, members: Vec<PersonId>, view: &mut View) {
+        let were = before.and_then(rules::members_of).unwrap_or_default();
+        for person in members.iter().filter(|person| !were.contains(person)) {
+            view.joins(*person);
+        }
+        for row in rules::introduced(view, actor, before, &members) {
+            self.write(row, view);
+        }
+        self.batch.changes.push(Change::Circle { circle: row.record.id, members });
+    }
+}
+
+fn number_used() -> Problem {
+    Problem::new(Code::Conflict, "this device has used that number for another change; it has to join again")
 }
 
 fn readable(ops: &[Incoming]) -> impl Iterator<Item = &Op> {

@@ -1,15 +1,12 @@
 //! Sends later: makes held records visible when their time has come, and
-//! forgets old tombstones.
+//! forgets what is old.
 
 use crate::core::TRIES;
-use crate::storage::{Batch, Commit, Storage, StorageError};
+use crate::limits::{AUDIT_KEPT, OPS_KEPT, TOKENS_KEPT, TOMBSTONES, TRIES_KEPT};
+use crate::storage::{Batch, Storage, StorageError, Sweep};
 use crate::{Core, Row, TeamScope};
-use chrono::{DateTime, TimeDelta, Utc};
-use meantime_protocol::{Record, Scope};
-use std::collections::BTreeMap;
-
-/// How long a tombstone is kept. A device that was away for longer starts over.
-pub const TOMBSTONES: TimeDelta = TimeDelta::days(90);
+use chrono::{DateTime, Utc};
+use meantime_protocol::Record;
 
 /// Records released in one commit.
 const AT_ONCE: usize = 200;
@@ -37,15 +34,24 @@ impl<S: Storage> Core<S> {
         self.held_changed.notified().await;
     }
 
-    /// Forgets tombstones older than [`TOMBSTONES`], of all teams.
+    /// Forgets what is older than [`crate::limits`] says, of all teams; how
+    /// many tombstones.
     ///
     /// # Errors
     /// When the storage fails.
     pub async fn sweep(&self) -> Result<u64, StorageError> {
-        let before = self.now() - TOMBSTONES;
+        let now = self.now();
+        let old = Sweep {
+            tombstones: now - TOMBSTONES,
+            taken: now - OPS_KEPT,
+            tokens: now - TOKENS_KEPT,
+            invites: now,
+            attempts: now - TRIES_KEPT,
+            audit: now - AUDIT_KEPT,
+        };
         let mut swept = 0;
         for team in self.storage.teams().await? {
-            swept += self.storage.sweep(TeamScope::operator(team.id), before).await?;
+            swept += self.storage.sweep(TeamScope::operator(team.id), &old).await?;
         }
         Ok(swept)
     }
@@ -55,17 +61,7 @@ impl<S: Storage> Core<S> {
         let expects = due.iter().map(|row| (row.key(), row.record.seq)).collect();
         let shown = |row: Row| Row { held: false, record: Record { updated_at: now, ..row.record }, ..row };
         let writes: Vec<Row> = due.into_iter().map(shown).collect();
-        let scopes: Vec<Scope> = writes.iter().map(|row| row.record.scope).collect();
-        match self.storage.commit(team, Batch { expects, writes, ..Batch::default() }).await? {
-            Commit::Done(seqs) => {
-                let upto: BTreeMap<Scope, u64> = scopes.into_iter().zip(seqs).collect();
-                for (scope, seq) in upto {
-                    self.hub.moved(team.id(), scope, seq);
-                }
-            }
-            // Somebody else released or changed one of them: looked at again.
-            Commit::Stale | Commit::InviteGone => {}
-        }
-        Ok(())
+        // Stale: somebody else released or changed one of them; looked at again.
+        self.carry_out(team, Batch { at: now, expects, writes, ..Batch::default() }).await.map(drop)
     }
 }

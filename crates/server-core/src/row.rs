@@ -73,3 +73,10 @@ pub fn goes_first(kind: &Kind) -> bool {
 
 /// The kinds of [`goes_first`], for backends that ask their database for them.
 pub const FIRST: [&str; 4] = ["agreement", "focus", "member", "schedule"];
+
+/// Whether a guest reads a record of the team's feed; `known`: its id is that
+/// of somebody who is in a circle with them, or their own.
+#[must_use]
+pub fn guest_reads(kind: &Kind, known: bool) -> bool {
+    *kind == Kind::AGREEMENT || (known && goes_first(kind))
+}

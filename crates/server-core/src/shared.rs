@@ -4,13 +4,17 @@
 //! Every method of [`Storage`] is passed on here, those with a default too:
 //! whoever adds one there adds its line here.
 
-use crate::storage::{Batch, Changes, Commit, Current, Device, Invite, Page, Storage, StorageError, Team};
+use crate::storage::{
+    Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Page, Standing, Storage,
+    StorageError, Sweep, Taken, Team, Token,
+};
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use meantime_model::{DeviceId, OpId, TeamId};
-use meantime_protocol::{Epoch, Scope};
+use meantime_model::{DeviceId, PersonId, TeamId};
+use meantime_protocol::{Epoch, Kind, Scope};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Hears of every call to the storage. Called from many tasks at once; must
 /// not wait.
@@ -61,8 +65,8 @@ impl Storage for Shared {
         self.told("epoch", self.storage.epoch()).await
     }
 
-    async fn device(&self, token: SecretHash) -> Result<Option<Device>, StorageError> {
-        self.told("device", self.storage.device(token)).await
+    async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
+        self.told("bearer", self.storage.bearer(token)).await
     }
 
     async fn invite(&self, secret: SecretHash) -> Result<Option<Invite>, StorageError> {
@@ -85,15 +89,11 @@ impl Storage for Shared {
         self.told("team", self.storage.team(team)).await
     }
 
-    async fn add_invite(&self, team: TeamScope, invite: &Invite) -> Result<(), StorageError> {
-        self.told("add_invite", self.storage.add_invite(team, invite)).await
-    }
-
     async fn get(&self, team: TeamScope, keys: &[Key]) -> Result<Vec<Option<Row>>, StorageError> {
         self.told("get", self.storage.get(team, keys)).await
     }
 
-    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Vec<Option<OpId>>, StorageError> {
+    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Taken, StorageError> {
         self.told("taken", self.storage.taken(team, device, ns)).await
     }
 
@@ -117,8 +117,67 @@ impl Storage for Shared {
         self.told("held", self.storage.held(team, due, limit)).await
     }
 
-    async fn sweep(&self, team: TeamScope, before: DateTime<Utc>) -> Result<u64, StorageError> {
-        self.told("sweep", self.storage.sweep(team, before)).await
+    async fn rows(
+        &self,
+        team: TeamScope,
+        scope: Scope,
+        kind: &Kind,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        self.told("rows", self.storage.rows(team, scope, kind, after, limit)).await
+    }
+
+    async fn sweep(&self, team: TeamScope, old: &Sweep) -> Result<u64, StorageError> {
+        self.told("sweep", self.storage.sweep(team, old)).await
+    }
+
+    async fn access(&self, team: TeamScope) -> Result<u64, StorageError> {
+        self.told("access", self.storage.access(team)).await
+    }
+
+    async fn standing(&self, team: TeamScope, device: DeviceId) -> Result<Option<Standing>, StorageError> {
+        self.told("standing", self.storage.standing(team, device)).await
+    }
+
+    async fn devices(&self, team: TeamScope, person: PersonId) -> Result<Vec<Device>, StorageError> {
+        self.told("devices", self.storage.devices(team, person)).await
+    }
+
+    async fn tokens(&self, team: TeamScope, device: DeviceId) -> Result<Vec<Token>, StorageError> {
+        self.told("tokens", self.storage.tokens(team, device)).await
+    }
+
+    async fn seen(&self, team: TeamScope, device: DeviceId, at: DateTime<Utc>) -> Result<(), StorageError> {
+        self.told("seen", self.storage.seen(team, device, at)).await
+    }
+
+    async fn account(&self, team: TeamScope, person: PersonId) -> Result<Option<Account>, StorageError> {
+        self.told("account", self.storage.account(team, person)).await
+    }
+
+    async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError> {
+        self.told("account_named", self.storage.account_named(team, login)).await
+    }
+
+    async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {
+        self.told("circles", self.storage.circles(team, people)).await
+    }
+
+    async fn invites(&self, team: TeamScope, now: DateTime<Utc>) -> Result<Vec<Invite>, StorageError> {
+        self.told("invites", self.storage.invites(team, now)).await
+    }
+
+    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
+        self.told("attempts", self.storage.attempts(team, slot)).await
+    }
+
+    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
+        self.told("set_attempts", self.storage.set_attempts(team, slot, attempts)).await
+    }
+
+    async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError> {
+        self.told("audit", self.storage.audit(team, before, limit)).await
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a backend does.
 
+mod people;
+
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
-use meantime_protocol::kinds::Role;
-use meantime_protocol::{Epoch, Record, Scope};
+use meantime_protocol::{Epoch, Kind, Record, Scope};
+use uuid::Uuid;
+
+pub use people::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token, Totp};
 
 /// Keeps teams, people's devices and records. Called from many tasks at
 /// once, and possibly from several processes on the same data.
@@ -24,8 +28,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Which life of the data this is.
     async fn epoch(&self) -> Result<Epoch, StorageError>;
 
-    /// Whose token this is. Finds the team, so takes none.
-    async fn device(&self, token: SecretHash) -> Result<Option<Device>, StorageError>;
+    /// Whose token this is, and how they stand. Finds the team, so takes none.
+    async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError>;
 
     /// An invite by its secret, used and expired ones too. Finds the team, so takes none.
     async fn invite(&self, secret: SecretHash) -> Result<Option<Invite>, StorageError>;
@@ -43,14 +47,11 @@ pub trait Storage: Send + Sync + 'static {
     /// The team's own row; `None` when it was never founded.
     async fn team(&self, team: TeamScope) -> Result<Option<Team>, StorageError>;
 
-    /// Keeps an invite, whose team must be `team`.
-    async fn add_invite(&self, team: TeamScope, invite: &Invite) -> Result<(), StorageError>;
-
     /// The rows of some keys, in their order; tombstones and held ones too.
     async fn get(&self, team: TeamScope, keys: &[Key]) -> Result<Vec<Option<Row>>, StorageError>;
 
-    /// For each number whether an op of the device was taken under it, and which.
-    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Vec<Option<OpId>>, StorageError>;
+    /// What is known of some op numbers of a device.
+    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Taken, StorageError>;
 
     /// Writes what was decided, or nothing.
     async fn commit(&self, team: TeamScope, batch: Batch) -> Result<Commit, StorageError>;
@@ -68,9 +69,57 @@ pub trait Storage: Send + Sync + 'static {
     /// appear: by `visible_from`, then `created_at`, threads before messages.
     async fn held(&self, team: TeamScope, due: DateTime<Utc>, limit: usize) -> Result<Vec<Row>, StorageError>;
 
-    /// Forgets tombstones last changed before an instant, and remembers up to
-    /// which seq the feed has lost some ([`Page::min_seq`]).
-    async fn sweep(&self, team: TeamScope, before: DateTime<Utc>) -> Result<u64, StorageError>;
+    /// Every row of one kind in a scope, tombstones and held ones too, in the
+    /// order of their ids, from after an id.
+    async fn rows(
+        &self,
+        team: TeamScope,
+        scope: Scope,
+        kind: &Kind,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError>;
+
+    /// Forgets what is old ([`Sweep`]); how many tombstones.
+    async fn sweep(&self, team: TeamScope, old: &Sweep) -> Result<u64, StorageError>;
+
+    /// A number that grows with every commit that has a change which
+    /// [`Change::moves_access`]; 0 before the first. It orders decisions about
+    /// people ([`Batch::access`]), and tells that somebody came or went.
+    async fn access(&self, team: TeamScope) -> Result<u64, StorageError>;
+
+    /// How a device and its person stand; `None` when it is not there.
+    async fn standing(&self, team: TeamScope, device: DeviceId) -> Result<Option<Standing>, StorageError>;
+
+    /// A person's devices, oldest first.
+    async fn devices(&self, team: TeamScope, person: PersonId) -> Result<Vec<Device>, StorageError>;
+
+    /// A device's tokens, oldest first, retired ones too.
+    async fn tokens(&self, team: TeamScope, device: DeviceId) -> Result<Vec<Token>, StorageError>;
+
+    /// Notes when a device was last heard of.
+    async fn seen(&self, team: TeamScope, device: DeviceId, at: DateTime<Utc>) -> Result<(), StorageError>;
+
+    /// How a person signs in.
+    async fn account(&self, team: TeamScope, person: PersonId) -> Result<Option<Account>, StorageError>;
+
+    /// Who signs in by this name.
+    async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError>;
+
+    /// The circles that each of some people is in, by id.
+    async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError>;
+
+    /// The invites that are unused and expire after an instant, whoever made them.
+    async fn invites(&self, team: TeamScope, now: DateTime<Utc>) -> Result<Vec<Invite>, StorageError>;
+
+    /// Failed tries to sign in, by a slot that many logins may share.
+    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError>;
+
+    /// Keeps failed tries in place of what was there; `None`: forgets them.
+    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError>;
+
+    /// What was done, newest first, from before a number.
+    async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError>;
 }
 
 /// A team.
@@ -82,60 +131,58 @@ pub struct Team {
     pub name: String,
 }
 
-/// A device and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// Its id.
-    pub id: DeviceId,
-    /// Its team.
-    pub team: TeamId,
-    /// Its person.
-    pub person: PersonId,
-    /// SHA-256 of its token.
-    pub token: SecretHash,
-    /// What its person calls it.
-    pub name: String,
-    /// When it joined.
-    pub since: DateTime<Utc>,
+/// What is known of some op numbers of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// For each number the op that was taken under it, in their order.
+    pub ops: Vec<Option<OpId>>,
+    /// Ops with this number or a smaller one may have been taken and forgotten.
+    pub forgotten: Option<u64>,
 }
 
-/// An invite. Its secret is known only to whoever holds the link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invite {
-    /// SHA-256 of its secret.
-    pub secret: SecretHash,
-    /// The team it leads to.
-    pub team: TeamId,
-    /// What its bearer becomes.
-    pub role: Role,
-    /// Useless from then on.
-    pub expires_at: DateTime<Utc>,
-    /// Somebody joined with it.
-    pub used: bool,
+/// What is old enough to be forgotten: what was last changed, or ran out,
+/// before each instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// Tombstones; the feed remembers up to which seq it has lost some
+    /// ([`Page::min_seq`]).
+    pub tombstones: DateTime<Utc>,
+    /// Op numbers; the device remembers the greatest ([`Taken::forgotten`]).
+    pub taken: DateTime<Utc>,
+    /// Retired tokens.
+    pub tokens: DateTime<Utc>,
+    /// Invites, by their expiry.
+    pub invites: DateTime<Utc>,
+    /// Failed tries, by the end of their wait.
+    pub attempts: DateTime<Utc>,
+    /// Entries of the audit log; the newest stays, so that its number is not
+    /// given again.
+    pub audit: DateTime<Utc>,
 }
 
-/// What one commit does.
+/// What one commit does. Its parts are looked at and carried out in the order
+/// of the fields.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
+    /// When it was decided; kept with the op numbers.
+    pub at: DateTime<Utc>,
+    /// The access number that the decision relied on; another one now makes
+    /// the batch stale. None: it relied on nothing about people.
+    pub access: Option<u64>,
     /// Rows that the decision relied on, with their seq; 0: must not exist.
     pub expects: Vec<(Key, u64)>,
     /// Ops that are now taken. One that is there already makes the batch stale.
     pub taken: Vec<(DeviceId, u64, OpId)>,
+    /// What becomes of people's devices, invites and the like, in this order.
+    /// One that [`Change::moves_access`] adds 1 to the access number, several
+    /// of them add 1 together.
+    pub changes: Vec<Change>,
     /// Rows to write, each in place of the one with its key. Their `seq` is
     /// ignored: they get the scope's next ones in this order. One key may be
     /// written several times; the last image stays.
     pub writes: Vec<Row>,
-    /// Uses up an invite and keeps the new device.
-    pub join: Option<Join>,
-}
-
-/// Somebody joins.
-#[derive(Clone, Debug)]
-pub struct Join {
-    /// The invite that must be unused until now.
-    pub invite: SecretHash,
-    /// Their first device.
-    pub device: Device,
+    /// What to note of it.
+    pub audit: Vec<AuditEntry>,
 }
 
 /// What became of a [`Batch`].
@@ -145,7 +192,7 @@ pub enum Commit {
     Done(Vec<u64>),
     /// Something it relied on moved; nothing was written.
     Stale,
-    /// Its invite was used meanwhile; nothing was written.
+    /// The invite that it uses is used, or not there; nothing was written.
     InviteGone,
 }
 
@@ -156,6 +203,10 @@ pub struct Changes {
     pub scope: Scope,
     /// Who reads.
     pub reader: PersonId,
+    /// Only what a guest sees of the team's feed: the agreement, and the
+    /// `member`, `schedule` and `focus` records (whose ids are people's) of
+    /// the reader and of whoever is in a circle with them.
+    pub guest: bool,
     /// Rows with a greater seq.
     pub after: u64,
     /// How much at once.
@@ -169,6 +220,8 @@ pub struct Current {
     pub scope: Scope,
     /// Who reads.
     pub reader: PersonId,
+    /// As in [`Changes`].
+    pub guest: bool,
     /// The kinds of [`crate::row::goes_first`], or the others.
     pub first: bool,
     /// Rows with a smaller seq.

@@ -7,10 +7,12 @@
 //! Decides nothing: rules are `server-core`'s.
 
 mod open;
+mod people;
 mod readers;
 mod row;
 mod schema;
 mod storage;
+mod sweep;
 pub mod upkeep;
 mod writer;
 

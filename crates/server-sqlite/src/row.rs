@@ -40,7 +40,9 @@ pub(crate) fn record(columns: &Columns<'_>) -> Result<Record, Error> {
     })
 }
 
-/// `team_id, secret, role, expires_at, used`.
+/// What [`invite`] reads, in its order.
+pub(crate) const INVITE: &str = "team_id, secret, role, expires_at, used, by_person, for_person";
+
 pub(crate) fn invite(columns: &Columns<'_>) -> Result<storage::Invite, Error> {
     Ok(storage::Invite {
         team: TeamId(uuid(columns, 0)?),
@@ -48,18 +50,64 @@ pub(crate) fn invite(columns: &Columns<'_>) -> Result<storage::Invite, Error> {
         role: role(columns, 2)?,
         expires_at: time(3, columns.get(3)?)?,
         used: columns.get(4)?,
+        by: maybe_uuid(columns, 5)?.map(PersonId),
+        person: maybe_uuid(columns, 6)?.map(PersonId),
     })
 }
 
-/// `team_id, device_id, person_id, token, name, since`.
+/// What [`device`] reads, in its order.
+pub(crate) const DEVICE: &str = "team_id, device_id, person_id, name, since, seen_at";
+
 pub(crate) fn device(columns: &Columns<'_>) -> Result<storage::Device, Error> {
     Ok(storage::Device {
         team: TeamId(uuid(columns, 0)?),
         id: DeviceId(uuid(columns, 1)?),
         person: PersonId(uuid(columns, 2)?),
-        token: SecretHash(columns.get(3)?),
-        name: columns.get(4)?,
-        since: time(5, columns.get(5)?)?,
+        name: columns.get(3)?,
+        since: time(4, columns.get(4)?)?,
+        seen_at: time(5, columns.get(5)?)?,
+    })
+}
+
+/// What [`token`] reads, in its order.
+pub(crate) const TOKEN: &str = "token, device_id, issued_at, used, retired_at";
+
+pub(crate) fn token(columns: &Columns<'_>) -> Result<storage::Token, Error> {
+    Ok(storage::Token {
+        hash: SecretHash(columns.get(0)?),
+        device: DeviceId(uuid(columns, 1)?),
+        issued_at: time(2, columns.get(2)?)?,
+        used: columns.get(3)?,
+        retired_at: columns.get::<_, Option<i64>>(4)?.map(|ms| time(4, ms)).transpose()?,
+    })
+}
+
+/// What [`account`] reads, in its order.
+pub(crate) const ACCOUNT: &str = "person_id, login, password, totp_secret, totp_confirmed, totp_step";
+
+pub(crate) fn account(columns: &Columns<'_>) -> Result<storage::Account, Error> {
+    let (confirmed, last_step) = (columns.get(4)?, unsigned(columns, 5)?);
+    let secret: Option<Vec<u8>> = columns.get(3)?;
+    Ok(storage::Account {
+        person: PersonId(uuid(columns, 0)?),
+        login: columns.get(1)?,
+        password: columns.get(2)?,
+        totp: secret.map(|secret| storage::Totp { secret, confirmed, last_step }),
+    })
+}
+
+/// What [`audit`] reads, in its order.
+pub(crate) const AUDIT: &str = "seq, at, what, by_person, by_device, about, note";
+
+pub(crate) fn audit(columns: &Columns<'_>) -> Result<storage::AuditEntry, Error> {
+    Ok(storage::AuditEntry {
+        seq: unsigned(columns, 0)?,
+        at: time(1, columns.get(1)?)?,
+        what: columns.get(2)?,
+        by: maybe_uuid(columns, 3)?.map(PersonId),
+        device: maybe_uuid(columns, 4)?.map(DeviceId),
+        about: maybe_uuid(columns, 5)?,
+        note: columns.get(6)?,
     })
 }
 
@@ -70,6 +118,10 @@ pub(crate) fn team(columns: &Columns<'_>) -> Result<storage::Team, Error> {
 
 pub(crate) fn uuid(columns: &Columns<'_>, i: usize) -> Result<Uuid, Error> {
     columns.get::<_, [u8; 16]>(i).map(Uuid::from_bytes)
+}
+
+fn maybe_uuid(columns: &Columns<'_>, i: usize) -> Result<Option<Uuid>, Error> {
+    Ok(columns.get::<_, Option<[u8; 16]>>(i)?.map(Uuid::from_bytes))
 }
 
 pub(crate) fn unsigned(columns: &Columns<'_>, i: usize) -> Result<u64, Error> {

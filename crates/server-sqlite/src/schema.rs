@@ -10,7 +10,7 @@ use std::path::Path;
 const APPLICATION: i64 = 0x4d6e_746d;
 
 /// One step each, from the version of its index to the next.
-const MIGRATIONS: [&str; 1] = [TABLES];
+const MIGRATIONS: [&str; 2] = [TABLES, PEOPLE];
 
 // Instants are milliseconds since 1970, ids their 16 bytes. Every primary key
 // begins with the team, so that the tables can be divided by it.
@@ -84,6 +84,74 @@ CREATE INDEX record_first ON record (team_id, scope, seq)
     WHERE kind IN ('agreement', 'focus', 'member', 'schedule');
 CREATE INDEX record_held ON record (visible_from, team_id) WHERE held = 1 AND deleted = 0;
 CREATE INDEX record_gone ON record (team_id, updated_at) WHERE deleted = 1;
+";
+
+// Tokens have a table of their own since a device has several in its life;
+// `device.token` is the one it joined with. Op numbers that are there already
+// count from now, so that they are kept as long as new ones.
+const PEOPLE: &str = "
+ALTER TABLE team ADD COLUMN access INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN forgotten INTEGER;
+ALTER TABLE invite ADD COLUMN by_person BLOB;
+ALTER TABLE invite ADD COLUMN for_person BLOB;
+ALTER TABLE taken ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
+UPDATE taken SET at = unixepoch() * 1000;
+UPDATE device SET seen_at = since;
+CREATE INDEX device_person ON device (team_id, person_id);
+
+CREATE TABLE token (
+    team_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    token BLOB NOT NULL UNIQUE,
+    issued_at INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    retired_at INTEGER,
+    PRIMARY KEY (team_id, device_id, token),
+    FOREIGN KEY (team_id, device_id) REFERENCES device ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+INSERT INTO token (team_id, device_id, token, issued_at, used, retired_at)
+    SELECT team_id, device_id, token, since, 1, NULL FROM device;
+
+CREATE TABLE account (
+    team_id BLOB NOT NULL REFERENCES team,
+    person_id BLOB NOT NULL,
+    login TEXT NOT NULL,
+    password TEXT NOT NULL,
+    totp_secret BLOB,
+    totp_confirmed INTEGER NOT NULL,
+    totp_step INTEGER NOT NULL,
+    PRIMARY KEY (team_id, person_id),
+    UNIQUE (team_id, login)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE circle (
+    team_id BLOB NOT NULL REFERENCES team,
+    circle_id BLOB NOT NULL,
+    person_id BLOB NOT NULL,
+    PRIMARY KEY (team_id, circle_id, person_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX circle_person ON circle (team_id, person_id, circle_id);
+
+CREATE TABLE attempts (
+    team_id BLOB NOT NULL REFERENCES team,
+    slot INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (team_id, slot)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    team_id BLOB NOT NULL REFERENCES team,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    by_person BLOB,
+    by_device BLOB,
+    about BLOB,
+    note TEXT NOT NULL,
+    PRIMARY KEY (team_id, seq)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Fills an empty file.

@@ -1,15 +1,20 @@
 //! The `Storage` trait, call by call. Every statement names its team.
 
-use crate::Sqlite;
-use crate::row::{self, COLUMNS, role_name, signed, unsigned, uuid};
+use crate::row::{self, ACCOUNT, AUDIT, COLUMNS, DEVICE, INVITE, TOKEN, signed, unsigned, uuid};
+use crate::sweep::sweep;
 use crate::writer::Done;
+use crate::{Sqlite, people};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use meantime_model::{DeviceId, OpId, TeamId};
-use meantime_protocol::{Epoch, Scope};
-use meantime_server_core::storage::{Batch, Changes, Commit, Current, Device, Invite, Join, Limit, Page, Team};
+use meantime_model::{DeviceId, OpId, PersonId, TeamId};
+use meantime_protocol::{Epoch, Kind, Scope};
+use meantime_server_core::storage::{
+    Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
+    Standing, Sweep, Taken, Team, Token,
+};
 use meantime_server_core::{Key, Row, SecretHash, Storage, StorageError, TeamScope};
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, named_params, params};
+use uuid::Uuid;
 
 #[async_trait]
 impl Storage for Sqlite {
@@ -17,14 +22,13 @@ impl Storage for Sqlite {
         Ok(self.epoch)
     }
 
-    async fn device(&self, token: SecretHash) -> Result<Option<Device>, StorageError> {
-        let sql = "SELECT team_id, device_id, person_id, token, name, since FROM device WHERE token = ?1";
-        self.readers.read(move |db| db.prepare_cached(sql)?.query_row([token.0], row::device).optional()).await
+    async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
+        self.readers.read(move |db| people::bearer(db, token)).await
     }
 
     async fn invite(&self, secret: SecretHash) -> Result<Option<Invite>, StorageError> {
-        let sql = "SELECT team_id, secret, role, expires_at, used FROM invite WHERE secret = ?1";
-        self.readers.read(move |db| db.prepare_cached(sql)?.query_row([secret.0], row::invite).optional()).await
+        let sql = format!("SELECT {INVITE} FROM invite WHERE secret = ?1");
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_row([secret.0], row::invite).optional()).await
     }
 
     async fn teams(&self) -> Result<Vec<Team>, StorageError> {
@@ -57,16 +61,6 @@ impl Storage for Sqlite {
         self.readers.read(move |db| db.prepare_cached(sql)?.query_row([bytes(team)], row::team).optional()).await
     }
 
-    async fn add_invite(&self, team: TeamScope, invite: &Invite) -> Result<(), StorageError> {
-        let Invite { secret, role, expires_at, used, .. } = invite.clone();
-        let write = move |db: &Connection| {
-            let sql = "INSERT INTO invite (team_id, secret, role, expires_at, used) VALUES (?1, ?2, ?3, ?4, ?5)";
-            db.execute(sql, params![bytes(team), secret.0, role_name(role), expires_at.timestamp_millis(), used])?;
-            Ok(Done::Keep(()))
-        };
-        self.writer.write(write).await
-    }
-
     async fn get(&self, team: TeamScope, keys: &[Key]) -> Result<Vec<Option<Row>>, StorageError> {
         let keys = keys.to_vec();
         let read = move |db: &Connection| {
@@ -82,7 +76,7 @@ impl Storage for Sqlite {
         self.readers.read(read).await
     }
 
-    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Vec<Option<OpId>>, StorageError> {
+    async fn taken(&self, team: TeamScope, device: DeviceId, ns: &[u64]) -> Result<Taken, StorageError> {
         let ns = ns.to_vec();
         let read = move |db: &Connection| {
             let sql = "SELECT op_id FROM taken WHERE team_id = ?1 AND device_id = ?2 AND n = ?3";
@@ -91,7 +85,13 @@ impl Storage for Sqlite {
                 find.query_row(params![bytes(team), device.0.as_bytes(), signed(*n)], |r| uuid(r, 0).map(OpId))
                     .optional()
             };
-            ns.iter().map(one).collect()
+            let ops = ns.iter().map(one).collect::<Result<_, _>>()?;
+            let sql = "SELECT forgotten FROM device WHERE team_id = ?1 AND device_id = ?2";
+            let forgotten: Option<Option<i64>> = db
+                .prepare_cached(sql)?
+                .query_row(params![bytes(team), device.0.as_bytes()], |r| r.get(0))
+                .optional()?;
+            Ok(Taken { ops, forgotten: forgotten.flatten().map(i64::unsigned_abs) })
         };
         self.readers.read(read).await
     }
@@ -107,11 +107,12 @@ impl Storage for Sqlite {
     }
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
-        let Changes { scope, reader, after, limit } = *from;
+        let Changes { scope, reader, guest, after, limit } = *from;
         let read = move |db: &Connection| {
+            let only = if guest { GUEST } else { "" };
             let sql = format!(
                 "SELECT {COLUMNS} FROM record WHERE team_id = :team AND scope = :scope AND seq > :after
-                 AND (held = 0 OR author = :reader) ORDER BY seq LIMIT :limit"
+                 AND (held = 0 OR author = :reader) {only} ORDER BY seq LIMIT :limit"
             );
             let values = named_params! {
                 ":team": bytes(team), ":scope": scope.to_string(), ":after": signed(after),
@@ -123,14 +124,15 @@ impl Storage for Sqlite {
     }
 
     async fn current(&self, team: TeamScope, from: &Current) -> Result<Page, StorageError> {
-        let Current { scope, reader, first, below, limit } = *from;
+        let Current { scope, reader, guest, first, below, limit } = *from;
         let read = move |db: &Connection| {
+            let only = if guest { GUEST } else { "" };
             let not = if first { "" } else { "NOT" };
             // Written as the index `record_first` has it, so that it is used.
             let sql = format!(
                 "SELECT {COLUMNS} FROM record WHERE team_id = :team AND scope = :scope AND seq < :below
                  AND kind {not} IN ('agreement', 'focus', 'member', 'schedule')
-                 AND deleted = 0 AND (held = 0 OR author = :reader) ORDER BY seq DESC LIMIT :limit"
+                 AND deleted = 0 AND (held = 0 OR author = :reader) {only} ORDER BY seq DESC LIMIT :limit"
             );
             let values = named_params! {
                 ":team": bytes(team), ":scope": scope.to_string(), ":below": signed(below),
@@ -153,12 +155,115 @@ impl Storage for Sqlite {
         self.readers.read(read).await
     }
 
-    async fn sweep(&self, team: TeamScope, before: DateTime<Utc>) -> Result<u64, StorageError> {
-        self.writer.write(move |db| sweep(db, team, before)).await
+    async fn rows(
+        &self,
+        team: TeamScope,
+        scope: Scope,
+        kind: &Kind,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StorageError> {
+        let kind = kind.as_str().to_owned();
+        let read = move |db: &Connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM record WHERE team_id = ?1 AND scope = ?2 AND kind = ?3 AND id > ?4
+                 ORDER BY id LIMIT ?5"
+            );
+            // Nothing has an id before this: it is shorter than any.
+            let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            let values = params![bytes(team), scope.to_string(), kind, after, signed(limit as u64)];
+            db.prepare_cached(&sql)?.query_map(values, row::stored)?.collect()
+        };
+        self.readers.read(read).await
+    }
+
+    async fn sweep(&self, team: TeamScope, old: &Sweep) -> Result<u64, StorageError> {
+        let old = *old;
+        self.writer.write(move |db| sweep(db, team, &old)).await
+    }
+
+    async fn access(&self, team: TeamScope) -> Result<u64, StorageError> {
+        self.readers.read(move |db| people::access(db, team)).await
+    }
+
+    async fn standing(&self, team: TeamScope, device: DeviceId) -> Result<Option<Standing>, StorageError> {
+        self.readers.read(move |db| people::standing(db, team, device)).await
+    }
+
+    async fn devices(&self, team: TeamScope, person: PersonId) -> Result<Vec<Device>, StorageError> {
+        let sql =
+            format!("SELECT {DEVICE} FROM device WHERE team_id = ?1 AND person_id = ?2 ORDER BY since, device_id");
+        let values = (bytes(team), person.0.into_bytes());
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::device)?.collect()).await
+    }
+
+    async fn tokens(&self, team: TeamScope, device: DeviceId) -> Result<Vec<Token>, StorageError> {
+        let sql = format!("SELECT {TOKEN} FROM token WHERE team_id = ?1 AND device_id = ?2 ORDER BY issued_at");
+        let values = (bytes(team), device.0.into_bytes());
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::token)?.collect()).await
+    }
+
+    async fn seen(&self, team: TeamScope, device: DeviceId, at: DateTime<Utc>) -> Result<(), StorageError> {
+        let write = move |db: &Connection| {
+            let sql = "UPDATE device SET seen_at = ?3 WHERE team_id = ?1 AND device_id = ?2";
+            db.prepare_cached(sql)?.execute(params![bytes(team), device.0.as_bytes(), at.timestamp_millis()])?;
+            Ok(Done::Keep(()))
+        };
+        self.writer.write(write).await
+    }
+
+    async fn account(&self, team: TeamScope, person: PersonId) -> Result<Option<Account>, StorageError> {
+        let sql = format!("SELECT {ACCOUNT} FROM account WHERE team_id = ?1 AND person_id = ?2");
+        let values = (bytes(team), person.0.into_bytes());
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_row(values, row::account).optional()).await
+    }
+
+    async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError> {
+        let sql = format!("SELECT {ACCOUNT} FROM account WHERE team_id = ?1 AND login = ?2");
+        let values = (bytes(team), login.to_owned());
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_row(values, row::account).optional()).await
+    }
+
+    async fn circles(&self, team: TeamScope, of: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {
+        let of = of.to_vec();
+        self.readers.read(move |db| of.iter().map(|person| people::circles(db, team, *person)).collect()).await
+    }
+
+    async fn invites(&self, team: TeamScope, now: DateTime<Utc>) -> Result<Vec<Invite>, StorageError> {
+        let sql = format!("SELECT {INVITE} FROM invite WHERE team_id = ?1 AND used = 0 AND expires_at > ?2");
+        let values = (bytes(team), now.timestamp_millis());
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::invite)?.collect()).await
+    }
+
+    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
+        let sql = "SELECT failures, until FROM attempts WHERE team_id = ?1 AND slot = ?2";
+        let found = |r: &rusqlite::Row<'_>| Ok(Attempts { failures: r.get(0)?, until: row::time(1, r.get(1)?)? });
+        let values = (bytes(team), slot);
+        self.readers.read(move |db| db.prepare_cached(sql)?.query_row(values, found).optional()).await
+    }
+
+    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
+        self.writer.write(move |db| people::set_attempts(db, team, slot, attempts).map(Done::Keep)).await
+    }
+
+    async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError> {
+        let sql = format!("SELECT {AUDIT} FROM audit WHERE team_id = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
+        let values = (bytes(team), before.map_or(i64::MAX, signed), signed(limit as u64));
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::audit)?.collect()).await
     }
 }
 
+/// What a guest sees of the team's feed (`Changes::guest`).
+const GUEST: &str = "AND (kind = 'agreement' OR (kind IN ('focus', 'member', 'schedule') AND (id = :reader OR id IN (
+     SELECT other.person_id FROM circle AS mine JOIN circle AS other USING (team_id, circle_id)
+     WHERE mine.team_id = :team AND mine.person_id = :reader))))";
+
 fn commit(db: &Connection, team: TeamScope, batch: Batch) -> Result<Done<Commit>, Error> {
+    if let Some(relied) = batch.access
+        && people::access(db, team)? != relied
+    {
+        return Ok(Done::Undo(Commit::Stale));
+    }
     let mut find =
         db.prepare_cached("SELECT seq FROM record WHERE team_id = ?1 AND scope = ?2 AND kind = ?3 AND id = ?4")?;
     for (Key { scope, kind, id }, expected) in &batch.expects {
@@ -168,17 +273,21 @@ fn commit(db: &Connection, team: TeamScope, batch: Batch) -> Result<Done<Commit>
             return Ok(Done::Undo(Commit::Stale));
         }
     }
-    let mut take =
-        db.prepare_cached("INSERT OR IGNORE INTO taken (team_id, device_id, n, op_id) VALUES (?1, ?2, ?3, ?4)")?;
+    let sql = "INSERT OR IGNORE INTO taken (team_id, device_id, n, op_id, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut take = db.prepare_cached(sql)?;
+    let at = batch.at.timestamp_millis();
     for (device, n, op) in &batch.taken {
-        if take.execute(params![bytes(team), device.0.as_bytes(), signed(*n), op.0.as_bytes()])? == 0 {
+        if take.execute(params![bytes(team), device.0.as_bytes(), signed(*n), op.0.as_bytes(), at])? == 0 {
             return Ok(Done::Undo(Commit::Stale));
         }
     }
-    if let Some(join) = &batch.join
-        && !use_invite(db, team, join)?
-    {
-        return Ok(Done::Undo(Commit::InviteGone));
+    if batch.changes.iter().any(Change::moves_access) {
+        people::move_access(db, team)?;
+    }
+    for change in &batch.changes {
+        if !people::change(db, team, change)? {
+            return Ok(Done::Undo(Commit::InviteGone));
+        }
     }
     let mut counters = Counters::default();
     let mut seqs = Vec::with_capacity(batch.writes.len());
@@ -188,6 +297,9 @@ fn commit(db: &Connection, team: TeamScope, batch: Batch) -> Result<Done<Commit>
         seqs.push(seq);
     }
     counters.save(db, team)?;
+    for entry in &batch.audit {
+        people::note(db, team, entry)?;
+    }
     Ok(Done::Keep(Commit::Done(seqs)))
 }
 
@@ -247,31 +359,6 @@ fn put(db: &Connection, team: TeamScope, row: &Row, seq: u64) -> Result<(), Erro
     Ok(())
 }
 
-fn use_invite(db: &Connection, team: TeamScope, join: &Join) -> Result<bool, Error> {
-    let used = "UPDATE invite SET used = 1 WHERE team_id = ?1 AND secret = ?2 AND used = 0";
-    if db.prepare_cached(used)?.execute(params![bytes(team), join.invite.0])? == 0 {
-        return Ok(false);
-    }
-    let Device { id, person, token, name, since, .. } = &join.device;
-    let sql = "INSERT INTO device (team_id, device_id, person_id, token, name, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let values = params![bytes(team), id.0.as_bytes(), person.0.as_bytes(), token.0, name, since.timestamp_millis()];
-    db.prepare_cached(sql)?.execute(values)?;
-    Ok(true)
-}
-
-fn sweep(db: &Connection, team: TeamScope, before: DateTime<Utc>) -> Result<Done<u64>, Error> {
-    let values = params![bytes(team), before.timestamp_millis()];
-    db.execute(
-        "UPDATE scope SET min_seq = max(min_seq, gone.seq)
-         FROM (SELECT scope AS name, max(seq) AS seq FROM record
-               WHERE team_id = ?1 AND deleted = 1 AND updated_at < ?2 GROUP BY scope) AS gone
-         WHERE scope.team_id = ?1 AND scope.scope = gone.name",
-        values,
-    )?;
-    let swept = db.execute("DELETE FROM record WHERE team_id = ?1 AND deleted = 1 AND updated_at < ?2", values)?;
-    Ok(Done::Keep(swept as u64))
-}
-
 fn counter(db: &Connection, team: TeamScope, scope: &Scope) -> Result<(u64, u64), Error> {
     let sql = "SELECT seq, min_seq FROM scope WHERE team_id = ?1 AND scope = ?2";
     let values = params![bytes(team), scope.to_string()];
@@ -306,6 +393,6 @@ fn one_more(limit: Limit) -> i64 {
     signed(limit.rows as u64).saturating_add(1)
 }
 
-fn bytes(team: TeamScope) -> [u8; 16] {
+pub(crate) fn bytes(team: TeamScope) -> [u8; 16] {
     team.id().0.into_bytes()
 }

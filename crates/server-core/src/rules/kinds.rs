@@ -1,12 +1,14 @@
 //! What each kind of record allows, and what its fields must be.
 
-use super::{View, forbidden, invalid, limits, not_found, row};
+use super::{View, conflict, forbidden, invalid, limits, not_found, space, space_key};
+use crate::access::active_role;
+use crate::join::member_key;
 use crate::{Actor, Key, Row};
 use chrono::{DateTime, Utc};
 use meantime_model::due::Window;
 use meantime_model::{PersonId, Schedule, Urgency};
 use meantime_protocol::http::Op;
-use meantime_protocol::{Code, Kind, Problem, Scope, kinds};
+use meantime_protocol::{Kind, Problem, Scope, kinds};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -24,6 +26,7 @@ const OUTCOME: usize = 10_000;
 pub(super) enum Known {
     Thread,
     Message,
+    Space,
     Member,
     Schedule,
     Focus,
@@ -37,14 +40,15 @@ pub(super) enum Known {
 impl Known {
     pub(super) fn of(op: &Op) -> Result<Self, Problem> {
         match (&op.scope, op.kind.as_str()) {
-            (Scope::Team(_), "thread") => Ok(Self::Thread),
-            (Scope::Team(_), "message") => Ok(Self::Message),
+            (Scope::Team(_) | Scope::Private(_), "thread") => Ok(Self::Thread),
+            (Scope::Team(_) | Scope::Private(_), "message") => Ok(Self::Message),
+            (Scope::Private(_), "space") => Ok(Self::Space),
             (Scope::Team(_), "member") => Ok(Self::Member),
             (Scope::Team(_), "schedule") => Ok(Self::Schedule),
             (Scope::Team(_), "focus") => Ok(Self::Focus),
             (Scope::Team(_), "agreement") => Ok(Self::Agreement),
             (Scope::User(_), "mark") => Ok(Self::Mark),
-            (Scope::User(_), "thread" | "message" | "member" | "schedule" | "focus" | "agreement") => {
+            (Scope::User(_), "thread" | "message" | "space" | "member" | "schedule" | "focus" | "agreement") => {
                 Err(invalid(format!("a {} does not belong in a person's own feed", op.kind)))
             }
             (Scope::User(_), name) if is_name(name) => Ok(Self::Own),
@@ -53,14 +57,20 @@ impl Known {
     }
 
     /// The rows besides the target that the rules look at.
-    pub(super) fn looks_at(self, op: &Op) -> Vec<Key> {
+    pub(super) fn looks_at(self, actor: &Actor, op: &Op) -> Vec<Key> {
         let key = |kind: Kind, id: Uuid| Key { scope: op.scope, kind, id };
         match self {
             Self::Message => uuid_of(op.fields.get("thread")).map(|id| key(Kind::THREAD, id)).into_iter().collect(),
             Self::Thread => {
                 let asked = op.fields.get("asked").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                asked.iter().take(ASKED).filter_map(|v| uuid_of(Some(v))).map(|id| key(Kind::MEMBER, id)).collect()
+                asked
+                    .iter()
+                    .take(ASKED)
+                    .filter_map(|v| uuid_of(Some(v)))
+                    .map(|id| member(actor, PersonId(id)))
+                    .collect()
             }
+            Self::Space => space::looks_at(actor, op),
             _ => Vec::new(),
         }
     }
@@ -73,6 +83,7 @@ impl Known {
     pub(super) fn may_make(self, actor: &Actor, op: &Op) -> Result<(), Problem> {
         match self {
             Self::Thread | Self::Message | Self::Mark | Self::Own => Ok(()),
+            Self::Space => space::may_make(actor, op),
             Self::Member => Err(forbidden("the server makes somebody a member when they join")),
             Self::Schedule | Self::Focus => own(actor, op.id),
             Self::Agreement if op.id == actor.team.0 => lead(actor),
@@ -106,13 +117,14 @@ impl Known {
             }
             Self::Member => {
                 own(actor, op.id)?;
-                match op.fields.get("role") {
-                    Some(role) if Some(role) != row.record.fields.get("role") => {
-                        Err(forbidden("roles are not changed by writing them"))
-                    }
-                    _ => Ok(()),
+                // `null` for a field that is not there changes nothing.
+                let is = |field: &str| row.record.fields.get(field).cloned().unwrap_or_default();
+                if ["role", "removed_at"].iter().any(|field| op.fields.get(*field).is_some_and(|v| *v != is(field))) {
+                    return Err(forbidden("roles are not changed by writing them"));
                 }
+                Ok(())
             }
+            Self::Space => space::may_change(actor, op, row),
             Self::Schedule | Self::Focus => own(actor, op.id),
             Self::Agreement => lead(actor),
             Self::Mark | Self::Own => Ok(()),
@@ -125,6 +137,7 @@ impl Known {
                 Err(forbidden("only its author deletes it"))
             }
             Self::Thread | Self::Message | Self::Mark | Self::Own => Ok(()),
+            Self::Space => Err(forbidden("a circle is left, not deleted")),
             Self::Member | Self::Schedule | Self::Focus | Self::Agreement => {
                 Err(forbidden("this can be changed, not deleted"))
             }
@@ -147,9 +160,17 @@ impl Known {
     }
 
     /// Whether the fields, as they would be after the change, make sense.
-    pub(super) fn check(self, actor: &Actor, fields: &Value, op: &Op, view: &View) -> Result<(), Problem> {
+    pub(super) fn check(
+        self,
+        actor: &Actor,
+        fields: &Value,
+        op: &Op,
+        before: Option<&Row>,
+        view: &View,
+    ) -> Result<(), Problem> {
         match self {
-            Self::Thread => thread(&typed(op, fields)?, op, view),
+            Self::Thread => thread(actor, &typed(op, fields)?, op, view),
+            Self::Space => space::check(actor, &typed(op, fields)?, op, before, view),
             Self::Message => message(actor, &typed(op, fields)?, op, view),
             Self::Member => {
                 let member: kinds::Member = typed(op, fields)?;
@@ -173,7 +194,7 @@ impl Known {
     }
 }
 
-fn thread(thread: &kinds::Thread, op: &Op, view: &View) -> Result<(), Problem> {
+fn thread(actor: &Actor, thread: &kinds::Thread, op: &Op, view: &View) -> Result<(), Problem> {
     limits::line("the title", &thread.title, TITLE)?;
     limits::name("the space", thread.space.as_ref())?;
     if thread.outcome.as_ref().is_some_and(|o| o.chars().count() > OUTCOME) {
@@ -188,12 +209,24 @@ fn thread(thread: &kinds::Thread, op: &Op, view: &View) -> Result<(), Problem> {
     if thread.urgency == Urgency::Red && thread.asked.is_empty() {
         return Err(invalid("what is urgent names who is asked"));
     }
-    let member = |id: &PersonId| Key { scope: op.scope, kind: Kind::MEMBER, id: id.0 };
-    let changes_asked = op.fields.contains_key("asked");
-    if changes_asked && !thread.asked.iter().all(|id| row(view, &member(id)).is_some_and(|m| !m.record.deleted)) {
-        return Err(invalid("somebody who is asked is not in the team"));
+    if op.fields.contains_key("asked") && !thread.asked.iter().all(|id| can_be_asked(actor, op, view, *id)) {
+        return Err(invalid("somebody who is asked is not there to answer"));
     }
     Ok(())
+}
+
+/// Whether somebody reads what stands in the op's feed.
+fn can_be_asked(actor: &Actor, op: &Op, view: &View, person: PersonId) -> bool {
+    match op.scope {
+        Scope::Private(circle) => {
+            view.row(&space_key(circle)).and_then(space::members_of).is_some_and(|members| members.contains(&person))
+        }
+        _ => view.row(&member(actor, person)).and_then(active_role).is_some_and(|role| role != kinds::Role::Guest),
+    }
+}
+
+fn member(actor: &Actor, person: PersonId) -> Key {
+    member_key(actor.team_scope(), person)
 }
 
 fn message(actor: &Actor, message: &kinds::Message, op: &Op, view: &View) -> Result<(), Problem> {
@@ -204,7 +237,7 @@ fn message(actor: &Actor, message: &kinds::Message, op: &Op, view: &View) -> Res
         return Ok(());
     }
     let key = Key { scope: op.scope, kind: Kind::THREAD, id: message.thread };
-    match row(view, &key) {
+    match view.row(&key) {
         // A held thread of somebody else is answered as one that is not there.
         Some(t) if !t.record.deleted && t.visible_to(actor.person) => Ok(()),
         _ => Err(not_found()),
@@ -230,10 +263,6 @@ fn own(actor: &Actor, id: Uuid) -> Result<(), Problem> {
 
 fn lead(actor: &Actor) -> Result<(), Problem> {
     if actor.administers() { Ok(()) } else { Err(forbidden("owners and admins write the agreement")) }
-}
-
-fn conflict(message: &str) -> Problem {
-    Problem::new(Code::Conflict, message)
 }
 
 fn instant(value: Option<&Value>) -> Option<DateTime<Utc>> {

@@ -5,24 +5,24 @@
 
 mod kinds;
 mod limits;
+mod space;
+mod view;
 
 use crate::clock::whole_millis;
+use crate::join::member_key;
 use crate::{Actor, Key, Row, Run};
 use chrono::{DateTime, TimeDelta, Utc};
 use kinds::Known;
 use meantime_protocol::http::Op;
-use meantime_protocol::{Code, Problem, Record};
+use meantime_protocol::{Code, Kind, Problem, Record, Scope};
 use serde_json::Value;
-use std::collections::HashMap;
 
 pub use limits::name_of_person;
+pub use space::{circle_without, introduced, members_of, space_key};
+pub use view::View;
 
 /// How far ahead something may be sent.
 pub const SEND_AHEAD: TimeDelta = TimeDelta::days(366);
-
-/// The rows a judgement relies on, as they were read. A key that was asked
-/// for and is not there stands with `None`.
-pub type View = HashMap<Key, Option<Row>>;
 
 /// What becomes of a change that is allowed.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,17 +39,27 @@ pub fn target(op: &Op) -> Key {
     Key { scope: op.scope, kind: op.kind.clone(), id: op.id }
 }
 
-/// The rows that [`judge`] looks at.
+/// The rows that [`judge`] looks at: of a feed that nobody but its own person
+/// reads, none.
 #[must_use]
 pub fn needs(actor: &Actor, op: &Op) -> Vec<Key> {
-    if !actor.reaches(&op.scope) {
-        return Vec::new();
+    let mut keys = vec![member_key(actor.team_scope(), actor.person)];
+    match op.scope {
+        Scope::Private(circle) => keys.push(space_key(circle)),
+        scope if !actor.reaches(&scope) => return keys,
+        _ => {}
     }
-    let mut keys = vec![target(op)];
+    keys.push(target(op));
     if let Ok(known) = Known::of(op) {
-        keys.extend(known.looks_at(op));
+        keys.extend(known.looks_at(actor, op));
     }
     keys
+}
+
+/// The people of whom [`judge`] has to know in how many circles they are.
+#[must_use]
+pub fn counts(op: &Op) -> Vec<meantime_model::PersonId> {
+    if op.kind == Kind::SPACE { space::named(op) } else { Vec::new() }
 }
 
 /// Whether `actor` may make this change, and what the record is after it.
@@ -57,12 +67,13 @@ pub fn needs(actor: &Actor, op: &Op) -> Vec<Key> {
 /// # Errors
 /// Why it is refused.
 pub fn judge(actor: &Actor, op: &Op, view: &View, now: DateTime<Utc>) -> Result<Verdict, Problem> {
-    if !actor.reaches(&op.scope) {
-        return Err(not_found());
-    }
+    reach(actor, op, view)?;
     let known = Known::of(op)?;
+    if actor.is_guest_in(&op.scope) && matches!(known, Known::Thread | Known::Message) {
+        return Err(forbidden("a guest writes in the circles they were added to"));
+    }
     limits::size(&op.fields)?;
-    match row(view, &target(op)) {
+    match view.row(&target(op)) {
         None if op.deleted => Err(not_found()),
         None => make(actor, known, op, view, now),
         Some(row) if !row.visible_to(actor.person) => Err(not_found()),
@@ -72,10 +83,23 @@ pub fn judge(actor: &Actor, op: &Op, view: &View, now: DateTime<Utc>) -> Result<
     }
 }
 
+/// Refuses a feed that is not this person's as if it were not there.
+fn reach(actor: &Actor, op: &Op, view: &View) -> Result<(), Problem> {
+    let Scope::Private(circle) = op.scope else {
+        return if actor.reaches(&op.scope) { Ok(()) } else { Err(not_found()) };
+    };
+    match view.row(&space_key(circle)) {
+        Some(space) if members_of(space).is_some_and(|members| members.contains(&actor.person)) => Ok(()),
+        // It is about to be made.
+        None if op.kind == Kind::SPACE && op.id == circle && !op.deleted => Ok(()),
+        _ => Err(scope_gone()),
+    }
+}
+
 fn make(actor: &Actor, known: Known, op: &Op, view: &View, now: DateTime<Utc>) -> Result<Verdict, Problem> {
     known.may_make(actor, op)?;
     let fields = merged(&Value::Object(Default::default()), op);
-    known.check(actor, &fields, op, view)?;
+    known.check(actor, &fields, op, None, view)?;
     let visible_from = visible_from(actor, known, op, view, now)?;
     Ok(Verdict::Write(Box::new(Row {
         held: visible_from.is_some(),
@@ -113,7 +137,7 @@ fn change(
     if fields == old {
         return Ok(Verdict::Same);
     }
-    known.check(actor, &fields, op, view)?;
+    known.check(actor, &fields, op, Some(row), view)?;
     Ok(Verdict::Write(Box::new(Row {
         held: row.held,
         run: continued(actor, row),
@@ -162,17 +186,17 @@ fn visible_from(
         return Err(invalid("something can be sent at most a year ahead"));
     }
     // Nothing appears before the thread that it stands in.
-    let thread = known.looks_at(op).into_iter().filter(|k| k.kind == meantime_protocol::Kind::THREAD);
-    let held = thread.filter_map(|k| row(view, &k)).filter(|t| t.held && t.record.author == actor.person);
+    let thread = known.looks_at(actor, op).into_iter().filter(|k| k.kind == Kind::THREAD);
+    let held = thread.filter_map(|k| view.row(&k)).filter(|t| t.held && t.record.author == actor.person);
     Ok(held.filter_map(|t| t.record.visible_from).chain(wanted).max())
-}
-
-fn row<'a>(view: &'a View, key: &Key) -> Option<&'a Row> {
-    view.get(key).and_then(Option::as_ref)
 }
 
 fn invalid(message: impl Into<String>) -> Problem {
     Problem::new(Code::Invalid, message)
+}
+
+fn conflict(message: &str) -> Problem {
+    Problem::new(Code::Conflict, message)
 }
 
 fn forbidden(message: &str) -> Problem {
@@ -182,4 +206,9 @@ fn forbidden(message: &str) -> Problem {
 /// One answer for what is not there and what is not this person's.
 fn not_found() -> Problem {
     Problem::new(Code::NotFound, "there is no such thing, or not for you")
+}
+
+/// One answer for a circle that is not there and one that is others'.
+pub(crate) fn scope_gone() -> Problem {
+    Problem::new(Code::ScopeGone, "there is no such circle, or no longer for you")
 }

@@ -148,7 +148,6 @@ pub async fn others_feeds_are_not_there<S: Storage>(storage: S) {
         ana.scope(),
         Scope::Team(meantime_model::TeamId::new()),
         Scope::User(meantime_model::PersonId::new()),
-        Scope::Private(thread),
     ] {
         let cursor = Cursor { epoch, seq: 0 };
         let pull = world.core.pull(&mallory.actor, &PullQuery { scope, cursor, limit: None }).await;

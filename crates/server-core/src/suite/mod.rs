@@ -13,6 +13,7 @@ mod conflicts;
 mod feeds;
 mod later;
 mod people;
+mod standing;
 mod storage;
 mod world;
 mod writes;
@@ -22,6 +23,7 @@ pub use conflicts::*;
 pub use feeds::*;
 pub use later::*;
 pub use people::*;
+pub use standing::*;
 pub use storage::*;
 pub use world::{Hands, World, noon};
 pub use writes::*;
@@ -45,6 +47,9 @@ macro_rules! suite {
             nothing_is_skipped_under_many_writers, one_push_many_times_is_one, many_change_one_record,
             streams_are_told, a_stale_commit_leaves_nothing, a_commit_uses_an_invite_up, counters_have_no_gap,
             teams_are_apart,
+            tokens_follow_each_other, decisions_about_people_are_ordered, invites_are_whose_they_are,
+            accounts_are_kept, what_was_done_is_noted, old_numbers_are_forgotten_but_not_free,
+            rows_of_a_kind_are_listed,
         );
     };
     (@ $fresh:path: $($case:ident),* $(,)?) => {

@@ -1,7 +1,7 @@
 //! What the storage promises by itself.
 
 use super::world::World;
-use crate::storage::{Batch, Changes, Commit, Device, Join, Limit};
+use crate::storage::{Batch, Bearer, Change, Changes, Commit, Device, Limit, Standing, Sweep, Token};
 use crate::{Row, SecretHash, Storage, TeamScope};
 use meantime_model::{DeviceId, OpId, PersonId};
 use meantime_protocol::Kind;
@@ -20,20 +20,20 @@ pub async fn a_stale_commit_leaves_nothing<S: Storage>(storage: S) {
     fresh.record.id = uuid::Uuid::now_v7();
     for expects in [vec![(row.key(), row.record.seq - 1)], vec![(row.key(), 0)], vec![(fresh.key(), 1)]] {
         let taken = vec![(ana.actor.device, 77, op)];
-        let batch = Batch { expects, taken, writes: vec![fresh.clone()], join: None };
+        let batch = Batch { expects, taken, writes: vec![fresh.clone()], ..Batch::default() };
         assert_eq!(storage.commit(team, batch).await.unwrap(), Commit::Stale);
     }
     assert_eq!(storage.upto(team, &[world.scope()]).await.unwrap(), before);
-    assert_eq!(storage.taken(team, ana.actor.device, &[77]).await.unwrap(), [None]);
+    assert_eq!(storage.taken(team, ana.actor.device, &[77]).await.unwrap().ops, [None]);
     assert_eq!(storage.get(team, &[fresh.key()]).await.unwrap(), [None]);
     let good = Batch {
         expects: vec![(row.key(), row.record.seq), (fresh.key(), 0)],
         taken: vec![(ana.actor.device, 77, op)],
         writes: vec![fresh.clone()],
-        join: None,
+        ..Batch::default()
     };
     assert_eq!(storage.commit(team, good.clone()).await.unwrap(), Commit::Done(vec![before[0] + 1]));
-    assert_eq!(storage.taken(team, ana.actor.device, &[76, 77]).await.unwrap(), [None, Some(op)]);
+    assert_eq!(storage.taken(team, ana.actor.device, &[76, 77]).await.unwrap().ops, [None, Some(op)]);
     let again = Batch { expects: Vec::new(), ..good };
     assert_eq!(storage.commit(team, again).await.unwrap(), Commit::Stale, "its op is taken");
     // What was written comes back as it was.
@@ -47,28 +47,33 @@ pub async fn a_commit_uses_an_invite_up<S: Storage>(storage: S) {
     let team = TeamScope::operator(world.team);
     let theirs = TeamScope::operator(world.core.found("Red Team").await.unwrap());
     let invite = SecretHash::of(&world.invite(Role::Member).await);
-    let join = |team: TeamScope, token: &str| Join {
-        invite,
-        device: Device {
-            id: DeviceId::new(),
-            team: team.id(),
-            person: PersonId::new(),
-            token: SecretHash::of(token),
-            name: "laptop".to_owned(),
-            since: super::noon(),
-        },
+    let device = |team: TeamScope, token: &str| {
+        let (id, hash) = (DeviceId::new(), SecretHash::of(token));
+        let (since, person) = (super::noon(), PersonId::new());
+        let device = Device { id, team: team.id(), person, name: "laptop".to_owned(), since, seen_at: since };
+        (device, Token { hash, device: id, issued_at: since, used: true, retired_at: None })
     };
-    let batch = |join| Batch { join: Some(join), ..Batch::default() };
+    let batch = |(device, token): (Device, Token)| {
+        let changes = vec![Change::UseInvite(invite), Change::AddDevice(device, token)];
+        Batch { changes, ..Batch::default() }
+    };
     let storage = world.core.storage();
-    let first = join(team, "first");
-    assert_eq!(storage.commit(theirs, batch(join(theirs, "theirs"))).await.unwrap(), Commit::InviteGone);
+    let first = device(team, "first");
+    assert_eq!(storage.commit(theirs, batch(device(theirs, "theirs"))).await.unwrap(), Commit::InviteGone);
     assert_eq!(storage.commit(team, batch(first.clone())).await.unwrap(), Commit::Done(Vec::new()));
-    assert_eq!(storage.commit(team, batch(join(team, "second"))).await.unwrap(), Commit::InviteGone);
+    assert_eq!(storage.commit(team, batch(device(team, "second"))).await.unwrap(), Commit::InviteGone);
     assert!(storage.invite(invite).await.unwrap().unwrap().used);
-    assert_eq!(storage.device(SecretHash::of("first")).await.unwrap(), Some(first.device));
+    let bearer = storage.bearer(SecretHash::of("first")).await.unwrap().unwrap();
+    let standing = Standing { device: first.0, member: None, circles: Vec::new() };
+    assert_eq!(bearer, Bearer { token: first.1, standing });
     for token in ["second", "theirs"] {
-        assert_eq!(storage.device(SecretHash::of(token)).await.unwrap(), None);
+        assert_eq!(storage.bearer(SecretHash::of(token)).await.unwrap(), None);
     }
+}
+
+/// All that there was before an instant.
+pub(super) fn everything_before(at: chrono::DateTime<chrono::Utc>) -> Sweep {
+    Sweep { tombstones: at, taken: at, tokens: at, invites: at, attempts: at, audit: at }
 }
 
 pub async fn counters_have_no_gap<S: Storage>(storage: S) {
@@ -97,11 +102,19 @@ pub async fn teams_are_apart<S: Storage>(storage: S) {
     let key = row(&world, thread).await.key();
     assert_eq!(storage.get(theirs, std::slice::from_ref(&key)).await.unwrap(), [None]);
     assert_eq!(storage.upto(theirs, &[world.scope()]).await.unwrap(), [0]);
-    assert_eq!(storage.taken(theirs, ana.actor.device, &[1]).await.unwrap(), [None]);
-    let from =
-        Changes { scope: world.scope(), reader: ana.actor.person, after: 0, limit: Limit { rows: 10, bytes: 1 << 20 } };
+    assert_eq!(storage.taken(theirs, ana.actor.device, &[1]).await.unwrap().ops, [None]);
+    let from = Changes {
+        scope: world.scope(),
+        reader: ana.actor.person,
+        guest: false,
+        after: 0,
+        limit: Limit { rows: 10, bytes: 1 << 20 },
+    };
     assert!(storage.changes(theirs, &from).await.unwrap().rows.is_empty());
-    assert_eq!(storage.sweep(theirs, super::noon() + chrono::TimeDelta::days(999)).await.unwrap(), 0);
+    assert_eq!(
+        storage.sweep(theirs, &everything_before(super::noon() + chrono::TimeDelta::days(999))).await.unwrap(),
+        0
+    );
     assert_eq!(storage.teams().await.unwrap().len(), 2);
     assert_eq!(key.kind, Kind::THREAD);
 }

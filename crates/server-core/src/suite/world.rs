@@ -1,6 +1,6 @@
 //! A small world to try the rules in: a team, its people, a clock with hands.
 
-use crate::{Actor, Clock, Core, Incoming, Storage, TeamScope};
+use crate::{Actor, Clock, Core, Costs, Incoming, Storage, TeamScope};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use meantime_model::{OpId, TeamId};
 use meantime_protocol::http::{InviteRequest, JoinRequest, Op, PullPage, PullQuery, PushOutcome};
@@ -35,6 +35,9 @@ impl Clock for Hands {
     }
 }
 
+/// What passwords are hashed at here: the least there is.
+pub const CHEAP: Costs = Costs { memory: 8, passes: 1, lanes: 1 };
+
 pub struct World<S> {
     pub core: Arc<Core<S>>,
     pub clock: Arc<Hands>,
@@ -51,7 +54,7 @@ pub struct Someone {
 impl<S: Storage> World<S> {
     pub async fn new(storage: S) -> Self {
         let clock = Hands::new();
-        let core = Arc::new(Core::new(storage, Arc::clone(&clock) as Arc<dyn Clock>));
+        let core = Arc::new(Core::with_costs(storage, Arc::clone(&clock) as Arc<dyn Clock>, CHEAP));
         let team = core.found("Blue Team").await.unwrap();
         Self { core, clock, team }
     }
@@ -82,7 +85,7 @@ impl<S: Storage> World<S> {
 
     /// The same person's second device, as another client would see it.
     pub fn second_device(&self, of: &Someone) -> Someone {
-        let actor = Actor { device: meantime_model::DeviceId::new(), ..of.actor };
+        let actor = Actor { device: meantime_model::DeviceId::new(), ..of.actor.clone() };
         Someone { actor, token: String::new(), next: AtomicU64::new(1) }
     }
 

@@ -126,9 +126,7 @@ pub async fn who_writes_what<S: Storage>(storage: S) {
         assert_eq!(outcome(&world, who, op).await, expected, "{said}");
     }
     // Feeds that are somebody else's, or nobody's, are not there.
-    for scope in
-        [kofi.scope(), Scope::Team(TeamId::new()), Scope::User(PersonId::new()), Scope::Private(Uuid::now_v7())]
-    {
+    for scope in [kofi.scope(), Scope::Team(TeamId::new()), Scope::User(PersonId::new())] {
         assert_eq!(world.refused(&ana, ana.op(&scope, Kind::MARK, Fields::new())).await, Code::NotFound, "{scope}");
     }
 }

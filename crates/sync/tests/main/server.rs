@@ -229,7 +229,7 @@ impl Remote for Line {
                 return None;
             }
             let scopes = server.state.lock().unwrap().feeds.iter().map(|(scope, feed)| (*scope, feed.seq)).collect();
-            Some((Ok(Poke { scopes }), (server, moved)))
+            Some((Ok(Poke { scopes, gone: Vec::new() }), (server, moved)))
         });
         Ok(pokes.boxed())
     }

@@ -1,0 +1,372 @@
+//! Passwords and authenticators: how somebody gets a further device without
+//! an invite. Wrong names, passwords and codes are answered alike, after the
+//! same work, and later each time.
+
+use crate::access::active_role;
+use crate::audit::{Event, by, entry};
+use crate::core::{TRIES, busy, failed, internal, slow_down};
+use crate::join::{new_device, not_there};
+use crate::limits::FREE_TRIES;
+use crate::password::{Turn, Verified, acceptable};
+use crate::rules::name_of_person;
+use crate::storage::{Account, Batch, Change, Commit, Storage, Totp};
+use crate::{Actor, Core, TeamScope, totp, tries};
+use meantime_model::{PersonId, TeamId};
+use meantime_protocol::http::JoinResponse;
+use meantime_protocol::people::{AccountInfo, AccountRequest, SignInRequest, TotpConfirm, TotpRequest, TotpResponse};
+use meantime_protocol::{Code, Problem};
+use std::net::IpAddr;
+
+/// Whose password is tried, and from where.
+struct Try<'a> {
+    /// None: no such team, which is not told.
+    team: Option<TeamScope>,
+    login: &'a str,
+    account: Option<&'a Account>,
+    from: Option<IpAddr>,
+}
+
+impl<S: Storage> Core<S> {
+    /// A further device for somebody with a password. `from`: where the
+    /// request came from.
+    ///
+    /// # Errors
+    /// `sign_in_failed`, one answer for all that may be wrong; `totp_needed`;
+    /// `slow_down` after failures; `limit_reached` for too many devices;
+    /// `busy` when many sign in.
+    pub async fn sign_in(&self, request: &SignInRequest, from: Option<IpAddr>) -> Result<JoinResponse, Problem> {
+        let device_name = name_of_person("the device's name", &request.device_name)?;
+        let team = self.team_to_sign_in_to(request.team).await?;
+        let login = normal(&request.login);
+        let turn = self.passwords.turn().await?;
+        let account = match team {
+            Some(team) => self.storage.account_named(team, &login).await.map_err(failed)?,
+            None => None,
+        };
+        let attempt = Try { team, login: &login, account: account.as_ref(), from };
+        let verified = self.try_password(&turn, &attempt, &request.password).await?;
+        let (Some(team), Some(mut account)) = (team, account.clone()) else { return Err(sign_in_failed()) };
+        let known = account.clone();
+        if let Some(totp) = account.totp.as_mut().filter(|totp| totp.confirmed) {
+            let needed = || Problem::new(Code::TotpNeeded, "the code of your authenticator is needed as well");
+            let code = request.totp.as_deref().ok_or_else(needed)?;
+            match totp::step(&totp.secret, code, totp.last_step, self.now()) {
+                Some(step) => totp.last_step = step,
+                None => {
+                    self.failed_try(&attempt).await?;
+                    return Err(sign_in_failed());
+                }
+            }
+        }
+        if verified == Verified::Outdated {
+            account.password = self.passwords.hash(&turn, &request.password).await?;
+        }
+        let joined = self.add_signed_in(team, &known, account, &device_name).await?;
+        self.storage.set_attempts(team, tries::slot(team.id(), &login), None).await.map_err(failed)?;
+        Ok(joined)
+    }
+
+    /// How this person signs in.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn account(&self, actor: &Actor) -> Result<AccountInfo, Problem> {
+        let account = self.storage.account(actor.team_scope(), actor.person).await.map_err(failed)?;
+        Ok(info(account.as_ref()))
+    }
+
+    /// Sets this person's login and password. In place of others, the present
+    /// password is asked for, and their other devices are ended: whoever knew
+    /// the old one is out.
+    ///
+    /// # Errors
+    /// `invalid` names and passwords; `sign_in_failed` for a wrong present
+    /// password; `conflict` for a login that somebody has; `slow_down`; `busy`.
+    pub async fn set_account(
+        &self,
+        actor: &Actor,
+        request: &AccountRequest,
+        from: Option<IpAddr>,
+    ) -> Result<AccountInfo, Problem> {
+        let (team, login) = (actor.team_scope(), normal(&request.login));
+        if !is_login(&login) {
+            let message = "a name to sign in with is 3 to 100 characters long, without spaces";
+            return Err(Problem::new(Code::Invalid, message));
+        }
+        acceptable(&request.password)?;
+        let turn = self.passwords.turn().await?;
+        let old = self.storage.account(team, actor.person).await.map_err(failed)?;
+        if let Some(old) = &old {
+            let attempt = Try { team: Some(team), login: &old.login, account: Some(old), from };
+            self.try_password(&turn, &attempt, request.current_password.as_deref().unwrap_or_default()).await?;
+        }
+        let password = self.passwords.hash(&turn, &request.password).await?;
+        let totp = old.as_ref().and_then(|old| old.totp.clone());
+        let account = Account { person: actor.person, login, password, totp };
+        for _ in 0..TRIES {
+            let (now, mut batch) = (self.now(), self.account_batch(actor, old.as_ref()).await?);
+            let holder = self.storage.account_named(team, &account.login).await.map_err(failed)?;
+            if holder.is_some_and(|holder| holder.person != actor.person) {
+                return Err(Problem::new(Code::Conflict, "somebody in the team signs in by this name already"));
+            }
+            if old.is_some() {
+                for device in self.storage.devices(team, actor.person).await.map_err(failed)? {
+                    if device.id != actor.device {
+                        batch.changes.push(Change::RemoveDevice(device.id));
+                    }
+                }
+                batch.changes.push(Change::DropInvites(actor.person));
+            }
+            let event = if old.is_some() { Event::PasswordChanged } else { Event::PasswordSet };
+            batch.audit.push(by(Some(actor), entry(now, event, Some(actor.person.0))));
+            batch.changes.push(Change::PutAccount(account.clone()));
+            if let Commit::Done(_) = self.carry_out(team, batch).await.map_err(failed)? {
+                return Ok(info(Some(&account)));
+            }
+        }
+        Err(busy())
+    }
+
+    /// Begins with an authenticator: nothing is asked for until a first code
+    /// was shown.
+    ///
+    /// # Errors
+    /// `sign_in_failed` for a wrong password; `conflict` when there is one.
+    pub async fn begin_totp(
+        &self,
+        actor: &Actor,
+        request: &TotpRequest,
+        from: Option<IpAddr>,
+    ) -> Result<TotpResponse, Problem> {
+        let old = self.with_password(actor, &request.password, from).await?;
+        if old.totp.as_ref().is_some_and(|totp| totp.confirmed) {
+            return Err(Problem::new(Code::Conflict, "an authenticator is asked for already; end with it first"));
+        }
+        let secret = totp::secret().map_err(|e| internal(&e))?;
+        let (text, uri) = totp::shown(&secret, &self.team_name(actor.team_scope()).await?, &old.login);
+        let totp = Some(Totp { secret, confirmed: false, last_step: 0 });
+        self.put_account(actor, &old, totp, None).await?;
+        Ok(TotpResponse { secret: text, uri })
+    }
+
+    /// Shows that the authenticator works: from now on it is asked for.
+    ///
+    /// # Errors
+    /// `sign_in_failed` for a wrong code, `not_found` when none was begun,
+    /// `slow_down`.
+    pub async fn confirm_totp(
+        &self,
+        actor: &Actor,
+        request: &TotpConfirm,
+        from: Option<IpAddr>,
+    ) -> Result<AccountInfo, Problem> {
+        let team = actor.team_scope();
+        let _turn = self.passwords.turn().await?;
+        let old = self.storage.account(team, actor.person).await.map_err(failed)?;
+        let pending = old.as_ref().and_then(|old| old.totp.clone()).filter(|totp| !totp.confirmed);
+        let (Some(old), Some(totp)) = (&old, pending) else {
+            return Err(Problem::new(Code::NotFound, "no authenticator waits to be confirmed"));
+        };
+        let attempt = Try { team: Some(team), login: &old.login, account: Some(old), from };
+        self.may_try(&attempt).await?;
+        match totp::step(&totp.secret, &request.code, totp.last_step, self.now()) {
+            Some(last_step) => {
+                let totp = Some(Totp { confirmed: true, last_step, ..totp });
+                self.put_account(actor, old, totp, Some(Event::TotpOn)).await
+            }
+            None => {
+                self.failed_try(&attempt).await?;
+                Err(sign_in_failed())
+            }
+        }
+    }
+
+    /// Ends with the authenticator.
+    ///
+    /// # Errors
+    /// `sign_in_failed` for a wrong password, `slow_down`.
+    pub async fn end_totp(
+        &self,
+        actor: &Actor,
+        request: &TotpRequest,
+        from: Option<IpAddr>,
+    ) -> Result<AccountInfo, Problem> {
+        let old = self.with_password(actor, &request.password, from).await?;
+        let event = old.totp.as_ref().is_some_and(|totp| totp.confirmed).then_some(Event::TotpOff);
+        self.put_account(actor, &old, None, event).await
+    }
+
+    /// Takes somebody's password and authenticator away, for whoever runs the
+    /// server: the person sets new ones on a device of theirs, or gets one by
+    /// [`Core::member_link`]. Their devices stay.
+    ///
+    /// # Errors
+    /// `not_found` for who is not in the team.
+    pub async fn reset_password(&self, team: TeamScope, person: PersonId) -> Result<(), Problem> {
+        let row = self.member(team, person).await?;
+        row.as_ref().and_then(active_role).ok_or_else(not_there)?;
+        if let Some(old) = self.storage.account(team, person).await.map_err(failed)? {
+            self.storage.set_attempts(team, tries::slot(team.id(), &old.login), None).await.map_err(failed)?;
+        }
+        let (changes, now) = (vec![Change::RemoveAccount(person)], self.now());
+        let audit = vec![entry(now, Event::PasswordReset, Some(person.0))];
+        self.carry_out(team, Batch { at: now, changes, audit, ..Batch::default() }).await.map_err(failed).map(drop)
+    }
+
+    /// Adds the device of somebody who showed what `known` asks for, if that
+    /// is still so.
+    async fn add_signed_in(
+        &self,
+        team: TeamScope,
+        known: &Account,
+        account: Account,
+        device_name: &str,
+    ) -> Result<JoinResponse, Problem> {
+        let person = known.person;
+        for _ in 0..TRIES {
+            let now = self.now();
+            let access = self.storage.access(team).await.map_err(failed)?;
+            // Changed, or used with the same code, since it was looked at.
+            if self.storage.account(team, person).await.map_err(failed)?.as_ref() != Some(known) {
+                return Err(sign_in_failed());
+            }
+            let member = self.member(team, person).await?.ok_or_else(sign_in_failed)?;
+            active_role(&member).ok_or_else(sign_in_failed)?;
+            self.room_for_a_device(team, person).await?;
+            let fresh = new_device(team, person, device_name, now)?;
+            let device = fresh.device.id;
+            let mut batch = Batch { at: now, access: Some(access), ..Batch::default() };
+            batch.expects.push((member.key(), member.record.seq));
+            let noted = entry(now, Event::SignedIn, Some(person.0));
+            batch.audit.push(crate::storage::AuditEntry { by: Some(person), device: Some(device), ..noted });
+            if account != *known {
+                batch.changes.push(Change::PutAccount(account.clone()));
+            }
+            batch.changes.push(Change::AddDevice(fresh.device, fresh.token));
+            if let Commit::Done(_) = self.carry_out(team, batch).await.map_err(failed)? {
+                let team_name = self.team_name(team).await?;
+                return Ok(JoinResponse { person, team: team.id(), team_name, device, token: fresh.secret.reveal() });
+            }
+        }
+        Err(busy())
+    }
+
+    /// This person's account, given that they know its password.
+    async fn with_password(&self, actor: &Actor, password: &str, from: Option<IpAddr>) -> Result<Account, Problem> {
+        let team = actor.team_scope();
+        let turn = self.passwords.turn().await?;
+        let account = self.storage.account(team, actor.person).await.map_err(failed)?;
+        let account =
+            account.ok_or_else(|| Problem::new(Code::NotFound, "you have no password yet; choose one first"))?;
+        let attempt = Try { team: Some(team), login: &account.login, account: Some(&account), from };
+        self.try_password(&turn, &attempt, password).await?;
+        Ok(account)
+    }
+
+    async fn put_account(
+        &self,
+        actor: &Actor,
+        old: &Account,
+        totp: Option<Totp>,
+        event: Option<Event>,
+    ) -> Result<AccountInfo, Problem> {
+        let account = Account { totp, ..old.clone() };
+        for _ in 0..TRIES {
+            let mut batch = self.account_batch(actor, Some(old)).await?;
+            batch.changes.push(Change::PutAccount(account.clone()));
+            let noted = event.map(|event| by(Some(actor), entry(batch.at, event, Some(actor.person.0))));
+            batch.audit.extend(noted);
+            if let Commit::Done(_) = self.carry_out(actor.team_scope(), batch).await.map_err(failed)? {
+                return Ok(info(Some(&account)));
+            }
+        }
+        Err(busy())
+    }
+
+    /// A batch that relies on a person's account being as it was looked at,
+    /// and on the acting device being there.
+    async fn account_batch(&self, actor: &Actor, old: Option<&Account>) -> Result<Batch, Problem> {
+        let team = actor.team_scope();
+        let access = self.storage.access(team).await.map_err(failed)?;
+        let standing = self.storage.standing(team, actor.device).await.map_err(failed)?;
+        standing.as_ref().and_then(Actor::of).ok_or_else(crate::devices::unauthorized)?;
+        if self.storage.account(team, actor.person).await.map_err(failed)?.as_ref() != old {
+            return Err(Problem::new(Code::Conflict, "how you sign in was changed meanwhile; look at it again"));
+        }
+        Ok(Batch { at: self.now(), access: Some(access), ..Batch::default() })
+    }
+
+    /// Refuses while there is a wait.
+    async fn may_try(&self, attempt: &Try<'_>) -> Result<(), Problem> {
+        let now = self.now();
+        let kept = match attempt.team {
+            Some(team) => self.storage.attempts(team, tries::slot(team.id(), attempt.login)).await.map_err(failed)?,
+            None => None,
+        };
+        match self.addresses.wait(attempt.from, now).max(tries::wait(kept, now)) {
+            Some(seconds) => Err(slow_down("there were too many wrong tries", seconds)),
+            None => Ok(()),
+        }
+    }
+
+    /// Right or outdated; wrong is an error, and noted.
+    async fn try_password(&self, turn: &Turn, attempt: &Try<'_>, password: &str) -> Result<Verified, Problem> {
+        self.may_try(attempt).await?;
+        let kept = attempt.account.map(|account| account.password.as_str());
+        match self.passwords.verify(turn, password, kept).await? {
+            Verified::Wrong => {
+                self.failed_try(attempt).await?;
+                Err(sign_in_failed())
+            }
+            verified => Ok(verified),
+        }
+    }
+
+    async fn failed_try(&self, attempt: &Try<'_>) -> Result<(), Problem> {
+        let now = self.now();
+        self.addresses.fail(attempt.from, now);
+        let Some(team) = attempt.team else { return Ok(()) };
+        let slot = tries::slot(team.id(), attempt.login);
+        let kept = self.storage.attempts(team, slot).await.map_err(failed)?;
+        let next = tries::next(kept, FREE_TRIES, now);
+        self.storage.set_attempts(team, slot, Some(next)).await.map_err(failed)?;
+        // So that a flood of tries is not one of entries.
+        if next.failures.is_power_of_two() {
+            let mut noted = entry(now, Event::SignInFailed, attempt.account.map(|account| account.person.0));
+            noted.note = format!("{} in a row", next.failures);
+            let batch = Batch { at: now, audit: vec![noted], ..Batch::default() };
+            self.carry_out(team, batch).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// `None`: there is no such team, which the caller doesn't tell.
+    async fn team_to_sign_in_to(&self, wanted: Option<TeamId>) -> Result<Option<TeamScope>, Problem> {
+        if let Some(team) = wanted {
+            let team = TeamScope::operator(team);
+            return Ok(self.storage.team(team).await.map_err(failed)?.map(|_| team));
+        }
+        match self.storage.teams().await.map_err(failed)?.as_slice() {
+            [team] => Ok(Some(TeamScope::operator(team.id))),
+            _ => Err(Problem::new(Code::Invalid, "this server has several teams: say which")),
+        }
+    }
+}
+
+/// A login as it is kept and looked for.
+fn normal(login: &str) -> String {
+    login.trim().to_lowercase()
+}
+
+fn is_login(login: &str) -> bool {
+    (3..=100).contains(&login.chars().count()) && !login.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+fn info(account: Option<&Account>) -> AccountInfo {
+    let totp = account.and_then(|account| account.totp.as_ref()).is_some_and(|totp| totp.confirmed);
+    AccountInfo { login: account.map(|account| account.login.clone()), totp }
+}
+
+fn sign_in_failed() -> Problem {
+    Problem::new(Code::SignInFailed, "the name, the password or the code is wrong")
+}

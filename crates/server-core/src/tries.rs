@@ -1,0 +1,113 @@
+//! Waits after failed sign-ins, longer each time, never for good: for each
+//! login, kept by the storage, and for each address, in memory.
+
+use crate::limits::{FREE_TRIES_PER_ADDRESS, LONGEST_WAIT, TRIES_KEPT};
+use crate::storage::Attempts;
+use chrono::{DateTime, TimeDelta, Utc};
+use meantime_model::TeamId;
+use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+/// Addresses and their failed tries. Bounded: the oldest are forgotten.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    remembered: usize,
+    failed: Mutex<HashMap<IpAddr, Attempts>>,
+}
+
+impl Addresses {
+    pub(crate) fn new(remembered: usize) -> Self {
+        Self { remembered, failed: Mutex::default() }
+    }
+
+    /// How many seconds an address has to wait.
+    pub(crate) fn wait(&self, from: Option<IpAddr>, now: DateTime<Utc>) -> Option<u32> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        wait(failed.get(&network(from?)).copied(), now)
+    }
+
+    pub(crate) fn fail(&self, from: Option<IpAddr>, now: DateTime<Utc>) {
+        let Some(from) = from.map(network) else { return };
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.len() >= self.remembered && !failed.contains_key(&from) {
+            let mut ends: Vec<DateTime<Utc>> = failed.values().map(|attempts| attempts.until).collect();
+            ends.sort_unstable();
+            let middle = ends.get(ends.len() / 2).copied().unwrap_or(now);
+            failed.retain(|_, attempts| attempts.until > middle);
+        }
+        let next = next(failed.get(&from).copied(), FREE_TRIES_PER_ADDRESS, now);
+        failed.insert(from, next);
+    }
+}
+
+/// How many seconds are left of a wait.
+pub(crate) fn wait(attempts: Option<Attempts>, now: DateTime<Utc>) -> Option<u32> {
+    let left = attempts?.until - now;
+    // Rounded up: who waits that long is not told to wait again.
+    (left > TimeDelta::zero()).then(|| u32::try_from((left.num_milliseconds() + 999) / 1000).unwrap_or(u32::MAX))
+}
+
+/// What stands after one more failure.
+pub(crate) fn next(attempts: Option<Attempts>, free: u32, now: DateTime<Utc>) -> Attempts {
+    let recent = attempts.filter(|attempts| now - attempts.until < TRIES_KEPT);
+    let failures = recent.map_or(0, |attempts| attempts.failures).saturating_add(1);
+    let doublings = failures.saturating_sub(free).min(32);
+    let seconds = if doublings == 0 { 0 } else { 1_i64 << (doublings - 1) };
+    Attempts { failures, until: now + TimeDelta::seconds(seconds).min(LONGEST_WAIT) }
+}
+
+/// The slot of a login. Few enough that nobody can fill a disk with logins;
+/// two that share one share their waits, which are short.
+pub(crate) fn slot(team: TeamId, login: &str) -> u16 {
+    let digest = Sha256::new().chain_update(team.0.as_bytes()).chain_update(login.as_bytes()).finalize();
+    digest.iter().take(2).fold(0, |slot, byte| slot << 8 | u16::from(*byte))
+}
+
+/// What one household has: a whole IPv6 network of 64 bits, or an address.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_bound_and_are_forgotten() {
+        let mut now = DateTime::UNIX_EPOCH;
+        let mut attempts = None;
+        let mut waits = Vec::new();
+        for _ in 0..20 {
+            attempts = Some(next(attempts, 3, now));
+            waits.push(wait(attempts, now).unwrap_or(0));
+            now = attempts.unwrap().until;
+            assert_eq!(wait(attempts, now), None);
+        }
+        assert_eq!(waits[..8], [0, 0, 0, 1, 2, 4, 8, 16]);
+        assert_eq!(waits[19], 900);
+        assert_eq!(next(attempts, 3, now + TimeDelta::hours(25)).failures, 1);
+    }
+
+    #[test]
+    fn addresses_are_bounded_and_a_network_is_one() {
+        let addresses = Addresses::new(10);
+        let now = DateTime::UNIX_EPOCH;
+        let mine: IpAddr = "2001:db8::1".parse().unwrap();
+        for _ in 0..=FREE_TRIES_PER_ADDRESS {
+            assert_eq!(addresses.wait(Some(mine), now), None);
+            addresses.fail(Some(mine), now);
+        }
+        assert_eq!(addresses.wait(Some("2001:db8::ffff".parse().unwrap()), now), Some(1));
+        assert_eq!(addresses.wait(Some("2001:db8:1::1".parse().unwrap()), now), None);
+        assert_eq!(addresses.wait(None, now), None);
+        for i in 0..1000_u32 {
+            addresses.fail(Some(IpAddr::V4(i.into())), now + TimeDelta::seconds(i64::from(i)));
+            assert!(addresses.failed.lock().unwrap().len() <= 10);
+        }
+    }
+}
