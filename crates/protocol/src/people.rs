@@ -83,7 +83,8 @@ pub struct AccountRequest {
 }
 
 /// `POST /v1/account/totp`: begins with an authenticator, and
-/// `DELETE /v1/account/totp`: ends with it. `Debug` leaves the password out.
+/// `POST /v1/account/totp/end`: ends with it, answered with [`AccountInfo`].
+/// `Debug` leaves the password out.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct TotpRequest {
     /// The present password.

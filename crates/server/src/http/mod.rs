@@ -3,10 +3,12 @@
 
 pub(crate) mod health;
 mod live;
+mod people;
 mod read;
 mod refusal;
 mod routes;
 mod shed;
+mod table;
 
 use crate::link::Links;
 use crate::metrics::Metrics;
@@ -16,7 +18,6 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use meantime_protocol::{Code, Problem, VERSION, VERSION_HEADER};
 use meantime_server_core::{Core, Shared};
 use refusal::Refusal;
@@ -24,6 +25,7 @@ pub use shed::Room;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+pub use table::{Door, ROUTES, Route};
 use tracing::Instrument as _;
 
 /// A request, its body included, has to be done by then.
@@ -45,28 +47,24 @@ pub struct App {
     pub stop: CancellationToken,
 }
 
-/// Every route.
+/// Every route of [`ROUTES`], and what stands around them.
 pub fn router(app: Arc<App>) -> Router {
-    let calls = Router::new()
-        .route("/v1/join", post(routes::join))
-        .route("/v1/me", get(routes::me))
-        .route("/v1/invites", post(routes::invites))
-        .route("/v1/push", post(routes::push))
-        .route("/v1/pull", get(routes::pull))
-        .route("/v1/bootstrap", get(routes::bootstrap))
+    let calls = of(&[Door::Token, Door::Secret])
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
-    let live = Router::new()
-        .route("/v1/live", get(live::live))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::streams));
+    let live = of(&[Door::Stream]).layer(middleware::from_fn_with_state(Arc::clone(&app), shed::streams));
     let versioned = calls.merge(live).layer(middleware::from_fn(version));
     versioned
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+        .merge(of(&[Door::Open]))
         .fallback(routes::nothing)
         .method_not_allowed_fallback(routes::wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), log))
         .with_state(app)
+}
+
+fn of(doors: &[Door]) -> Router<Arc<App>> {
+    let routes = ROUTES.iter().filter(|route| doors.contains(&route.door));
+    routes.fold(Router::new(), |router, route| router.route(route.path, (route.handler)()))
 }
 
 /// Protocol version N and the one before are spoken.

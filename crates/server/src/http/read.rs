@@ -4,13 +4,15 @@
 use super::App;
 use super::refusal::Refusal;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{ConnectInfo, FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use meantime_protocol::{Code, MAX_BODY_BYTES, Problem};
 use meantime_server_core::Actor;
 use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// The person whose token the request carries.
@@ -25,7 +27,21 @@ impl FromRequestParts<Arc<App>> for Caller {
         let Some((_, token)) = token else {
             return Err(Refusal(Problem::new(Code::Unauthorized, "the request carries no token")));
         };
-        Ok(Self(app.core.authenticate(token.trim()).await?))
+        let actor = app.core.authenticate(token.trim()).await?;
+        app.core.paced(&actor)?;
+        Ok(Self(actor))
+    }
+}
+
+/// Where the request came from, if the listener knows.
+pub(super) struct Address(pub Option<IpAddr>);
+
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Infallible> {
+        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(from.map(|ConnectInfo(address)| address.ip())))
     }
 }
 

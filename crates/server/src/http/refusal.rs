@@ -29,13 +29,14 @@ fn status(code: Code) -> StatusCode {
     match code {
         Code::BadRequest => StatusCode::BAD_REQUEST,
         Code::Unauthorized => StatusCode::UNAUTHORIZED,
-        Code::InviteInvalid | Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::InviteInvalid | Code::Forbidden | Code::SignInFailed | Code::TotpNeeded => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::Conflict => StatusCode::CONFLICT,
+        Code::Conflict | Code::LimitReached => StatusCode::CONFLICT,
         Code::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::CursorGone => StatusCode::GONE,
+        Code::CursorGone | Code::ScopeGone => StatusCode::GONE,
         Code::VersionUnsupported => StatusCode::UPGRADE_REQUIRED,
+        Code::SlowDown => StatusCode::TOO_MANY_REQUESTS,
         Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -1,0 +1,142 @@
+//! The calls about people, devices and how they sign in, each a few lines
+//! around the rules.
+
+use super::App;
+use super::read::{Address, Caller, body, query};
+use super::refusal::Refusal;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use meantime_model::PersonId;
+use meantime_protocol::http::{InviteResponse, JoinResponse};
+use meantime_protocol::people::{
+    AccountInfo, AccountRequest, AuditPage, DevicesResponse, MemberLinkRequest, RoleRequest, SignInRequest,
+    TokenResponse, TotpConfirm, TotpRequest, TotpResponse,
+};
+use meantime_protocol::{Code, Problem};
+use meantime_server_core::{By, NewInvite};
+use serde::Deserialize;
+use std::str::FromStr;
+use std::sync::Arc;
+
+type Answer<T> = Result<Json<T>, Refusal>;
+type Done = Result<StatusCode, Refusal>;
+
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Address(from): Address,
+    request: Body,
+) -> Answer<JoinResponse> {
+    let request: SignInRequest = body(request).await?;
+    Ok(Json(app.core.sign_in(&request, from).await?))
+}
+
+pub(super) async fn next_token(State(app): State<Arc<App>>, Caller(actor): Caller) -> Answer<TokenResponse> {
+    Ok(Json(app.core.next_token(&actor).await?))
+}
+
+/// Whose devices; one's own when absent.
+#[derive(Deserialize)]
+struct Whose {
+    person: Option<PersonId>,
+}
+
+pub(super) async fn devices(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<DevicesResponse> {
+    let Whose { person } = query(&uri)?;
+    let devices = app.core.devices(By::Member(&actor), person.unwrap_or(actor.person)).await?;
+    Ok(Json(DevicesResponse { devices }))
+}
+
+pub(super) async fn device_link(State(app): State<Arc<App>>, Caller(actor): Caller) -> Answer<InviteResponse> {
+    Ok(link(&app, app.core.device_link(&actor).await?))
+}
+
+pub(super) async fn revoke(State(app): State<Arc<App>>, Caller(actor): Caller, Path(device): Path<String>) -> Done {
+    app.core.revoke(By::Member(&actor), id(&device)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn account(State(app): State<Arc<App>>, Caller(actor): Caller) -> Answer<AccountInfo> {
+    Ok(Json(app.core.account(&actor).await?))
+}
+
+pub(super) async fn set_account(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Address(from): Address,
+    request: Body,
+) -> Answer<AccountInfo> {
+    let request: AccountRequest = body(request).await?;
+    Ok(Json(app.core.set_account(&actor, &request, from).await?))
+}
+
+pub(super) async fn begin_totp(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Address(from): Address,
+    request: Body,
+) -> Answer<TotpResponse> {
+    let request: TotpRequest = body(request).await?;
+    Ok(Json(app.core.begin_totp(&actor, &request, from).await?))
+}
+
+pub(super) async fn confirm_totp(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Address(from): Address,
+    request: Body,
+) -> Answer<AccountInfo> {
+    let request: TotpConfirm = body(request).await?;
+    Ok(Json(app.core.confirm_totp(&actor, &request, from).await?))
+}
+
+pub(super) async fn end_totp(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Address(from): Address,
+    request: Body,
+) -> Answer<AccountInfo> {
+    let request: TotpRequest = body(request).await?;
+    Ok(Json(app.core.end_totp(&actor, &request, from).await?))
+}
+
+pub(super) async fn remove(State(app): State<Arc<App>>, Caller(actor): Caller, Path(person): Path<String>) -> Done {
+    app.core.remove(By::Member(&actor), id(&person)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn set_role(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(person): Path<String>,
+    request: Body,
+) -> Done {
+    let RoleRequest { role } = body(request).await?;
+    app.core.set_role(By::Member(&actor), id(&person)?, role).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn member_link(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    Path(person): Path<String>,
+    request: Body,
+) -> Answer<InviteResponse> {
+    let request: MemberLinkRequest = body(request).await?;
+    Ok(link(&app, app.core.member_link(By::Member(&actor), id(&person)?, &request).await?))
+}
+
+pub(super) async fn audit(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<AuditPage> {
+    Ok(Json(app.core.audit_as(&actor, &query(&uri)?).await?))
+}
+
+fn link(app: &App, invite: NewInvite) -> Json<InviteResponse> {
+    let expires_at = invite.expires_at;
+    Json(InviteResponse { link: app.links.link(invite), expires_at })
+}
+
+/// An id of a path; what is none is nobody's, and answered like that.
+fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such thing, or not for you"))
+}
