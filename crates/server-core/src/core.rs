@@ -5,6 +5,7 @@ use crate::hub::{Hub, Live};
 use crate::limits::{ADDRESSES, PACED, REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
 use crate::pace::Pace;
 use crate::password::{Costs, Passwords};
+use crate::pokes::Pokes;
 use crate::rules::name_of_person;
 use crate::storage::{Batch, Change, Commit, Storage, StorageError};
 use crate::tries::Addresses;
@@ -55,6 +56,19 @@ impl<S: Storage> Core<S> {
             addresses: Addresses::new(ADDRESSES),
             pace: Pace::new(REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, PACED),
         }
+    }
+
+    /// The same, beside other processes on the same storage: `pokes` tells
+    /// them of what this one does. [`Core::hear_others`] has to run then.
+    #[must_use]
+    pub fn beside(self, pokes: Arc<dyn Pokes>) -> Self {
+        Self { hub: Hub::new(pokes), ..self }
+    }
+
+    /// Tells the streams here what other processes did, for ever: whoever
+    /// runs the server lets it run beside everything else.
+    pub async fn hear_others(&self) {
+        self.hub.hear(self.storage()).await;
     }
 
     /// What the rules stand on.

@@ -4,7 +4,12 @@
 //! A stream also finds out by itself when its person joins or leaves a
 //! circle, and when its device was ended: at once when this process did it,
 //! within seconds when another did, by one read a team, however many listen.
+//!
+//! What other processes moved comes by [`Pokes`], or is found by looking at
+//! the counters of the feeds that have a stream here.
 
+use crate::pokes::{Alone, Heard, Moved, Pokes};
+use crate::watched::{Watched, Watching};
 use crate::{Actor, Storage, StorageError, TeamScope};
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
@@ -22,10 +27,14 @@ const BACKLOG: usize = 64;
 /// elsewhere is noticed within this, twice at most.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Counters looked at in one call of the storage.
+const AT_ONCE: usize = 5_000;
+
 /// One channel for each team that somebody listens to.
-#[derive(Debug, Default)]
 pub struct Hub {
     teams: Mutex<HashMap<TeamId, Channel>>,
+    watched: Watched,
+    others: Arc<dyn Pokes>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,10 +51,62 @@ enum Signal {
     Access,
 }
 
+impl Default for Hub {
+    /// Of the only process.
+    fn default() -> Self {
+        Self::new(Arc::new(Alone))
+    }
+}
+
 impl Hub {
-    /// A feed moved.
+    /// Of one process among `others`.
+    #[must_use]
+    pub fn new(others: Arc<dyn Pokes>) -> Self {
+        Self { teams: Mutex::default(), watched: Watched::default(), others }
+    }
+
+    /// This process moved a feed.
     pub fn moved(&self, team: TeamId, scope: Scope, upto: u64) {
+        self.watched.tell(team, scope, upto);
         self.tell(team, Signal::Moved(scope, upto));
+        self.others.publish(Moved { team, scope, seq: upto });
+    }
+
+    /// Passes on what other processes moved, for ever.
+    pub(crate) async fn hear(&self, storage: &impl Storage) {
+        let mut looked = Instant::now();
+        loop {
+            let time_to_look = async {
+                match self.others.look_every() {
+                    Some(every) => tokio::time::sleep_until(looked + every).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = time_to_look => {}
+                heard = self.others.heard() => if let Heard::Moved(Moved { team, scope, seq }) = heard {
+                    if self.watched.tell(team, scope, seq) {
+                        self.tell(team, Signal::Moved(scope, seq));
+                    }
+                    continue;
+                }
+            }
+            looked = Instant::now();
+            self.look(storage).await;
+        }
+    }
+
+    /// Looks at the counter of every feed that has a stream here.
+    async fn look(&self, storage: &impl Storage) {
+        for feeds in self.watched.feeds().chunks(AT_ONCE) {
+            // The storage has said what is wrong with it; the next look may do.
+            let Ok(seqs) = storage.counters(feeds).await else { return };
+            for ((team, scope), seq) in feeds.iter().zip(seqs) {
+                if self.watched.look(*team, *scope, seq) {
+                    self.tell(*team, Signal::Moved(*scope, seq));
+                }
+            }
+        }
     }
 
     /// A device or a person of a circle came or went.
@@ -98,6 +159,7 @@ pub struct Live<S> {
     actor: Actor,
     channel: Channel,
     signals: broadcast::Receiver<Signal>,
+    watching: Watching,
     /// Said at the next opportunity: kept here, so that dropping a call loses nothing.
     waiting: Poke,
     /// The access number at which `actor` was read.
@@ -110,7 +172,9 @@ impl<S: Storage> Live<S> {
     pub(crate) fn new(storage: Arc<S>, hub: &Hub, actor: Actor) -> Self {
         let (channel, signals) = hub.listen(actor.team);
         let waiting = Poke { scopes: Default::default(), gone: Vec::new() };
-        Self { storage, actor, channel, signals, waiting, access: 0, anew: Anew::All, look_at: Instant::now() + LOOK }
+        let watching = hub.watched.watching(actor.team);
+        let look_at = Instant::now() + LOOK;
+        Self { storage, actor, channel, signals, watching, waiting, access: 0, anew: Anew::All, look_at }
     }
 
     /// The next poke: first where every feed stands, then what moved. Several
@@ -183,6 +247,7 @@ impl<S: Storage> Live<S> {
         let access = self.storage.access(team).await?;
         let standing = self.storage.standing(team, self.actor.device).await?;
         let now = standing.as_ref().and_then(Actor::of).ok_or(Ended::Revoked)?;
+        self.watching.set(now.scopes());
         let fresh: Vec<Scope> = now.scopes().into_iter().filter(|scope| !self.actor.reaches(scope)).collect();
         let upto = if fresh.is_empty() { Vec::new() } else { self.storage.upto(team, &fresh).await? };
         let gone = self.actor.scopes().into_iter().filter(|scope| !now.reaches(scope));

@@ -105,6 +105,10 @@ impl Storage for Shared {
         self.told("upto", self.storage.upto(team, scopes)).await
     }
 
+    async fn counters(&self, feeds: &[(TeamId, Scope)]) -> Result<Vec<u64>, StorageError> {
+        self.told("counters", self.storage.counters(feeds)).await
+    }
+
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
         self.told("changes", self.storage.changes(team, from)).await
     }

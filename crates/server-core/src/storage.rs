@@ -59,6 +59,16 @@ pub trait Storage: Send + Sync + 'static {
     /// The newest seq of each scope; 0 for one that has none.
     async fn upto(&self, team: TeamScope, scopes: &[Scope]) -> Result<Vec<u64>, StorageError>;
 
+    /// The newest seq of feeds of any teams, in their order; 0 for one that has
+    /// none. For the server's own streams, which look at many at once.
+    async fn counters(&self, feeds: &[(TeamId, Scope)]) -> Result<Vec<u64>, StorageError> {
+        let mut seqs = Vec::with_capacity(feeds.len());
+        for (team, scope) in feeds {
+            seqs.extend(self.upto(TeamScope::operator(*team), std::slice::from_ref(scope)).await?);
+        }
+        Ok(seqs)
+    }
+
     /// What changed after a seq, oldest first, tombstones too, as `reader` may see it.
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError>;
 
