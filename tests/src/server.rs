@@ -5,6 +5,7 @@ use crate::programs;
 use crate::wait::{Patience, wait_for};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,9 +32,21 @@ impl Server {
     /// # Errors
     /// It is not built, or does not start.
     pub async fn team(name: &str, data: &Path, logs: &Path) -> Result<Self> {
+        Self::team_with(name, data, logs, &[]).await
+    }
+
+    /// The same with more arguments of `init`.
+    ///
+    /// # Errors
+    /// It is not built, or does not start.
+    pub async fn team_with(name: &str, data: &Path, logs: &Path, more: &[&str]) -> Result<Self> {
         let init = ["init", "--team", name, "--host", "127.0.0.1", "--data"];
-        let done = Command::new(programs::ours(programs::SERVER)?).args(init).arg(data).output()?;
+        let done = Command::new(programs::ours(programs::SERVER)?).args(init).arg(data).args(more).output()?;
         ensure!(done.status.success(), "init: {}", String::from_utf8_lossy(&done.stderr));
+        // Several run at once here: monitoring, which has one port, listens nowhere.
+        let settings = data.join("server.toml");
+        let text = fs::read_to_string(&settings).context("the settings that init wrote")?;
+        fs::write(&settings, text.replace("listen = \"127.0.0.1:9464\"", "listen = \"\""))?;
         Self::run(vec!["serve".into(), "--listen".into(), "127.0.0.1:0".into()], data, logs).await
     }
 
@@ -56,10 +69,24 @@ impl Server {
     /// # Errors
     /// The server's own words.
     pub fn invite(&self) -> Result<String> {
-        let invite =
-            Command::new(programs::ours(programs::SERVER)?).args(["invite", "--data"]).arg(&self.data).output()?;
+        self.invite_as("member")
+    }
+
+    /// An invite link for one more person of that role.
+    ///
+    /// # Errors
+    /// The server's own words.
+    pub fn invite_as(&self, role: &str) -> Result<String> {
+        let mut command = Command::new(programs::ours(programs::SERVER)?);
+        let invite = command.args(["invite", "--role", role, "--data"]).arg(&self.data).output()?;
         ensure!(invite.status.success(), "invite: {}", String::from_utf8_lossy(&invite.stderr));
         Ok(String::from_utf8_lossy(&invite.stdout).trim().to_owned())
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Its database.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, the same on every Linux
+
 /// Measured values of one thing, in one unit.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<f64>);
@@ -71,14 +73,29 @@ pub fn pss(pids: &[u32]) -> f64 {
 /// CPU time of processes so far, in seconds.
 #[must_use]
 pub fn cpu(pids: &[u32]) -> f64 {
-    const TICKS_PER_SECOND: f64 = 100.0; // USER_HZ, the same on every Linux
-    let ticks = pids.iter().filter_map(|pid| {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // Behind the name, which may contain anything but is in parentheses.
-        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
-    });
-    ticks.sum::<f64>() / TICKS_PER_SECOND
+    pids.iter().map(|pid| ticks(*pid, &[11, 12])).sum::<f64>() / TICKS_PER_SECOND
+}
+
+/// CPU time of a program and all it started, so far, in seconds. What has
+/// ended is counted with whoever started it.
+#[must_use]
+pub fn cpu_of_all(root: u32) -> f64 {
+    let reaped: f64 = family(root).iter().map(|pid| ticks(*pid, &[13, 14])).sum();
+    cpu(&family(root)) + reaped / TICKS_PER_SECOND
+}
+
+/// A process and all below it.
+#[must_use]
+pub fn family(root: u32) -> Vec<u32> {
+    std::iter::once(root).chain(crate::process::below(root).into_iter().map(|(pid, _)| pid)).collect()
+}
+
+/// Fields of `/proc/PID/stat` behind the name, which may contain anything but
+/// is in parentheses; added up.
+fn ticks(pid: u32, fields: &[usize]) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest: Vec<&str> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+    fields.iter().filter_map(|at| rest.get(*at)?.parse::<f64>().ok()).sum()
 }
 
 #[cfg(test)]
@@ -98,5 +115,7 @@ mod tests {
         let me = [std::process::id()];
         assert!(pss(&me) > 0.5);
         assert!(cpu(&me) >= 0.0);
+        assert!(family(me[0]).contains(&me[0]));
+        assert!(cpu_of_all(me[0]) >= cpu(&me));
     }
 }
