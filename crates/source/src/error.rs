@@ -29,6 +29,9 @@ pub enum SourceError {
     /// It won't work until somebody changes something.
     #[error("{0}")]
     Permanent(String),
+    /// What was entered can't be right, whoever would be asked.
+    #[error("{0}")]
+    Invalid(String),
     /// The cursor means nothing to the server any more: start again, alert nobody.
     #[error("the server no longer knows where we were; reading again from the start")]
     CursorInvalid,
@@ -47,6 +50,7 @@ impl SourceError {
             Self::RateLimited { .. } => "rate_limited",
             Self::Transient(_) => "transient",
             Self::Permanent(_) => "permanent",
+            Self::Invalid(_) => "invalid",
             Self::CursorInvalid => "cursor_invalid",
             Self::Protocol(_) => "protocol",
         }

@@ -37,20 +37,26 @@ impl Resolve for Gate {
     }
 }
 
+/// Reads an address that a person entered.
+pub fn entered(text: &str) -> SourceResult<Url> {
+    let wrong = "This is not a web address. It starts with https:// as a rule.";
+    let url = Url::parse(text.trim()).map_err(|_| SourceError::Invalid(wrong.to_owned()))?;
+    match unfit(&url) {
+        Some(why) => Err(SourceError::Invalid(why)),
+        None => Ok(url),
+    }
+}
+
 /// Checks the parts of an address that no lookup sees: the scheme, a numeric
 /// host, a login.
 pub fn check(url: &Url, private_host: Option<&str>) -> SourceResult<()> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(SourceError::Permanent(format!(
-            "“{}:” is not an address of a feed; http or https is.",
-            url.scheme()
-        )));
+    if let Some(why) = unfit(url) {
+        return Err(SourceError::Permanent(why));
     }
     let ip = match url.host() {
         Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
         Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-        Some(Host::Domain(_)) => None,
-        None => return Err(SourceError::Permanent("This address names no host. Check the spelling.".to_owned())),
+        Some(Host::Domain(_)) | None => None,
     };
     if ip.is_some_and(|ip| !is_global(ip)) && private_host != url.host_str() {
         return Err(not_public(url.host_str().unwrap_or_default()));
@@ -58,10 +64,22 @@ pub fn check(url: &Url, private_host: Option<&str>) -> SourceResult<()> {
     Ok(())
 }
 
+/// Why nothing at this address can be a feed.
+fn unfit(url: &Url) -> Option<String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Some(format!("“{}:” is not an address of a feed; http or https is.", url.scheme()));
+    }
+    url.host().is_none().then(|| "This address names no host. Check the spelling.".to_owned())
+}
+
+/// As the window names the choice when a feed is added.
+pub const PRIVATE: &str = "It lies in my own network";
+
 /// What a person is told about a private host.
 pub fn not_public(host: &str) -> SourceError {
     SourceError::Permanent(format!(
-        "{host} is not on the public internet. If it is yours, allow this host in the feed's settings."
+        "{host} is not on the public internet. If it is yours, add the feed with “{PRIVATE}” (`--private` on the \
+         command line)."
     ))
 }
 
@@ -144,6 +162,26 @@ mod tests {
         for public in ["1.1.1.1", "172.32.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"] {
             assert!(is_global(public.parse().unwrap()), "{public}");
         }
+    }
+
+    #[test]
+    fn a_private_host_is_refused_in_the_words_of_the_choice() {
+        let window = include_str!("../../../../ui/src/settings/AddFeed.svelte");
+        assert!(window.contains(PRIVATE), "the window says it in other words");
+        let refused = check(&Url::parse("http://10.0.0.1/feed").unwrap(), None).unwrap_err();
+        assert!(refused.to_string().contains(PRIVATE), "{refused}");
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_from_what_may_not_be_asked() {
+        for wrong in
+            ["", "example.org/feed", "https://", "https://exa mple.org/", "file:///etc/passwd", "javascript:alert(1)"]
+        {
+            assert!(matches!(entered(wrong), Err(SourceError::Invalid(_))), "{wrong}");
+        }
+        assert!(entered(" https://example.org/feed ").is_ok());
+        let hop = Url::parse("gopher://example.org/").unwrap();
+        assert!(matches!(check(&hop, None), Err(SourceError::Permanent(_))), "nobody entered that");
     }
 
     #[test]

@@ -96,9 +96,7 @@ impl FeedSource {
     }
 
     fn url(&self) -> SourceResult<Url> {
-        Url::parse(self.config.url.trim()).map_err(|_| {
-            SourceError::Permanent("This is not a web address. It starts with https:// as a rule.".to_owned())
-        })
+        address::entered(&self.config.url)
     }
 
     /// The one host the person allowed.

@@ -112,7 +112,7 @@ async fn private_hosts_are_not_asked_unless_allowed() {
         let source = FeedSource::new(FeedConfig { url, name: String::new(), allow_private: false }, clock());
         let error = pull(&source).await.unwrap_err();
         assert!(
-            matches!(&error, SourceError::Permanent(words) if words.contains("allow this host")),
+            matches!(&error, SourceError::Permanent(words) if words.contains("It lies in my own network")),
             "{host}: {error:?}"
         );
     }
