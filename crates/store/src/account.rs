@@ -113,6 +113,13 @@ pub fn put(tx: &Tx<'_>, account: &Account) -> Result<()> {
     Ok(())
 }
 
+/// The account goes by another identity from now on. Nothing that is derived
+/// from the old one changes.
+pub fn set_identity(tx: &Tx<'_>, id: AccountId, identity: &str) -> Result<()> {
+    tx.conn.execute("UPDATE account SET identity = ?2 WHERE id = ?1", params![Id(id.0), identity])?;
+    Ok(())
+}
+
 /// It was read without an error.
 pub fn set_checked(tx: &Tx<'_>, id: AccountId, at: DateTime<Utc>) -> Result<()> {
     let sql = "UPDATE account SET checked_at = ?2, error_code = NULL, error = NULL WHERE id = ?1";
@@ -127,9 +134,11 @@ pub fn set_error(tx: &Tx<'_>, id: AccountId, code: &str, message: &str) -> Resul
     Ok(())
 }
 
-/// Removes an account and everything read from it. Its unsent changes go with
-/// it: ask the person first.
+/// Removes an account and everything read from it. Its drafts and unsent
+/// changes go with it ([`crate::unsent`] tells which): ask the person first.
 pub fn remove(tx: &Tx<'_>, id: AccountId) -> Result<()> {
+    let sql = "DELETE FROM draft WHERE item_id IN (SELECT id FROM item WHERE account_id = ?1)";
+    tx.conn.execute(sql, [Id(id.0)])?;
     tx.conn.execute("DELETE FROM outbox WHERE account_id = ?1", [Id(id.0)])?;
     tx.conn.execute("DELETE FROM account WHERE id = ?1", [Id(id.0)])?;
     Ok(())

@@ -39,6 +39,7 @@
 //! | focus blocks and what they hold | [`focus`] |
 //! | notifications, exactly once | [`notice`] |
 //! | undo, drafts, settings | [`undo`], [`draft`], [`setting`] |
+//! | what would be lost with an account | [`unsent`] |
 //!
 //! **Triage of a team thread** is a change of its mark: [`team::push`] one
 //! with `done_at`/`read_at` = [`message::seen_until`] (the server's time, so
@@ -66,6 +67,7 @@ pub mod search;
 pub mod setting;
 pub mod team;
 pub mod undo;
+pub mod unsent;
 
 mod error;
 mod open;

@@ -30,6 +30,7 @@ const STEPS: &[&[&str]] = &[
         setting::V1,
     ],
     &[item::V2, message::V2],
+    &[search::V2],
 ];
 
 /// The version this build writes.

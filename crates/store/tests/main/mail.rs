@@ -5,7 +5,7 @@ use meantime_model::OpId;
 use meantime_store::ingest::Change;
 use meantime_store::message::Correspondent;
 use meantime_store::outbox::{NewOp, Target};
-use meantime_store::{StoreError, account, item, list, message, outbox};
+use meantime_store::{StoreError, account, draft, item, list, message, outbox, unsent};
 use serde_json::json;
 
 #[test]
@@ -202,4 +202,53 @@ fn removing_an_account_takes_its_rows_and_their_words_in_the_index() {
     assert_eq!(w.store.read(list::counts).unwrap(), list::Counts::default());
     assert_eq!(w.store.read(|r| meantime_store::search::search(r, "unmistakable", None, 9)).unwrap(), []);
     w.store.check().unwrap();
+}
+
+#[test]
+fn what_would_be_lost_with_an_account_is_known_before() {
+    let w = world();
+    let other = add_account(&w.store, meantime_store::AccountKind::Imap, "imap:other@example.org");
+    w.take(vec![incoming("a", message("1", 1, "x")), incoming("b", message("2", 1, "x"))]);
+    let op = |account, conversation: &str, text: &str| NewOp {
+        account,
+        op_id: OpId::new(),
+        target: Target::Source(json!({})),
+        item: Some(item_id(conversation)),
+        what: "Reply".into(),
+        text: text.into(),
+        not_before: None,
+        made_at: at(2),
+    };
+    let lost = || w.store.read(|r| unsent::of(r, w.mail)).unwrap();
+    assert!(lost().is_empty());
+    w.store
+        .write(|tx| {
+            draft::put(tx, Some(item_id("a")), "half a sentence", at(2))?;
+            draft::put(tx, None, "a new thread", at(2))?;
+            outbox::push(tx, &op(w.mail, "b", "on its way"))?;
+            outbox::push(tx, &op(w.mail, "b", "on its way"))?;
+            let refused = outbox::push(tx, &op(w.mail, "gone", "refused"))?;
+            outbox::set_refused(tx, refused, "no", "no")?;
+            outbox::push(tx, &op(w.mail, "b", ""))?;
+            outbox::push(tx, &op(other, "b", "somebody else's"))
+        })
+        .unwrap();
+    let text = |title: &str, state, text: &str| unsent::Text { title: title.into(), state, text: text.into() };
+    let title = "Review API draft";
+    assert_eq!(
+        lost(),
+        unsent::Unsent {
+            texts: vec![
+                text(title, unsent::State::Draft, "half a sentence"),
+                text(title, unsent::State::Waiting, "on its way"),
+                text("Reply", unsent::State::Refused, "refused"),
+            ],
+            changes: 1,
+        }
+    );
+    w.store.write(|tx| account::remove(tx, w.mail)).unwrap();
+    assert!(lost().is_empty());
+    let left =
+        w.store.read(|r| Ok::<_, StoreError>((draft::get(r, Some(item_id("a")))?, draft::get(r, None)?))).unwrap();
+    assert_eq!(left, (None, Some("a new thread".into())), "nothing of it stays behind");
 }
