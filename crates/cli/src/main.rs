@@ -20,7 +20,14 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // What was typed can't be trusted to say how: `--json` anywhere counts.
+        Err(error) if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") => {
+            return Stop::unparsed(&error).report(&mut Out::new(true));
+        }
+        Err(error) => error.exit(),
+    };
     let mut out = Out::new(cli.json);
     let done = match cli.command {
         // Pure: no profile, no engine.

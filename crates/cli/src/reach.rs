@@ -62,6 +62,16 @@ pub(crate) fn is_here(reached: &Reached) -> bool {
     matches!(reached.0, Engine::Here(_))
 }
 
+/// Sends what a command queued, as far as that works now, where the engine
+/// was started for this command; else the running one does it by itself.
+/// Whether it was this one.
+pub(crate) async fn send(reached: &Reached) -> bool {
+    if let Engine::Here(running) = &reached.0 {
+        running.engine.finish().await;
+    }
+    is_here(reached)
+}
+
 /// Ends an engine that was started for this command; what it changed is sent,
 /// or kept for the next one.
 pub(crate) async fn close(reached: Reached) {

@@ -1,6 +1,7 @@
 //! How a command fails: the sentence, and the exit code that scripts branch on.
 
 use crate::show::{Out, clean};
+use clap::error::ErrorKind;
 use meantime_engine::api::{Failure, FailureCode};
 use serde_json::json;
 use std::io;
@@ -25,6 +26,20 @@ impl Stop {
     /// The arguments don't fit.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(FailureCode::Invalid, message)
+    }
+
+    /// What was typed is no command.
+    pub(crate) fn unparsed(error: &clap::Error) -> Self {
+        let text = match error.kind() {
+            // Their texts are all of the help, and all of the commands.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                "there is no command; see `meantime --help`".to_owned()
+            }
+            _ => error.render().to_string(),
+        };
+        // What is wrong, without how it would be right; that is for people.
+        let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
+        Self::usage(clean(wrong.strip_prefix("error: ").unwrap_or(wrong)))
     }
 
     /// Tells the person or the program, and gives the exit code.

@@ -148,21 +148,6 @@ impl Engine {
         self.check_now(args.id).await
     }
 
-    pub(crate) async fn forget_account(self: &Arc<Self>, id: AccountId) -> Result<Nothing, Failure> {
-        let row = self.account_row(id).await?;
-        let running = self.live().accounts.remove(&id);
-        if let Some(running) = running {
-            running.stop.cancel();
-        }
-        if row.kind == account::AccountKind::Team {
-            self.leave_team().await;
-        }
-        self.write(move |tx| Ok(account::remove(tx, id)?)).await?;
-        self.safe.delete(&secret_name(id)).await?;
-        self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Status]);
-        Ok(Nothing {})
-    }
-
     /// Reads a mail archive into an account of its own; nothing of it alerts.
     /// The account comes with the first mail: a wrong path leaves nothing behind.
     pub(crate) async fn import(self: &Arc<Self>, args: ImportMail) -> Result<Imported, Failure> {
@@ -247,7 +232,7 @@ impl Engine {
         self.adapters.open(kind(row.kind), &row.config, secret)
     }
 
-    async fn account_row(&self, id: AccountId) -> Result<account::Account, Failure> {
+    pub(crate) async fn account_row(&self, id: AccountId) -> Result<account::Account, Failure> {
         let row = self.read(move |db| Ok(account::get(db, id)?)).await?;
         row.ok_or_else(|| Failure::new(FailureCode::NotFound, "there is no such account"))
     }
@@ -323,6 +308,7 @@ impl From<SourceError> for Failure {
             SourceError::Certificate(_) => FailureCode::Certificate,
             SourceError::Transient(_) | SourceError::RateLimited { .. } => FailureCode::Offline,
             SourceError::Permanent(_) => FailureCode::Refused,
+            SourceError::Invalid(_) => FailureCode::Invalid,
             SourceError::CursorInvalid | SourceError::Protocol(_) => FailureCode::Internal,
         };
         Self::new(code, error.to_string())

@@ -93,8 +93,11 @@ impl Commands for Arc<Engine> {
     async fn sign_in_account(&self, args: SignIn) -> Result<Account, Failure> {
         self.sign_in(args).await
     }
-    async fn remove_account(&self, args: AccountRef) -> Result<Nothing, Failure> {
-        self.forget_account(args.id).await
+    async fn unsent(&self, args: AccountRef) -> Result<Unsent, Failure> {
+        self.unsent_of(args.id).await
+    }
+    async fn remove_account(&self, args: RemoveAccount) -> Result<Unsent, Failure> {
+        self.forget_account(args).await
     }
     async fn import_mail(&self, args: ImportMail) -> Result<Imported, Failure> {
         self.import(args).await

@@ -33,7 +33,7 @@ impl Engine {
         check_text(&args.text)?;
         let (now, computer) = (self.now(), self.computer_zone());
         let until = self.undo_until(now);
-        let (what, id) = self
+        let (what, id, sending) = self
             .write(move |tx| {
                 let id = resolve(tx, &args.item)?;
                 let found = item::get(tx, id)?.ok_or_else(gone)?;
@@ -41,13 +41,19 @@ impl Engine {
                     let message = "this can't be answered here: open it at its source";
                     return Err(Failure::new(FailureCode::NotPossible, message));
                 }
+                let mut sending = Sending::Pending;
                 let unsent = match found.kind {
                     account::AccountKind::Team => {
                         let team = Team::load(tx)?.ok_or_else(no_team)?;
                         let asked = thread(tx, Some(&team), &found)?;
                         let people = asked.map(|(t, author, _)| [vec![author], t.asked].concat()).unwrap_or_default();
                         let visible = deliver(args.deliver, &team, &people, now)?;
+                        sending = on_its_way(visible);
                         send_message(tx, &team.config, id, &args.text, visible, until, now)?
+                    }
+                    _ if args.deliver != Deliver::Now => {
+                        let message = "deliver: only messages to the team can be delivered later";
+                        return Err(Failure::new(FailureCode::Invalid, message));
                     }
                     _ => send_mail(tx, &found, &args.text, until, now)?,
                 };
@@ -58,11 +64,11 @@ impl Engine {
                 let what = format!("Sent: {}", found.title);
                 let back = Back::unsent(vec![unsent], Some(id), args.text).and_item(before);
                 keep_step(tx, &what, Some(id), Some(until), &back, now)?;
-                Ok((what, id))
+                Ok((what, id, sending))
             })
             .await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until) })
+        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending) })
     }
 
     pub(crate) async fn start_thread(self: &Arc<Self>, args: Compose) -> Result<Undoable, Failure> {
@@ -81,7 +87,7 @@ impl Engine {
         let id = ItemId::new();
         let what = format!("Sent: {title}");
         let said = what.clone();
-        self.write(move |tx| {
+        let sending = self.write(move |tx| {
             let team = Team::load(tx)?.ok_or_else(no_team)?;
             if let Some(stranger) = args.asked.iter().find(|id| !team.people.contains_key(id)) {
                 return Err(Failure::new(FailureCode::Invalid, format!("asked: {stranger} is not in your team")));
@@ -101,11 +107,12 @@ impl Engine {
             let first = send_message(tx, &team.config, id, &args.text, visible, until, now)?;
             draft::put(tx, None, "", now)?;
             let back = Back::unsent(vec![first, begun], None, args.text);
-            keep_step(tx, &said, Some(id), Some(until), &back, now)
-        })
-        .await?;
+            keep_step(tx, &said, Some(id), Some(until), &back, now)?;
+            Ok(on_its_way(visible))
+        });
+        let sending = sending.await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until) })
+        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending) })
     }
 
     pub(crate) async fn kept_draft(&self, args: DraftOf) -> Result<Draft, Failure> {
@@ -151,6 +158,11 @@ impl Engine {
     fn undo_until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         if self.background { now + UNDO } else { now }
     }
+}
+
+/// How something written goes that others see from then on, or at once.
+fn on_its_way(visible: Option<DateTime<Utc>>) -> Sending {
+    visible.map_or(Sending::Pending, |at| Sending::Scheduled { at })
 }
 
 /// When a message becomes visible to others; `None`: at once.

@@ -25,21 +25,25 @@ impl Engine {
             let draft = draft::get(db, Some(id))?;
             let team = Team::load(db)?;
             let thread = thread(db, team.as_ref(), &found)?;
-            let (asked, recipients) = match (&team, &thread) {
-                (Some(team), Some((thread, author, at))) => {
-                    (asked(team, thread, *at, &messages), team_recipients(team, thread, *author, now))
-                }
-                _ => {
-                    let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
-                    (Vec::new(), addressees(&messages, &mine))
-                }
-            };
             let can_reply = can_reply(db, &found)?;
+            let (asked, recipients, redirected) = match (&team, &thread) {
+                (Some(team), Some((thread, author, at))) => {
+                    (asked(team, thread, *at, &messages), team_recipients(team, thread, *author, now), Vec::new())
+                }
+                _ if can_reply => {
+                    let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
+                    let answered = reply_target(&messages);
+                    let redirected = answered.map(|m| addresses(asked_to_answer(m, &mine))).unwrap_or_default();
+                    (Vec::new(), answered.map(|m| addressees(m, &mine)).unwrap_or_default(), redirected)
+                }
+                _ => Default::default(),
+            };
             Ok(Conversation {
                 place: found.place.clone(),
                 messages: messages.into_iter().map(|m| view(m, found.kind, team.as_ref(), now)).collect(),
-                recipients: if can_reply { recipients } else { Vec::new() },
                 row: row(found, None),
+                recipients,
+                redirected,
                 asked,
                 can_reply,
                 draft,
@@ -109,6 +113,7 @@ fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>)
     Recipient {
         person: Some(person.id),
         name: person.name.clone(),
+        address: String::new(),
         zone: person.zone(),
         held: match &state {
             PersonState::Focusing { .. } => Some("focusing: it is handed over afterwards".to_owned()),
@@ -121,36 +126,54 @@ fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>)
 }
 
 /// Whom an answer to this mail goes to, directly and as a copy: everybody in
-/// it but `mine`.
+/// it but `mine`. Where its author asks for other addresses, those instead of
+/// the author. A note to oneself is answered to oneself.
 pub(crate) fn mail_recipients(
     answered: &message::Message,
     mine: &str,
 ) -> (Vec<message::Correspondent>, Vec<message::Correspondent>) {
-    let others = |list: &[message::Correspondent]| -> Vec<message::Correspondent> {
-        list.iter().filter(|c| !c.address.eq_ignore_ascii_case(mine)).cloned().collect()
-    };
     if answered.own {
-        return (others(&answered.to), others(&answered.cc));
+        let (to, cc) = (others(&answered.to, mine), others(&answered.cc, mine));
+        return if to.is_empty() && cc.is_empty() { (answered.to.clone(), cc) } else { (to, cc) };
     }
-    let author = message::Correspondent { name: answered.author.clone(), address: answered.address.clone() };
-    (vec![author], [others(&answered.to), others(&answered.cc)].concat())
+    let mut to = asked_to_answer(answered, mine);
+    if to.is_empty() {
+        to.push(message::Correspondent { name: answered.author.clone(), address: answered.address.clone() });
+    }
+    let mut cc = [others(&answered.to, mine), others(&answered.cc, mine)].concat();
+    cc.retain(|c| !to.iter().any(|direct| direct.address.eq_ignore_ascii_case(&c.address)));
+    (to, cc)
+}
+
+/// Whom the author of a mail asks to answer instead of them (Reply-To).
+fn asked_to_answer(answered: &message::Message, mine: &str) -> Vec<message::Correspondent> {
+    if answered.own { Vec::new() } else { others(&answered.reply_to, mine) }
+}
+
+/// Those of a list that mail can go to, without me.
+fn others(list: &[message::Correspondent], mine: &str) -> Vec<message::Correspondent> {
+    let wanted = |c: &&message::Correspondent| !c.address.is_empty() && !c.address.eq_ignore_ascii_case(mine);
+    list.iter().filter(wanted).cloned().collect()
+}
+
+fn addresses(people: Vec<message::Correspondent>) -> Vec<String> {
+    people.into_iter().map(|c| c.address).collect()
 }
 
 /// The same, as the composer shows them: nobody gets an answer unseen.
-fn addressees(messages: &[message::Message], mine: &str) -> Vec<Recipient> {
-    let Some(answered) = reply_target(messages) else { return Vec::new() };
+fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
     let (to, cc) = mail_recipients(answered, mine);
-    let names = to.into_iter().chain(cc).map(|c| if c.name.is_empty() { c.address } else { c.name });
-    let recipient = |name| Recipient {
+    let recipient = |c: message::Correspondent| Recipient {
         person: None,
-        name,
+        name: if c.name.is_empty() { c.address.clone() } else { c.name },
+        address: c.address,
         zone: None,
         state: PersonState::Unknown,
         held: None,
         due: None,
         starts: None,
     };
-    names.map(recipient).collect()
+    to.into_iter().chain(cc).map(recipient).collect()
 }
 
 /// The message an answer answers: the newest that is not mine, else the newest.
@@ -178,6 +201,7 @@ fn view(m: message::Message, kind: account::AccountKind, team: Option<&Team>, no
         id: m.upstream,
         author: author.map_or(m.author, |person| person.name.clone()),
         address: m.address,
+        reply_to: m.reply_to.into_iter().map(|c| Contact { name: c.name, address: c.address }).collect(),
         person: m.person,
         zone: author.and_then(Person::zone),
         own: m.own,

@@ -40,12 +40,12 @@ pub(crate) fn settle(tx: &Tx<'_>, computer: Zone) -> Result<(), Failure> {
 }
 
 /// From the ask, the urgency's window, in my working time. What is for
-/// information and asks nobody is never due.
-fn due_of(item: &item::Item, schedule: &Schedule, team: Option<&Team>) -> Option<DateTime<Utc>> {
-    let asked_at = item.ask_at?;
+/// information and asks nobody is never due. `Err`: it would be, but for this.
+fn due_of(item: &item::Item, schedule: &Schedule, team: Option<&Team>) -> Result<Option<DateTime<Utc>>, String> {
+    let Some(asked_at) = item.ask_at else { return Ok(None) };
     if item.kind != AccountKind::Team && item.urgency == Urgency::Green {
-        return None;
+        return Ok(None);
     }
     let window = team.map_or_else(|| Window::usual(item.urgency), |team| team.window(item.urgency));
-    due(schedule, asked_at, window).ok()
+    due(schedule, asked_at, window).map(Some).map_err(|why| why.to_string())
 }

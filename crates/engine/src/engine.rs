@@ -37,6 +37,8 @@ pub struct Engine {
     pub(crate) live: Mutex<Live>,
     /// A command may have put something into the outbox.
     pub(crate) changed: AtomicBool,
+    /// Held from showing notifications until it is noted that they are shown.
+    pub(crate) showing: tokio::sync::Mutex<()>,
     /// Held while a team is joined: one at a time.
     pub(crate) joining: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
@@ -87,6 +89,7 @@ impl Engine {
                 block_started: None,
             }),
             changed: AtomicBool::new(false),
+            showing: tokio::sync::Mutex::new(()),
             joining: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -22,7 +22,7 @@ impl Engine {
             let window = match query.view {
                 View::Inbox => {
                     let inbox = list::inbox(db, day_end, offset, limit)?;
-                    let held = focus::last_ended(db)?;
+                    let held = focus::handed_over(db)?;
                     for (group, count) in inbox.groups {
                         page.total = page.total.saturating_add(count);
                         let span = match group {
@@ -92,6 +92,8 @@ pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
         (0, _) | (1, 0) => item.note,
         (asked, answered) => format!("{answered} of {asked} answered"),
     };
+    let no_due = item.no_due.map(|why| format!("no due: {why}"));
+    let why: Vec<String> = item.why.into_iter().chain(no_due).collect();
     Row {
         id: item.id,
         group,
@@ -100,7 +102,7 @@ pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
         source: kind(item.kind),
         people: item.people,
         note,
-        why: item.why,
+        why: (!why.is_empty()).then(|| why.join("; ")),
         due: item.due,
         at: item.at,
         unread: item.unread,

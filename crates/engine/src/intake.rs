@@ -190,6 +190,7 @@ fn stored_message(message: source::Message, title: String, now: DateTime<Utc>) -
         person: None,
         to: people(message.to),
         cc: people(message.cc),
+        reply_to: people(message.reply_to),
         own: message.own,
         at: message.at.min(now),
         text: message.text,

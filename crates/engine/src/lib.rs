@@ -21,6 +21,7 @@ mod notices;
 mod out;
 mod people;
 mod profile;
+mod removal;
 mod render;
 mod runner;
 mod sample;

@@ -80,6 +80,7 @@ impl Engine {
     }
 
     async fn show_all(&self) -> Result<(), String> {
+        let _alone = self.showing.lock().await;
         for row in self.read(|db| Ok(notice::unshown(db)?)).await.map_err(|e| e.message)? {
             self.show_one(&row).await?;
             let now = self.now();
@@ -104,6 +105,7 @@ impl Engine {
 
     /// What the daemon showed is lost with it: what nobody reacted to is shown once more.
     async fn show_again(&self) {
+        let _alone = self.showing.lock().await;
         for row in self.read(|db| Ok(notice::open(db)?)).await.unwrap_or_default() {
             if let Err(message) = self.show_one(&row).await {
                 self.set_notifications(Some(message));

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{AccountId, ItemId, OpId};
 use meantime_protocol::{Fields, Kind, Scope};
 use meantime_source::{ActOutcome, Op, Source, SourceError, What};
-use meantime_store::{Tx, item, message, outbox, team};
+use meantime_store::{Read, Tx, item, message, outbox, team};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -109,6 +109,7 @@ pub(crate) fn mail_reply(
         person: None,
         to: to.iter().map(person).collect(),
         cc: cc.iter().map(person).collect(),
+        reply_to: Vec::new(),
         own: true,
         at: now,
         text: text.to_owned(),
@@ -147,6 +148,17 @@ pub(crate) fn source_op(
         made_at: now,
     };
     Ok((outbox::push(tx, &op)?, op.op_id))
+}
+
+/// Whether none of these has begun to go out.
+pub(crate) fn can_take_back(db: &Read<'_>, ids: &[i64]) -> Result<bool, Failure> {
+    for id in ids {
+        let waits = |entry: &outbox::Entry| entry.state == outbox::State::Waiting && entry.attempts == 0;
+        if !outbox::get(db, *id)?.as_ref().is_some_and(waits) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes unsent words back. Too late for one is no error: it is on its way.
@@ -228,7 +240,9 @@ impl Engine {
                 self.tell(&entry.op.item.map(Tag::Item).into_iter().chain([Tag::Status]).collect::<Vec<_>>());
                 Ok(())
             }
-            Err(error @ SourceError::Permanent(_)) => self.refuse(entry, error.code(), error.to_string()).await,
+            Err(error @ (SourceError::Permanent(_) | SourceError::Invalid(_))) => {
+                self.refuse(entry, error.code(), error.to_string()).await
+            }
             Err(error) => {
                 // Becoming ready wakes the account's runner: as seldom as that would come by itself.
                 let wait = match &error {

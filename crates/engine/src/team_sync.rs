@@ -191,7 +191,7 @@ impl Engine {
 
     /// A lone command is through: what it changed goes out now, if it can.
     pub async fn finish(self: &Arc<Self>) {
-        if self.background || !self.changed.load(Ordering::Relaxed) {
+        if self.background || !self.changed.swap(false, Ordering::Relaxed) {
             return;
         }
         if self.read(|db| Ok(outbox::count_waiting(db, None)? > 0)).await == Ok(true) {

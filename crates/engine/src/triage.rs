@@ -78,49 +78,33 @@ impl Engine {
             })
             .await?;
         self.after_change(&ids).await;
-        Ok(Undoable { what, item: ids.first().copied(), until: None })
+        Ok(Undoable { what, item: ids.first().copied(), until: None, sending: None })
     }
 
-    /// Undo: the last step, if it can still be taken back.
+    /// Undo: the last step that can still be taken back. Those after it that
+    /// can't be any more (a message that was sent) are said once and left.
     pub(crate) async fn take_back(self: &Arc<Self>) -> Result<Undone, Failure> {
         let (now, computer, zone) = (self.now(), self.computer_zone(), self.zone().await);
-        let (undone, ids) = self
-            .write(move |tx| {
-                let nothing = || Failure::new(FailureCode::NotPossible, "there is nothing to undo");
-                let step = undo::last(tx)?.ok_or_else(nothing)?;
-                if step.until.is_some_and(|until| until < now) {
-                    return Err(Failure::new(FailureCode::NotPossible, format!("too late to undo “{}”", step.what)));
-                }
-                let back: Back = serde_json::from_value(step.back)
-                    .map_err(|e| Failure::new(FailureCode::Internal, format!("that step can't be undone: {e}")))?;
-                let unsent = back.unsent.len();
-                let mut taken = 0;
-                for id in &back.unsent {
-                    taken += usize::from(out::take_back(tx, *id, now)?.is_some());
-                }
-                if taken < unsent {
-                    let message = format!("too late to undo “{}”: it is on its way", step.what);
-                    return Err(Failure::new(FailureCode::NotPossible, message));
-                }
-                if let Some((item, text)) = &back.draft {
-                    crate::compose::draft_back(tx, *item, text, now)?;
-                }
-                let mut ids = Vec::new();
-                let mut is_now = back.draft.is_some().then(|| "Not sent, the text is yours again".to_owned());
-                for past in back.items {
-                    ids.push(past.id);
-                    let Some(current) = item::get(tx, past.id)? else { continue };
-                    is_now.get_or_insert_with(|| past.undone(&current, |at| moment(zone, at, now)));
-                    past.keeping_news(&current).put(tx, now)?;
-                }
-                dues::settle(tx, computer)?;
+        let undone = self.write(move |tx| {
+            let mut late = Vec::new();
+            while let Some(step) = undo::last(tx)? {
                 undo::set_used(tx, step.id)?;
-                ids.extend(step.item.filter(|id| !ids.contains(id)));
-                let of = step.what.split_once(": ").map_or(step.what.as_str(), |(_, of)| of);
-                let said = format!("{}: {of}", is_now.as_deref().unwrap_or("As before"));
-                Ok((Undone { said, what: step.what, item: step.item }, ids))
-            })
-            .await?;
+                match restore(tx, &step, zone, now)? {
+                    Some((mut undone, ids)) => {
+                        dues::settle(tx, computer)?;
+                        if let Some(late) = too_late(&late) {
+                            undone.said = format!("{} ({late})", undone.said);
+                        }
+                        return Ok(Ok((undone, ids)));
+                    }
+                    None => late.push(step.what),
+                }
+            }
+            // That they were left is kept, so that they are not said again.
+            let nothing = || "there is nothing to undo".to_owned();
+            Ok(Err(Failure::new(FailureCode::NotPossible, too_late(&late).unwrap_or_else(nothing))))
+        });
+        let (undone, ids) = undone.await??;
         self.after_change(&ids).await;
         Ok(undone)
     }
@@ -174,6 +158,49 @@ pub(crate) fn keep_step(
     let back = serde_json::to_value(back).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
     undo::push(tx, &undo::NewStep { what, item, until, forward: &serde_json::Value::Null, back: &back, at })?;
     Ok(())
+}
+
+/// Makes everything as it was before a step; `None`, and nothing is changed,
+/// where its time is over, its words are on their way, or its items are gone.
+fn restore(
+    tx: &Tx<'_>,
+    step: &undo::Step,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<Option<(Undone, Vec<ItemId>)>, Failure> {
+    let Ok(back) = serde_json::from_value::<Back>(step.back.clone()) else { return Ok(None) };
+    let mut there = Vec::with_capacity(back.items.len());
+    for past in &back.items {
+        there.extend(item::get(tx, past.id)?.map(|current| (past, current)));
+    }
+    let over = step.until.is_some_and(|until| until < now);
+    let gone = there.is_empty() && back.unsent.is_empty();
+    if over || gone || !out::can_take_back(tx, &back.unsent)? {
+        return Ok(None);
+    }
+    for id in &back.unsent {
+        out::take_back(tx, *id, now)?;
+    }
+    if let Some((item, text)) = &back.draft {
+        crate::compose::draft_back(tx, *item, text, now)?;
+    }
+    let mut ids = Vec::new();
+    let mut is_now = back.draft.is_some().then(|| "Not sent, the text is yours again".to_owned());
+    for (past, current) in there {
+        ids.push(past.id);
+        is_now.get_or_insert_with(|| past.undone(&current, |at| moment(zone, at, now)));
+        past.clone().keeping_news(&current).put(tx, now)?;
+    }
+    ids.extend(step.item.filter(|id| !ids.contains(id)));
+    let of = step.what.split_once(": ").map_or(step.what.as_str(), |(_, of)| of);
+    let said = format!("{}: {of}", is_now.as_deref().unwrap_or("As before"));
+    Ok(Some((Undone { said, what: step.what.clone(), item: step.item }, ids)))
+}
+
+/// `too late to undo “Sent: Contract”`, if it is for any.
+fn too_late(steps: &[String]) -> Option<String> {
+    let named: Vec<String> = steps.iter().map(|what| format!("“{what}”")).collect();
+    (!named.is_empty()).then(|| format!("too late to undo {}", named.join(" and ")))
 }
 
 fn get(tx: &Tx<'_>, id: ItemId) -> Result<item::Item, Failure> {

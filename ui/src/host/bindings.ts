@@ -260,6 +260,19 @@ message: string, } | { "state": "refused",
 message: string, };
 
 /**
+ * Somebody outside of the team.
+ */
+export type Contact = { 
+/**
+ * As shown; may be empty.
+ */
+name: string, 
+/**
+ * Mail address.
+ */
+address: string, };
+
+/**
  * One conversation.
  */
 export type Conversation = { 
@@ -287,6 +300,11 @@ can_reply: boolean,
  * Whom a reply goes to, as the composer shows them.
  */
 recipients: Array<Recipient>, 
+/**
+ * Mail addresses that get a reply instead of who wrote, because they
+ * asked for it; empty as a rule.
+ */
+redirected: Array<string>, 
 /**
  * What was being typed.
  */
@@ -663,6 +681,10 @@ author: string,
  */
 address: string, 
 /**
+ * Where its author wants answers; empty where that is the author.
+ */
+reply_to: Array<Contact>, 
+/**
  * The teammate, where it is one: colour and zone go by them.
  */
 person: PersonId | null, 
@@ -819,6 +841,10 @@ person: PersonId | null,
  */
 name: string, 
 /**
+ * Their mail address; empty for a teammate.
+ */
+address: string, 
+/**
  * Their zone, where it is known.
  */
 zone: string | null, 
@@ -878,6 +904,19 @@ text: string,
 message: string, };
 
 /**
+ * An account to be removed.
+ */
+export type RemoveAccount = { 
+/**
+ * Which.
+ */
+id: AccountId, 
+/**
+ * Also when something is lost with it ([`Unsent`]).
+ */
+lose_unsent: boolean, };
+
+/**
  * An answer.
  */
 export type Reply = { 
@@ -931,7 +970,8 @@ people: string,
  */
 note: string, 
 /**
- * Why it was held or came through a block, in plain words.
+ * Why it was held or came through a block, or why an answer that is
+ * waited for has no due, in plain words.
  */
 why: string | null, 
 /**
@@ -1340,20 +1380,63 @@ item: ItemId | null,
 /**
  * `undo` works until then; `None`: as long as nothing else was done.
  */
-until: string | null, };
+until: string | null, 
+/**
+ * For something written: that it has not gone out yet.
+ */
+sending: Sending | null, };
 
 /**
  * What was taken back.
  */
 export type Undone = { 
 /**
- * In a few words.
+ * What had been done, as its [`Undoable`] named it.
  */
 what: string, 
+/**
+ * How it is now, say `Back in the inbox: Review API draft`.
+ */
+said: string, 
 /**
  * The item concerned, or the first of many.
  */
 item: ItemId | null, };
+
+/**
+ * What of an account is nowhere else and would be lost with it.
+ */
+export type Unsent = { 
+/**
+ * What was typed and has not arrived.
+ */
+texts: Array<UnsentText>, 
+/**
+ * Other changes that have not arrived: done, read, working hours, …
+ */
+changes: number, };
+
+/**
+ * How far a text came.
+ */
+export type UnsentState = "draft" | "waiting" | "refused";
+
+/**
+ * Something typed that has not arrived.
+ */
+export type UnsentText = { 
+/**
+ * Its conversation, or what it was to do.
+ */
+title: string, 
+/**
+ * How far it came.
+ */
+state: UnsentState, 
+/**
+ * The words.
+ */
+text: string, };
 
 /**
  * Urgency, the most urgent first, so that `Ord` sorts a list as it is shown.
@@ -1399,7 +1482,8 @@ export type Commands = {
   add_account: { args: NewAccount; reply: Account };
   check_account: { args: AccountRef; reply: Account };
   sign_in_account: { args: SignIn; reply: Account };
-  remove_account: { args: AccountRef; reply: Nothing };
+  unsent: { args: AccountRef; reply: Unsent };
+  remove_account: { args: RemoveAccount; reply: Unsent };
   import_mail: { args: ImportMail; reply: Imported };
   look_at_invite: { args: InviteLink; reply: InvitePreview };
   join: { args: Join; reply: Joined };

@@ -3,12 +3,12 @@
 use super::times;
 use crate::ask;
 use crate::reach::Reached;
-use crate::show::{Out, clean, count, short};
+use crate::show::{Out, clean, clean_lines, count, short};
 use crate::stop::Stop;
 use clap::{Args, Subcommand, ValueEnum};
 use meantime_engine::api::{
     Account, AccountRef, AccountState, FailureCode, ImportMail, Join, MailFormat, MailServer, NewAccount, NewMailbox,
-    Nothing, Security, SignIn,
+    Nothing, RemoveAccount, Security, SignIn, UnsentState,
 };
 use meantime_model::AccountId;
 use std::path::PathBuf;
@@ -31,7 +31,13 @@ enum What {
     /// Give an account its new password, which is asked for
     SignIn(Which),
     /// Remove an account and what was read from it
-    Remove(Which),
+    Remove {
+        #[command(flatten)]
+        which: Which,
+        /// Also when something was never sent; the texts are printed
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 #[derive(Args)]
@@ -132,10 +138,9 @@ pub(crate) async fn run(engine: &Reached, args: AccountArgs, out: &mut Out) -> R
             let password = ask::secret(&format!("Password of {}", clean(&account.name)))?;
             engine.sign_in_account(SignIn { id: account.id, password }).await?
         }
-        What::Remove(which) => {
+        What::Remove { which, force } => {
             let account = find(engine, &which.id).await?;
-            let removed = engine.remove_account(AccountRef { id: account.id }).await?;
-            return Ok(out.sentence(&removed, format!("Removed {}.", clean(&account.name)))?);
+            return remove(engine, &account, force, out).await;
         }
     };
     out.reply(&account, &times(engine, out).await?)?;
@@ -144,6 +149,33 @@ pub(crate) async fn run(engine: &Reached, args: AccountArgs, out: &mut Out) -> R
         AccountState::Retrying { .. } => Err(Stop::Told(FailureCode::Offline)),
         _ => Ok(()),
     }
+}
+
+async fn remove(engine: &Reached, account: &Account, force: bool, out: &mut Out) -> Result<(), Stop> {
+    let removed = engine.remove_account(RemoveAccount { id: account.id, lose_unsent: force }).await;
+    let lost = removed.map_err(|failure| match failure.code {
+        FailureCode::NotPossible if !force => Stop::new(
+            FailureCode::NotPossible,
+            format!("{} `--force` removes it all the same and prints the texts.", failure.message),
+        ),
+        _ => failure.into(),
+    })?;
+    if out.json {
+        return Ok(out.json_document(&lost)?);
+    }
+    out.line(format!("Removed {}.", clean(&account.name)))?;
+    if lost.changes > 0 {
+        out.line(format!("{} never written back.", count(lost.changes, "change was", "changes were")))?;
+    }
+    for text in &lost.texts {
+        let state = match text.state {
+            UnsentState::Draft => "a draft",
+            UnsentState::Waiting => "never sent",
+            UnsentState::Refused => "refused",
+        };
+        out.line(format!("\n{} ({state}):\n{}", clean(&text.title), clean_lines(&text.text)))?;
+    }
+    Ok(())
 }
 
 fn mailbox(args: ImapArgs) -> Result<NewMailbox, Stop> {

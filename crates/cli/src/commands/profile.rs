@@ -6,9 +6,14 @@ use crate::show::{Out, clean};
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
 use meantime_engine::api::{Hours, Nothing, Settings};
-use meantime_model::Schedule;
+use meantime_model::{PersonId, Schedule};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
+
+/// Setting: teammates who may interrupt a focus block.
+const INTERRUPT: &str = "may_interrupt";
+/// Setting: mail addresses that may.
+const INTERRUPT_ADDRESSES: &str = "may_interrupt_addresses";
 
 #[derive(Args)]
 pub(crate) struct SettingsArgs {
@@ -25,7 +30,7 @@ enum Setting {
     },
     /// Change settings
     Set {
-        /// Say `focus_minutes=25` or `theme=dark`; a list is written as JSON
+        /// Say `focus_minutes=25`, `theme=dark` or `may_interrupt=Mei,kofi@example.org`; other lists are JSON
         #[arg(required = true, value_name = "NAME=VALUE")]
         changes: Vec<String>,
     },
@@ -58,7 +63,10 @@ pub(crate) async fn settings(engine: &Reached, args: SettingsArgs, out: &mut Out
         }
         Some(Setting::Set { changes }) => {
             for change in &changes {
-                set(&mut settings, change)?;
+                match change.split_once('=') {
+                    Some((name, who)) if name.trim() == INTERRUPT => interrupt(engine, &mut settings, who).await?,
+                    _ => set(&mut settings, change)?,
+                }
             }
             let changed: Settings = serde_json::from_value(Value::Object(settings.clone()))
                 .map_err(|e| Stop::usage(format!("this is no value for the setting: {e}")))?;
@@ -66,6 +74,32 @@ pub(crate) async fn settings(engine: &Reached, args: SettingsArgs, out: &mut Out
             print(&settings, out)
         }
     }
+}
+
+/// Takes those over who may interrupt: teammates by name or id, anybody else
+/// by mail address, which is added to the addresses that may.
+async fn interrupt(engine: &Reached, settings: &mut Map<String, Value>, who: &str) -> Result<(), Stop> {
+    let named = listed(who);
+    let (addresses, names): (Vec<_>, Vec<_>) = named.into_iter().partition(|who| who.contains('@'));
+    let (ids, names): (Vec<_>, Vec<_>) = names.into_iter().partition(|who| who.parse::<PersonId>().is_ok());
+    let mut people: Vec<Value> = ids.into_iter().map(Value::from).collect();
+    people.extend(super::write::people(engine, &names).await?.into_iter().map(|id| Value::from(id.to_string())));
+    settings.insert(INTERRUPT.to_owned(), people.into());
+    if let Some(Value::Array(known)) = settings.get_mut(INTERRUPT_ADDRESSES) {
+        for address in addresses {
+            let is = |known: &Value| known.as_str().is_some_and(|known| known.eq_ignore_ascii_case(&address));
+            if !known.iter().any(is) {
+                known.push(address.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A list as JSON, or as it is said: `Mei, Kofi`.
+fn listed(text: &str) -> Vec<String> {
+    let list = serde_json::from_str(text).unwrap_or_else(|_| text.split(',').map(str::to_owned).collect::<Vec<_>>());
+    list.into_iter().map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
 }
 
 fn fields(settings: &Settings) -> Result<Map<String, Value>, Stop> {
@@ -134,6 +168,13 @@ pub(crate) fn read_hours(file: &std::path::Path) -> Result<Schedule, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_said_or_written_as_json() {
+        assert_eq!(listed("Mei Lin, kofi@example.org"), ["Mei Lin", "kofi@example.org"]);
+        assert_eq!(listed(r#"["Mei Lin","Kofi, the second"]"#), ["Mei Lin", "Kofi, the second"]);
+        assert_eq!((listed("[]"), listed(" ")), (vec![], vec![]));
+    }
 
     #[test]
     fn settings_are_changed_by_name() {

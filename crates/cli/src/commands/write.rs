@@ -1,15 +1,18 @@
 //! `reply`, `compose`, `refusals`.
 
 use super::times;
-use super::triage::{Level, tell};
+use super::triage::Level;
 use crate::ask;
-use crate::reach::Reached;
-use crate::show::Out;
+use crate::reach::{self, Reached};
+use crate::show::{Out, clean};
 use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use meantime_engine::api::{Compose, Deliver, FailureCode, Nothing, Reply, SettleRefusal, TeamPerson, TeamQuery};
+use meantime_engine::api::{
+    Compose, Deliver, FailureCode, ItemRef, Nothing, Reply, Sending, SettleRefusal, TeamPerson, TeamQuery, Undoable,
+};
 use meantime_model::PersonId;
+use meantime_platform::{Clock, SystemClock};
 
 #[derive(Args)]
 pub(crate) struct ReplyArgs {
@@ -86,7 +89,7 @@ pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> R
     let deliver = args.text.deliver();
     let text = ask::text(args.text.text)?;
     let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver }).await?;
-    tell(&done, out)
+    tell_written(engine, done, out).await
 }
 
 pub(crate) async fn compose(engine: &Reached, args: ComposeArgs, out: &mut Out) -> Result<(), Stop> {
@@ -96,10 +99,41 @@ pub(crate) async fn compose(engine: &Reached, args: ComposeArgs, out: &mut Out) 
     let text = ask::text(args.text.text)?;
     let (title, urgency) = (args.title, args.urgency.into());
     let done = engine.compose(Compose { title, text, urgency, asked, space: args.space, deliver }).await?;
-    tell(&done, out)
+    tell_written(engine, done, out).await
 }
 
-async fn people(engine: &Reached, names: &[String]) -> Result<Vec<PersonId>, Stop> {
+/// Says what became of something written: sent only once it is.
+async fn tell_written(engine: &Reached, mut done: Undoable, out: &mut Out) -> Result<(), Stop> {
+    let here = reach::send(engine).await;
+    if let Some(item) = done.item.filter(|_| here) {
+        let open = engine.open(ItemRef { id: item.to_string() }).await?;
+        done.sending = open.messages.into_iter().rev().find(|message| message.own).and_then(|message| message.sending);
+    }
+    if out.json && !matches!(done.sending, Some(Sending::Refused { .. })) {
+        return Ok(out.json_document(&done)?);
+    }
+    let title = clean(done.what.split_once(": ").map_or(done.what.as_str(), |(_, title)| title));
+    let sentence = match done.sending {
+        None => clean(&done.what),
+        Some(Sending::Refused { message }) => {
+            let message = format!("{title} was refused: {message} The text is kept: `meantime refusals`.");
+            return Err(Stop::new(FailureCode::Refused, message));
+        }
+        Some(Sending::Scheduled { at }) => {
+            format!("Queued: {title}. It is delivered {}.", times(engine, out).await?.when(at))
+        }
+        Some(Sending::Pending) if here => {
+            format!("Queued: {title}. It could not be sent now and goes out when Meantime runs and reaches the server.")
+        }
+        Some(Sending::Pending) => {
+            let seconds = done.until.map_or(0, |until| (until - SystemClock.now()).num_seconds().max(0) + 1);
+            format!("Queued: {title}. It goes out in {seconds} s; until then `meantime undo` takes it back.")
+        }
+    };
+    Ok(out.line(sentence)?)
+}
+
+pub(super) async fn people(engine: &Reached, names: &[String]) -> Result<Vec<PersonId>, Stop> {
     if names.is_empty() {
         return Ok(Vec::new());
     }

@@ -57,6 +57,11 @@ fn show_message(message: &MessageView, out: &mut Out, times: &Times) -> io::Resu
     let head = out.styled(Style::Bold, head.trim());
     let at = out.styled(Style::Dim, &times.when(message.at));
     out.line(format!("{head}  {at}"))?;
+    if !message.reply_to.is_empty() {
+        let to: Vec<_> = message.reply_to.iter().map(|to| contact(&to.name, &to.address)).collect();
+        let to = out.styled(Style::Dim, &format!("replies go to {}", to.join(", ")));
+        out.line(to)?;
+    }
     if let Some(why) = &message.unreadable {
         let why = out.styled(Style::Red, &format!("Could not be read: {}", clean(why)));
         out.line(why)?;
@@ -80,6 +85,15 @@ fn show_message(message: &MessageView, out: &mut Out, times: &Times) -> io::Resu
         Some(Sending::Scheduled { at }) => out.line(format!("(will be delivered {})", times.when(*at))),
         Some(Sending::Refused { message }) => out.line(format!("(refused: {})", clean(message))),
         None => Ok(()),
+    }
+}
+
+/// `Name <address>`, as far as both are known.
+pub(super) fn contact(name: &str, address: &str) -> String {
+    match (clean(name), clean(address)) {
+        (name, address) if address.is_empty() => name,
+        (name, address) if name.is_empty() => address,
+        (name, address) => format!("{name} <{address}>"),
     }
 }
 

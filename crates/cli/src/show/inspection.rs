@@ -1,6 +1,6 @@
 //! What would be shown of a file.
 
-use super::conversation::size;
+use super::conversation::{contact, size};
 use super::text::{clean, clean_lines};
 use super::{Out, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -30,7 +30,7 @@ pub(crate) fn show_inspection(file: &str, seen: &Inspection, out: &mut Out) -> i
 fn show_mail(mail: &InspectedMail, out: &mut Out) -> io::Result<()> {
     let title = out.styled(Style::Bold, &clean(&mail.title));
     out.line(title)?;
-    for (name, who) in [("from", &mail.from), ("to", &mail.to), ("cc", &mail.cc)] {
+    for (name, who) in [("from", &mail.from), ("to", &mail.to), ("cc", &mail.cc), ("replies go to", &mail.reply_to)] {
         if !who.is_empty() {
             out.line(format!("{name}: {}", people(who)))?;
         }
@@ -69,12 +69,7 @@ fn show_feed(feed: &InspectedFeed, out: &mut Out) -> io::Result<()> {
 }
 
 fn people(people: &[Person]) -> String {
-    let told = |person: &Person| match (clean(&person.name), clean(&person.address)) {
-        (name, address) if address.is_empty() => name,
-        (name, address) if name.is_empty() => address,
-        (name, address) => format!("{name} <{address}>"),
-    };
-    people.iter().map(told).collect::<Vec<_>>().join(", ")
+    people.iter().map(|person| contact(&person.name, &person.address)).collect::<Vec<_>>().join(", ")
 }
 
 fn date(date: Option<DateTime<Utc>>, out: &mut Out) -> io::Result<()> {

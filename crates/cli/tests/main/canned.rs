@@ -153,7 +153,7 @@ async fn what_others_wrote_can_not_drive_the_terminal() {
     let person = json!({ "id": MEI, "name": EVIL, "you": false, "title": EVIL, "city": EVIL, "zone": EVIL,
         "state": { "state": "unknown" },
         "bands": [{ "span": { "start": "2031-01-06T09:00:00Z", "end": "2031-01-06T18:00:00Z" }, "kind": "away", "label": EVIL }] });
-    let message = json!({ "id": "1", "author": EVIL, "address": EVIL, "person": null, "zone": null, "own": false,
+    let message = json!({ "id": "1", "author": EVIL, "address": EVIL, "reply_to": [{ "name": EVIL, "address": EVIL }], "person": null, "zone": null, "own": false,
         "at": "2031-01-06T09:00:00Z", "body": { "format": "text", "text": EVIL }, "unreadable": EVIL, "sending": null,
         "attachments": [{ "name": EVIL, "media_type": EVIL, "bytes": 1 }], "link": EVIL });
     let day = json!({ "start": "2031-01-06T00:00:00Z", "end": "2031-01-07T00:00:00Z" });
@@ -166,12 +166,12 @@ async fn what_others_wrote_can_not_drive_the_terminal() {
         ("status", status),
         ("inbox", json!({ "total": 1, "offset": 0, "groups": [], "rows": [evil] })),
         ("search", json!({ "hits": [{ "row": evil, "at": "2031-01-06T09:00:00Z", "author": EVIL, "excerpt": [EVIL, EVIL] }], "next": null })),
-        ("open", json!({ "row": evil, "place": EVIL, "messages": [message], "can_reply": true, "recipients": [], "draft": EVIL,
+        ("open", json!({ "row": evil, "place": EVIL, "messages": [message], "can_reply": true, "recipients": [], "redirected": [], "draft": EVIL,
             "asked": [{ "person": MEI, "name": EVIL, "answered": false, "due": null, "zone": null }] })),
         ("team", json!({ "team": EVIL, "zone": EVIL, "day": day, "now": "2031-01-06T09:00:00Z", "people": [person], "notes": [EVIL] })),
         ("accounts", json!([account])),
         ("refusals", json!([{ "id": 1, "item": null, "what": EVIL, "text": EVIL, "message": EVIL }])),
-        ("undo", json!({ "what": EVIL, "item": null })),
+        ("undo", json!({ "what": EVIL, "said": EVIL, "item": null })),
         ("snooze_choices", json!([{ "label": EVIL, "until": "2031-01-06T09:00:00Z" }])),
     ])
     .await;
@@ -316,4 +316,75 @@ async fn secrets_come_from_a_pipe() {
     let joined = served.world.pipe(&["join", "--name", "Ana"], b"meantime://join#secret\n").ok();
     assert_eq!(joined.out, "Joined Field Notes.\n");
     assert_eq!(served.asked("join"), json!({ "link": "meantime://join#secret", "name": "Ana" }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sent_is_said_only_of_what_is_sent() {
+    let until = (chrono::Utc::now() + chrono::TimeDelta::seconds(9)).to_rfc3339();
+    let written = |sending: Value| json!({ "what": "Sent: Budget", "item": ITEM, "until": until, "sending": sending });
+    let served = Served::new([]).await;
+    for (sending, said) in [
+        (json!({ "state": "pending" }), "Queued: Budget. It goes out in "),
+        (
+            json!({ "state": "scheduled", "at": "2031-01-07T09:00:00Z" }),
+            "Queued: Budget. It is delivered 7 Jan 2031 09:00.",
+        ),
+        (Value::Null, "Sent: Budget\n"),
+    ] {
+        served.reply("reply", Ok(written(sending.clone())));
+        let told = served.run(&["reply", "deadbeef", "--text", "Yes."]).ok().out;
+        assert!(told.starts_with(said), "{told}");
+        let json = served.run(&["--json", "reply", "deadbeef", "--text", "Yes."]).ok().json();
+        assert_eq!(json["sending"], sending);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_goes_with_unsent_words_only_by_force() {
+    let account = json!({ "id": ANA, "kind": "imap", "name": "ana@example.org", "checked_at": null, "pending": 1,
+        "state": { "state": "fine" } });
+    let served = Served::new([("accounts", json!([account]))]).await;
+    let would_be =
+        "ana@example.org was not removed. With it would be lost one text that was never sent: “Budget” (draft).";
+    served.reply("remove_account", Err(Failure::new(FailureCode::NotPossible, would_be)));
+    let ran = served.run(&["account", "remove", "ana@example.org"]);
+    assert!(ran.code == 1 && ran.err.contains("“Budget” (draft)") && ran.err.contains("--force"), "{ran:?}");
+    assert_eq!(served.asked("remove_account"), json!({ "id": ANA, "lose_unsent": false }));
+
+    let lost = json!({ "texts": [{ "title": "Budget", "state": "draft", "text": format!("Dear Mei,\n{EVIL}") }], "changes": 2 });
+    served.reply("remove_account", Ok(lost.clone()));
+    let ran = served.run(&["account", "remove", "ana@example.org", "--force"]).ok();
+    assert!(
+        ran.out.starts_with(
+            "Removed ana@example.org.\n2 changes were never written back.\n\nBudget (a draft):\nDear Mei,\n"
+        )
+    );
+    assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
+    assert_eq!(served.asked("remove_account"), json!({ "id": ANA, "lose_unsent": true }));
+    assert_eq!(served.run(&["--json", "account", "remove", "ana@example.org", "--force"]).ok().json(), lost);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_interrupt_is_said_by_name_or_address() {
+    let person = |id: &str, name: &str| {
+        json!({ "id": id, "name": name, "you": false, "title": "", "city": "", "zone": null,
+            "state": { "state": "unknown" }, "bands": [] })
+    };
+    let team = json!({ "team": "T", "zone": "UTC", "now": "2031-01-06T09:00:00Z", "notes": [],
+        "day": { "start": "2031-01-06T00:00:00Z", "end": "2031-01-07T00:00:00Z" },
+        "people": [person(MEI, "Mei Lin"), person(ANA, "Meike Adler")] });
+    let settings = json!({ "may_interrupt_addresses": ["kofi@example.org"] });
+    let served = Served::new([("team", team), ("settings", settings), ("set_settings", json!({}))]).await;
+    let set = |who: &str| served.run(&["settings", "set", &format!("may_interrupt={who}")]);
+    set("Mei Lin, tom@example.org, KOFI@example.org").ok();
+    let asked = served.asked("set_settings");
+    assert_eq!(asked["may_interrupt"], json!([MEI]));
+    assert_eq!(asked["may_interrupt_addresses"], json!(["kofi@example.org", "tom@example.org"]));
+    set(&format!(r#"["{ANA}","mei l"]"#)).ok();
+    assert_eq!(served.asked("set_settings")["may_interrupt"], json!([ANA, MEI]));
+    set("").ok();
+    assert_eq!(served.asked("set_settings")["may_interrupt"], json!([]));
+    let ambiguous = set("mei");
+    assert!(ambiguous.code == 2 && ambiguous.err.contains("Mei Lin or Meike Adler"), "{ambiguous:?}");
+    assert_eq!(set("Bob").code, 3);
 }

@@ -168,6 +168,12 @@ fn failures_have_their_exit_code_and_a_sentence() {
     assert_eq!(world.run(&["account", "check", "0123abcd"]).code, 3);
     assert_eq!(world.run(&["compose", "A thread", "--ask", "Nobody", "--text", "x"]).code, 3);
     assert_eq!(world.pipe(&["account", "add", "imap", "a@b.c", "--imap", "127.0.0.1:1"], b"").code, 2, "no password");
+    for wrong in ["example.org/feed", "https://", "file:///etc/passwd"] {
+        let feed = world.run(&["--json", "account", "add", "feed", wrong]);
+        assert_eq!((feed.code, feed.json()["error"]["code"].as_str()), (2, Some("invalid")), "{wrong}");
+    }
+    let private = world.run(&["account", "add", "feed", "http://127.0.0.1:1/feed"]);
+    assert!(private.code == 1 && private.err.contains("--private"), "{private:?}");
 }
 
 #[test]

@@ -60,6 +60,28 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
 }
 
 #[test]
+fn wrong_usage_is_json_for_programs() {
+    let world = World::new();
+    for (args, said) in [
+        (&["--json", "no-such-command"][..], "unrecognized subcommand 'no-such-command'"),
+        (&["--json"], "there is no command"),
+        (&["account", "--json"], "there is no command"),
+        (&["inbox", "--json", "--limit", "501"], "501 is not in 1..=500"),
+        (&["inbox", "--view", "spam", "--json"], "spam"),
+        (&["done", "--json"], "<ID>"),
+        (&["due", "--at", "2026-11-24T09:00:00Z", "--json"], "--window"),
+    ] {
+        let ran = world.run(args);
+        let told = ran.json();
+        assert_eq!((ran.code, ran.err.as_str(), told["error"]["code"].as_str()), (2, "", Some("invalid")), "{args:?}");
+        let message = told["error"]["message"].as_str().unwrap();
+        assert!(message.contains(said) && !message.contains("Usage"), "{args:?}: {message}");
+    }
+    assert!(world.run(&["--json", "--help"]).ok().out.contains("Commands:"), "help is no failure");
+    assert!(!world.path().join("profile").exists(), "a profile was made");
+}
+
+#[test]
 fn a_password_is_no_argument() {
     let help = World::new().run(&["account", "add", "imap", "--help"]).ok().out;
     assert!(!help.contains("--password"), "{help}");

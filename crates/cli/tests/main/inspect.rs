@@ -2,8 +2,9 @@
 //! tested where mail and feeds are read.
 
 use crate::World;
+use serde_json::json;
 
-const MAIL: &str = "From: Kofi <kofi@example.org>\r\nTo: ana@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
+const MAIL: &str = "From: Kofi <kofi@example.org>\r\nReply-To: The List <list@example.org>\r\nTo: ana@example.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
     Date: Mon, 23 Nov 2020 10:00:00 +0000\r\n\r\nHello\x1b[31m Ana\r\n";
 const FEED: &str = r#"<?xml version="1.0"?><rss version="2.0"><channel><title>News</title><link>https://example.org/</link>
     <item><title>First</title><link>https://example.org/1</link><guid>1</guid><description>Text</description></item></channel></rss>"#;
@@ -17,6 +18,7 @@ fn one_line_a_file_in_order() {
     assert_eq!(lines.len(), 3);
     assert_eq!((&lines[0]["file"], &lines[0]["ok"], &lines[0]["kind"]), (&mail.into(), &true.into(), &"mail".into()));
     assert_eq!((&lines[0]["title"], &lines[0]["date"]), (&"Grüße".into(), &"2020-11-23T10:00:00Z".into()));
+    assert_eq!(lines[0]["reply_to"], json!([{ "name": "The List", "address": "list@example.org" }]));
     assert_eq!((&lines[1]["ok"], lines[1]["error"]["code"].as_str()), (&false.into(), Some("empty")));
     assert_eq!(lines[2]["error"]["code"], "unreadable");
 }
@@ -26,6 +28,7 @@ fn text_for_people_sends_no_escape_sequences() {
     let world = World::new();
     let ran = world.run(&["inspect", "mail", &world.file("a.eml", MAIL)]).ok();
     assert!(ran.out.contains("Grüße\n") && ran.out.contains("from: Kofi <kofi@example.org>"), "{}", ran.out);
+    assert!(ran.out.contains("replies go to: The List <list@example.org>\n"), "{}", ran.out);
     assert!(!ran.out.contains('\x1b'));
 }
 

@@ -59,6 +59,48 @@ pub struct AccountRef {
     pub id: AccountId,
 }
 
+/// An account to be removed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, TS)]
+pub struct RemoveAccount {
+    /// Which.
+    pub id: AccountId,
+    /// Also when something is lost with it ([`Unsent`]).
+    #[serde(default)]
+    pub lose_unsent: bool,
+}
+
+/// What of an account is nowhere else and would be lost with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Unsent {
+    /// What was typed and has not arrived.
+    pub texts: Vec<UnsentText>,
+    /// Other changes that have not arrived: done, read, working hours, …
+    pub changes: u32,
+}
+
+/// Something typed that has not arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct UnsentText {
+    /// Its conversation, or what it was to do.
+    pub title: String,
+    /// How far it came.
+    pub state: UnsentState,
+    /// The words.
+    pub text: String,
+}
+
+/// How far a text came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum UnsentState {
+    /// Being typed.
+    Draft,
+    /// On its way.
+    Waiting,
+    /// Refused; the text was kept.
+    Refused,
+}
+
 /// What is needed to add an account.
 #[derive(Clone, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "lowercase")]

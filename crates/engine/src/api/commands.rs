@@ -120,8 +120,11 @@ commands! {
     check_account(AccountRef) -> Account;
     /// Gives an account its new password.
     sign_in_account(SignIn) -> Account;
-    /// Removes an account and what was read from it.
-    remove_account(AccountRef) -> Nothing;
+    /// What would be lost if an account were removed now.
+    unsent(AccountRef) -> Unsent;
+    /// Removes an account and what was read from it; refused if something is
+    /// lost with it, unless that is said. Answers what was lost.
+    remove_account(RemoveAccount) -> Unsent;
     /// Reads mail from files into an archive account.
     import_mail(ImportMail) -> Imported;
 

@@ -21,6 +21,9 @@ pub struct Conversation {
     pub can_reply: bool,
     /// Whom a reply goes to, as the composer shows them.
     pub recipients: Vec<Recipient>,
+    /// Mail addresses that get a reply instead of who wrote, because they
+    /// asked for it; empty as a rule.
+    pub redirected: Vec<String>,
     /// What was being typed.
     pub draft: Option<String>,
 }
@@ -49,6 +52,8 @@ pub struct MessageView {
     pub author: String,
     /// Mail address, where there is one.
     pub address: String,
+    /// Where its author wants answers; empty where that is the author.
+    pub reply_to: Vec<Contact>,
     /// The teammate, where it is one: colour and zone go by them.
     pub person: Option<PersonId>,
     /// The author's zone, where it is known.
@@ -67,6 +72,15 @@ pub struct MessageView {
     pub sending: Option<Sending>,
     /// Where it can be opened in a browser.
     pub link: Option<String>,
+}
+
+/// Somebody outside of the team.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Contact {
+    /// As shown; may be empty.
+    pub name: String,
+    /// Mail address.
+    pub address: String,
 }
 
 /// A message's body.
@@ -178,7 +192,8 @@ pub enum Deliver {
     /// At once.
     #[default]
     Now,
-    /// When the first of the recipients works; at once if one does.
+    /// When the next of those recipients starts who don't work now; at once if
+    /// all of them work or the rest is away for longer than a night.
     WhenTheyStart,
     /// At an instant.
     At {
@@ -203,6 +218,8 @@ pub struct Recipient {
     pub person: Option<PersonId>,
     /// As shown.
     pub name: String,
+    /// Their mail address; empty for a teammate.
+    pub address: String,
     /// Their zone, where it is known.
     pub zone: Option<String>,
     /// What they do now.

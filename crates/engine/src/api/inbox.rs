@@ -1,5 +1,6 @@
 //! Lists of items, triage, search.
 
+use super::Sending;
 use chrono::{DateTime, Utc};
 use meantime_model::{ItemId, Urgency};
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,9 @@ pub struct Undoable {
     pub item: Option<ItemId>,
     /// `undo` works until then; `None`: as long as nothing else was done.
     pub until: Option<DateTime<Utc>>,
+    /// For something written: that it has not gone out yet.
+    #[serde(default)]
+    pub sending: Option<Sending>,
 }
 
 /// What was taken back.

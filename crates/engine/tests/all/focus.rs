@@ -34,6 +34,44 @@ async fn a_block_holds_everything_and_ends_with_one_digest() {
 }
 
 #[tokio::test]
+async fn what_a_block_held_is_not_counted_with_the_next_one() {
+    let rig = Rig::new().await;
+    let held = || async {
+        let page = rig.engine.inbox(InboxQuery { limit: 20, ..InboxQuery::default() }).await.unwrap();
+        page.groups.into_iter().find(|group| group.group == Group::Held).map(|group| (group.count, group.held.unwrap()))
+    };
+    focus(&rig, 50).await;
+    rig.receive(vec![
+        mail("A", "mei@example.org", true, rig.now()),
+        mail("B", "mei@example.org", false, rig.now()),
+        mail("C", "mei@example.org", false, rig.now()),
+    ])
+    .await;
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    let (count, first) = held().await.unwrap();
+    assert_eq!(count, 3);
+
+    rig.pass(TWELVE);
+    focus(&rig, 50).await;
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    assert_eq!(held().await, Some((3, first)), "a block that held nothing takes nobody's place");
+
+    rig.pass(TWELVE);
+    focus(&rig, 50).await;
+    rig.receive(vec![mail("D", "mei@example.org", false, rig.now())]).await;
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    let (count, second) = held().await.unwrap();
+    assert_eq!((count, second.start), (1, first.start + TWELVE + TWELVE), "with the times of its own block");
+    assert_eq!(rig.rows().await.len(), 4, "the others stand in their usual groups");
+
+    // The first block's digest is still on the screen: its button means its items.
+    rig.until("both digests are shown", || async { rig.notifier.shown().len() == 2 }).await;
+    let key = rig.notifier.shown()[0].key.clone();
+    rig.notifier.emit(NoteEvent::Act { key, action: "later".to_owned() });
+    rig.until("they are snoozed", || async { rig.titles(View::Inbox).await == ["D"] }).await;
+}
+
+#[tokio::test]
 async fn a_red_item_from_a_listed_person_comes_through_once_and_says_why() {
     let rig = Rig::new().await;
     let mut settings = rig.engine.settings(Nothing {}).await.unwrap();

@@ -195,3 +195,43 @@ async fn an_unknown_item_is_said_in_words() {
         assert_eq!(rig.engine.open(ItemRef { id: id.into() }).await.unwrap_err().code, code);
     }
 }
+
+#[tokio::test]
+async fn a_due_that_can_not_be_counted_is_said() {
+    let rig = Rig::new().await;
+    let schedule = |weekly| meantime_model::Schedule::from_json(serde_json::json!({ "zone": "UTC", "weekly": weekly }));
+    let never = Hours { schedule: schedule(serde_json::json!({})).unwrap(), proposed: false };
+    rig.engine.set_hours(never).await.unwrap();
+    rig.receive(vec![
+        mail("Contract", "mei@example.org", true, rig.now()),
+        mail("Newsletter", "news@example.org", false, rig.now()),
+    ])
+    .await;
+    let why = |rows: &[Row], title: &str| rows.iter().find(|row| row.title == title).unwrap().why.clone();
+    let rows = rig.rows().await;
+    assert_eq!(why(&rows, "Contract").as_deref(), Some("no due: there are no working hours to count"));
+    assert_eq!(why(&rows, "Newsletter"), None, "nobody waits for an answer");
+    let mondays = schedule(serde_json::json!({ "mon": [["09:00", "17:00"]] })).unwrap();
+    rig.engine.set_hours(Hours { schedule: mondays, proposed: false }).await.unwrap();
+    let rows = rig.rows().await;
+    assert!(why(&rows, "Contract").is_none() && rows[0].due.is_some(), "{rows:?}");
+}
+
+#[tokio::test]
+async fn what_is_done_and_undone_says_where_it_is_now() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    let id = rig.rows().await[0].id.to_string();
+    let until = rig.now() + TimeDelta::days(1);
+    let snoozed = triage(&rig, &id, Action::Snooze { until }).await.what;
+    assert!(snoozed.starts_with("Snoozed until ") && snoozed.ends_with(":00: A"), "{snoozed}");
+    triage(&rig, &id, Action::Done).await;
+    triage(&rig, &id, Action::NotDone).await;
+    triage(&rig, &id, Action::Mute).await;
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        said.push(rig.engine.undo(Nothing {}).await.unwrap().said);
+    }
+    let again = snoozed.replace("Snoozed", "Snoozed again");
+    assert_eq!(said, ["No longer muted: A", "Done again: A", again.as_str(), "Back in the inbox: A"]);
+}

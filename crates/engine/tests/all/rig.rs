@@ -39,6 +39,8 @@ pub struct Mailbox {
     /// What the next calls fail with.
     pub pull_fails: Mutex<Option<SourceError>>,
     pub act_fails: Mutex<Option<SourceError>>,
+    /// How slow the server is to take something.
+    pub act_takes: Mutex<Duration>,
     pub pulls: Mutex<u32>,
     news: Notify,
 }
@@ -84,6 +86,8 @@ impl Source for FakeSource {
         if let Some(error) = self.0.act_fails.lock().unwrap().clone() {
             return Err(error);
         }
+        let takes = *self.0.act_takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         self.0.acts.lock().unwrap().push(op.clone());
         Ok(ActOutcome::Applied)
     }
@@ -151,6 +155,11 @@ impl Rig {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
+    }
+
+    /// Time passes.
+    pub fn pass(&self, time: TimeDelta) {
+        *self.clock.0.lock().unwrap() += time;
     }
 
     pub async fn rows(&self) -> Vec<Row> {
@@ -225,6 +234,7 @@ pub fn mail(title: &str, from: &str, addressed: bool, at: DateTime<Utc>) -> Chan
             author: person,
             to: vec![Person { name: "Ana".into(), address: "ana@example.org".into() }],
             cc: Vec::new(),
+            reply_to: Vec::new(),
             own: false,
             at,
             text: format!("About {title}."),

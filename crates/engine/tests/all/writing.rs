@@ -1,10 +1,11 @@
 //! Nothing a person typed is lost: drafts, the seconds of undo, refusals.
 
-use crate::rig::{Rig, mail};
+use crate::rig::{Rig, mail, page};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
 use meantime_model::Urgency;
 use meantime_source::{Change, Person, SourceError, What};
+use std::time::Duration;
 
 async fn one_mail() -> (Rig, String) {
     let rig = Rig::new().await;
@@ -112,4 +113,165 @@ async fn whoever_gets_an_answer_is_shown_before() {
     let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
     let names: Vec<_> = open.recipients.iter().map(|recipient| recipient.name.as_str()).collect();
     assert_eq!(names, ["mei@example.org", "tom@example.org", "Sara"]);
+}
+
+fn person(name: &str, address: &str) -> Person {
+    Person { name: name.to_owned(), address: address.to_owned() }
+}
+
+/// A mail that the test changes before it arrives.
+async fn changed(change: impl FnOnce(&mut meantime_source::Message)) -> (Rig, String) {
+    let rig = Rig::new().await;
+    let Change::Message(mut incoming) = mail("Contract", "kofi@example.org", true, rig.now()) else { unreachable!() };
+    change(&mut incoming.message);
+    rig.mailbox.deliver(page(vec![Change::Message(incoming)], false));
+    // What I wrote is in no list of the inbox.
+    let query = || SearchQuery { words: "contract".into(), before: None, limit: 1 };
+    rig.until("it can be found", || async { !rig.engine.search(query()).await.unwrap().hits.is_empty() }).await;
+    let id = rig.engine.search(query()).await.unwrap().hits[0].row.id.to_string();
+    (rig, id)
+}
+
+/// Answers, and tells whom the mail was handed to the server for.
+async fn answered(rig: Rig, id: &str) -> (Vec<String>, Vec<String>) {
+    rig.engine.reply(reply(id, "Yes.")).await.unwrap();
+    let rig = rig.crash(TimeDelta::seconds(11)).await;
+    rig.until("it is sent", || async { rig.mailbox.acted().contains(&"reply".to_owned()) }).await;
+    let acts = rig.mailbox.acts.lock().unwrap();
+    let sent = acts.iter().find_map(|op| match &op.what {
+        What::Reply { to, cc, .. } => Some((to.clone(), cc.clone())),
+        _ => None,
+    });
+    let addresses = |people: Vec<Person>| people.into_iter().map(|one| one.address).collect();
+    let (to, cc) = sent.unwrap();
+    (addresses(to), addresses(cc))
+}
+
+#[tokio::test]
+async fn an_answer_goes_where_its_author_asks_and_says_so() {
+    let (rig, id) = changed(|message| {
+        message.to = vec![person("", "LIST@example.org"), person("", "tom@example.org")];
+        message.cc = vec![person("Undisclosed", "")];
+        message.reply_to = vec![person("The List", "list@example.org"), person("", "ana@example.org")];
+    })
+    .await;
+    let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+    let shown: Vec<_> = open.recipients.iter().map(|one| (one.name.as_str(), one.address.as_str())).collect();
+    assert_eq!(shown, [("The List", "list@example.org"), ("tom@example.org", "tom@example.org")]);
+    assert_eq!(open.redirected, ["list@example.org"]);
+    assert_eq!(open.messages[0].reply_to[0].address, "list@example.org");
+    let (to, cc) = answered(rig, &id).await;
+    assert_eq!((to, cc), (vec!["list@example.org".to_owned()], vec!["tom@example.org".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_wish_for_answers_to_myself_alone_is_none() {
+    let (rig, id) = changed(|message| message.reply_to = vec![person("Ana", "Ana@example.org")]).await;
+    let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+    assert_eq!(open.redirected, [""; 0]);
+    assert_eq!(answered(rig, &id).await.0, ["kofi@example.org"]);
+}
+
+#[tokio::test]
+async fn my_own_mail_is_answered_to_those_it_went_to() {
+    for (to, wanted) in [("tom@example.org", "tom@example.org"), ("ana@example.org", "ana@example.org")] {
+        let (rig, id) = changed(|message| {
+            (message.own, message.author) = (true, person("Ana", "ana@example.org"));
+            message.to = vec![person("", to)];
+            message.reply_to = vec![person("", "elsewhere@example.org")];
+        })
+        .await;
+        let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+        assert_eq!((open.recipients[0].address.as_str(), open.redirected.len()), (wanted, 0));
+        assert_eq!(answered(rig, &id).await, (vec![wanted.to_owned()], Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn undo_steps_past_what_is_sent_and_says_so_once() {
+    let (rig, id) = one_mail().await;
+    rig.receive(vec![mail("Lunch", "tom@example.org", false, rig.now())]).await;
+    let lunch = rig.rows().await.into_iter().find(|row| row.title == "Lunch").unwrap().id.to_string();
+    rig.engine.triage(Triage { ids: vec![lunch], action: Action::Done }).await.unwrap();
+    let queued = rig.engine.reply(reply(&id, "Yes.")).await.unwrap();
+    assert_eq!(queued.sending, Some(Sending::Pending), "it is not sent yet");
+    rig.pass(TimeDelta::seconds(11));
+    let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    rig.engine.check_account(AccountRef { id: account }).await.unwrap();
+    assert!(rig.mailbox.acted().contains(&"reply".to_owned()));
+
+    let undone = rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(undone.what, "Done: Lunch");
+    assert!(undone.said.ends_with("(too late to undo “Sent: Contract”)"), "{}", undone.said);
+    assert!(rig.titles(View::Inbox).await.contains(&"Lunch".to_owned()));
+    let failure = rig.engine.undo(Nothing {}).await.unwrap_err();
+    assert_eq!((failure.code, failure.message.as_str()), (FailureCode::NotPossible, "there is nothing to undo"));
+
+    rig.engine.reply(reply(&id, "And no.")).await.unwrap();
+    rig.pass(TimeDelta::seconds(11));
+    let failure = rig.engine.undo(Nothing {}).await.unwrap_err();
+    assert_eq!(failure.message, "too late to undo “Sent: Contract”");
+    assert_eq!(rig.engine.undo(Nothing {}).await.unwrap_err().message, "there is nothing to undo");
+}
+
+#[tokio::test]
+async fn an_account_with_unsent_words_is_not_removed_without_a_word() {
+    let (rig, id) = one_mail().await;
+    let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    let item = Some(id.parse().unwrap());
+    rig.engine.reply(reply(&id, "Precious words.")).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "half a sent".into() }).await.unwrap();
+    let remove = |lose_unsent| rig.engine.remove_account(RemoveAccount { id: account, lose_unsent });
+
+    let failure = remove(false).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotPossible);
+    for said in ["ana@example.org", "2 texts", "“Contract” (draft)", "“Contract” (on its way)", "change"] {
+        assert!(failure.message.contains(said), "{said}: {}", failure.message);
+    }
+    let before = rig.engine.unsent(AccountRef { id: account }).await.unwrap();
+    let texts: Vec<_> = before.texts.iter().map(|text| (text.text.as_str(), text.state)).collect();
+    assert_eq!(texts, [("half a sent", UnsentState::Draft), ("Precious words.", UnsentState::Waiting)]);
+    // It goes on as if nothing had been asked.
+    rig.receive(vec![mail("Lunch", "tom@example.org", true, rig.now())]).await;
+
+    let lost = remove(true).await.unwrap();
+    assert_eq!(lost.texts, before.texts, "what is lost is handed back");
+    assert!(rig.engine.accounts(Nothing {}).await.unwrap().is_empty());
+    assert_eq!(rig.engine.draft(DraftOf { item }).await.unwrap().text, "");
+    assert_eq!(rig.engine.unsent(AccountRef { id: account }).await.unwrap_err().code, FailureCode::NotFound);
+    let failure = rig.engine.undo(Nothing {}).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotPossible, "nothing of it is left to undo");
+}
+
+#[tokio::test]
+async fn an_account_without_unsent_words_goes_at_once() {
+    let (rig, _) = one_mail().await;
+    let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    let lost = rig.engine.remove_account(RemoveAccount { id, lose_unsent: false }).await.unwrap();
+    assert_eq!(lost, Unsent::default());
+    assert!(rig.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_mail_can_not_be_delivered_later() {
+    let (rig, id) = one_mail().await;
+    let later = Reply { deliver: Deliver::WhenTheyStart, ..reply(&id, "Yes.") };
+    assert_eq!(rig.engine.reply(later).await.unwrap_err().code, FailureCode::Invalid);
+}
+
+/// Both would send it, were they to write at the same time.
+#[tokio::test]
+async fn a_reply_goes_out_once_while_its_account_is_checked() {
+    let (rig, id) = one_mail().await;
+    let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    *rig.mailbox.act_takes.lock().unwrap() = Duration::from_millis(300);
+    rig.engine.reply(reply(&id, "Yes.")).await.unwrap();
+    rig.pass(TimeDelta::seconds(11));
+    let check = || rig.engine.check_account(AccountRef { id: account });
+    let (one, two, three) = tokio::join!(check(), check(), check());
+    for checked in [one, two, three] {
+        assert_eq!(checked.unwrap().state, AccountState::Fine);
+    }
+    rig.until("it is sent", || async { rig.mailbox.acted().contains(&"reply".to_owned()) }).await;
+    assert_eq!(rig.mailbox.acted().iter().filter(|what| *what == "reply").count(), 1);
 }
