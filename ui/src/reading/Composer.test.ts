@@ -36,6 +36,17 @@ it('shows each recipient’s time, state', async () => {
   expect(to).toContain('starts 14:00 your time');
 });
 
+it('says where a reply goes when that is not who wrote', async () => {
+  await compose('contract');
+  expect(screen.getByTestId('redirected').textContent).toContain('office@studies.example.org');
+  expect(screen.getByTestId('recipients').querySelector('li')?.title).toContain('office@studies.example.org');
+});
+
+it('says nothing of it otherwise', async () => {
+  await compose('release');
+  expect(screen.queryByTestId('redirected')).toBeNull();
+});
+
 it('sends with Ctrl and Enter, and is empty then', async () => {
   const text = await compose('sync');
   await fireEvent.input(text, { target: { value: 'Fine with me.' } });

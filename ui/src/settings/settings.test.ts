@@ -5,6 +5,7 @@ import { reset } from '../host/memory';
 import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
 import type { Memory } from '../host/memory/host';
+import AccountLine from './AccountLine.svelte';
 import AddMailbox from './AddMailbox.svelte';
 import IntervalForm from './IntervalForm.svelte';
 import JoinTeam from './JoinTeam.svelte';
@@ -41,6 +42,32 @@ describe('a mailbox', () => {
     await fireEvent.submit(screen.getByTestId('mailbox-form'));
     expect((await screen.findByRole('alert')).textContent).toContain('refused the password');
     expect((screen.getByTestId('mail-address') as HTMLInputElement).value).toBe('ana@example.org');
+  });
+});
+
+describe('removing an account', () => {
+  async function ask() {
+    const account = (await host.call('accounts', {})).find((a) => a.kind === 'imap')!;
+    render(AccountLine, { account, onchange: vi.fn(async () => undefined) });
+    await fireEvent.click(screen.getByTestId('account-remove-ask'));
+    await screen.findByTestId('account-remove');
+    return account;
+  }
+
+  it('names what was never sent, with its words, and says that it is lost', async () => {
+    await host.call('save_draft', { item: 'contract', text: 'Precious words' });
+    const { id } = await ask();
+    const lost = screen.getByTestId('account-unsent').textContent;
+    for (const said of ['1 text that was never sent', 'Contract for the usability study (a draft)', 'Precious words']) expect(lost).toContain(said);
+    await fireEvent.click(screen.getByTestId('account-remove'));
+    await eventually(() => expect(called('remove_account')).toEqual([{ id, lose_unsent: true }]));
+  });
+
+  it('asks plainly where nothing is lost', async () => {
+    const { id } = await ask();
+    expect(screen.queryByTestId('account-unsent')).toBeNull();
+    await fireEvent.click(screen.getByTestId('account-remove'));
+    await eventually(() => expect(called('remove_account')).toEqual([{ id, lose_unsent: false }]));
   });
 });
 

@@ -8,27 +8,42 @@ export const MAIL_HTML = `<p>Dear Ana,</p><p>attached is the version with <b>you
 <p><img data-src="https://studies.example.org/logo.png" alt="Logo"></p><p>Best regards<br>Ines Duarte</p>
 <blockquote><p>On Friday, Ana Sousa wrote:</p><p>Could you send it with the changes from our call?</p></blockquote>`;
 
+/** A mail that says how it looks, as the sanitiser lets it through. */
+const INVOICE_HTML = `<table width="100%" bgcolor="#f4f6fb" cellpadding="0" cellspacing="0"><tbody><tr><td align="center" style="padding:24px 12px">
+<table width="560" cellpadding="0" cellspacing="0" style="background:#ffffff;border:1px solid #dfe3ee;border-radius:8px;max-width:100%"><tbody>
+<tr><td style="padding:20px 28px;border-bottom:3px solid #2a4bd7"><img data-src="https://hosting.example.com/logo.png" alt="Hosting GmbH"></td></tr>
+<tr><td style="padding:24px 28px;color:#26304a;font-family:Helvetica, Arial, sans-serif;font-size:15px;line-height:1.5">
+<h1 style="margin:0 0 12px;font-size:22px">Your invoice for November is ready</h1>
+<p style="margin:0 0 16px">Dear Ana Sousa,<br>the invoice <strong>2026-118</strong> over <strong style="white-space:nowrap">€ 42.00</strong> is due on 30 November.</p>
+<table width="100%" cellpadding="8" style="border-collapse:collapse;font-size:14px"><tbody>
+<tr style="background-color:#f4f6fb"><td>Server, 2 cores</td><td align="right">€ 29.00</td></tr><tr><td style="border-bottom:1px solid #dfe3ee">Backup, 200 GB</td><td align="right" style="border-bottom:1px solid #dfe3ee">€ 13.00</td></tr>
+</tbody></table>
+<p style="margin:20px 0 0"><a href="https://hosting.example.com/invoices/2026-118" style="display:inline-block;padding:10px 18px;border-radius:6px;background:#2a4bd7;color:#ffffff;text-decoration:none;font-weight:bold">Open the invoice</a></p>
+</td></tr></tbody></table>
+<p style="margin:14px 0 0;color:#7d869c;font-size:12px">Hosting GmbH, Hamburg · <a href="https://hosting.example.com/mails" style="color:#7d869c">which mails we send</a></p>
+</td></tr></tbody></table>`;
+
 function message(id: string, author: string, at: string, some: Partial<MessageView> & { text?: string; html?: string }): MessageView {
   const { text = '', html, ...rest } = some;
   return {
-    id, author, at, address: '', person: null, zone: null, own: false,
+    id, author, at, address: '', reply_to: [], person: null, zone: null, own: false,
     body: html ? { format: 'rich', html, text } : { format: 'text', text },
     attachments: [], unreadable: null, sending: null, link: null, ...rest,
   };
 }
 
-const MEI: Recipient = { person: 'mei', name: 'Mei Lin', zone: 'Asia/Taipei', state: { state: 'works', until: hour(11) }, held: null, due: hour(11, 1), starts: null };
-const KOFI: Recipient = { person: 'kofi', name: 'Kofi Mensah', zone: 'Africa/Accra', state: { state: 'focusing', until: hour(11.5) }, held: 'Kofi is focusing until 11:30', due: hour(10.5, 1), starts: null };
-const TOMAS: Recipient = { person: 'tomas', name: 'Tomás Ruiz', zone: 'America/Mexico_City', state: { state: 'starts', at: hour(14) }, held: 'Tomás is not at work', due: hour(23), starts: hour(14) };
-const SARA: Recipient = { person: 'sara', name: 'Sara Okafor', zone: 'Africa/Lagos', state: { state: 'away', until: hour(8, 3) }, held: 'Sara is away', due: hour(17, 3), starts: hour(8, 3) };
-const JONAS: Recipient = { person: 'jonas', name: 'Jonas Weber', zone: 'Europe/Berlin', state: { state: 'works', until: hour(11) }, held: null, due: hour(9, 1), starts: null };
-const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', zone: 'Asia/Kolkata', state: { state: 'works', until: hour(13) }, held: null, due: hour(9, 1), starts: null };
+const MEI: Recipient = { person: 'mei', name: 'Mei Lin', address: '', zone: 'Asia/Taipei', state: { state: 'works', until: hour(11) }, held: null, due: hour(11, 1), starts: null };
+const KOFI: Recipient = { person: 'kofi', name: 'Kofi Mensah', address: '', zone: 'Africa/Accra', state: { state: 'focusing', until: hour(11.5) }, held: 'Kofi is focusing until 11:30', due: hour(10.5, 1), starts: null };
+const TOMAS: Recipient = { person: 'tomas', name: 'Tomás Ruiz', address: '', zone: 'America/Mexico_City', state: { state: 'starts', at: hour(14) }, held: 'Tomás is not at work', due: hour(23), starts: hour(14) };
+const SARA: Recipient = { person: 'sara', name: 'Sara Okafor', address: '', zone: 'Africa/Lagos', state: { state: 'away', until: hour(8, 3) }, held: 'Sara is away', due: hour(17, 3), starts: hour(8, 3) };
+const JONAS: Recipient = { person: 'jonas', name: 'Jonas Weber', address: '', zone: 'Europe/Berlin', state: { state: 'works', until: hour(11) }, held: null, due: hour(9, 1), starts: null };
+const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', address: '', zone: 'Asia/Kolkata', state: { state: 'works', until: hour(13) }, held: null, due: hour(9, 1), starts: null };
 
 export const RECIPIENTS: Recipient[] = [KOFI, MEI, TOMAS, SARA, JONAS, PRIYA];
 
 /** The conversation behind a row. */
 export function conversation(row: Row): Conversation {
-  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], draft: null };
+  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], redirected: [], draft: null };
   switch (row.id) {
     case 'sync':
       return {
@@ -66,11 +81,21 @@ export function conversation(row: Row): Conversation {
     case 'contract':
       return {
         ...base, place: 'ana@example.org',
-        recipients: [{ person: null, name: 'Ines Duarte', zone: null, state: { state: 'unknown' }, held: null, due: null, starts: null }],
+        recipients: [{ person: null, name: 'Office', address: 'office@studies.example.org', zone: null, state: { state: 'unknown' }, held: null, due: null, starts: null }],
+        redirected: ['office@studies.example.org'],
         messages: [message('c1', 'Ines Duarte', hour(9.2), {
-          address: 'ines@studies.example.org',
+          address: 'ines@studies.example.org', reply_to: [{ name: 'Office', address: 'office@studies.example.org' }],
           body: { format: 'foreign', html: MAIL_HTML, text: 'Dear Ana,\n\nattached is the version with your changes. Two points are open:\n\n1. the number of sessions (we wrote eight),\n2. who keeps the recordings.\n\nThe terms are at https://studies.example.org/terms\n\nBest regards\nInes Duarte\n\n> On Friday, Ana Sousa wrote:\n> Could you send it with the changes from our call?', remote_images: 1 },
           attachments: [{ name: 'contract-v3.pdf', media_type: 'application/pdf', bytes: 184_320 }],
+        })],
+      };
+    case 'invoice':
+      return {
+        ...base, place: 'ana@example.org',
+        messages: [message('i1', 'Hosting GmbH', row.at, {
+          address: 'billing@hosting.example.com',
+          body: { format: 'foreign', html: INVOICE_HTML, text: 'Your invoice 2026-118 over € 42.00 is due on 30 November.\n\nhttps://hosting.example.com/invoices/2026-118', remote_images: 1 },
+          attachments: [{ name: 'invoice-2026-118.pdf', media_type: 'application/pdf', bytes: 88_412 }],
         })],
       };
     case 'broken':

@@ -6,11 +6,14 @@
 import type { LinkTarget } from '../link';
 import type {
   Account, Action, Commands, Conversation, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
-  SecretsState, Settings, Status, View,
+  SecretsState, Settings, Status, Unsent, View,
 } from '../bindings';
 import { conversation, RECIPIENTS } from './conversations';
+import { moment } from '../../parts/time';
 import { hour, people, START } from './people';
 import { inbox, later, many, waiting } from './rows';
+
+const ZONE = 'Europe/Lisbon';
 
 type Handlers = { [K in keyof Commands]: (args: Commands[K]['args']) => Commands[K]['reply'] };
 export type Scene = 'day' | 'empty' | 'first' | 'offline' | 'digest' | 'trouble' | 'long' | 'unwell';
@@ -53,6 +56,7 @@ export class Memory {
     } as Hours['schedule'],
   };
   #accounts: Account[] = [
+    { id: 'a0', kind: 'team', name: 'Meantime', state: { state: 'fine' }, checked_at: hour(10.2), pending: 0 },
     { id: 'a1', kind: 'imap', name: 'ana@example.org', state: { state: 'fine' }, checked_at: hour(10.4), pending: 0 },
     { id: 'a2', kind: 'feed', name: 'sqlite.org news', state: { state: 'fine' }, checked_at: hour(10.1), pending: 0 },
   ];
@@ -114,8 +118,8 @@ export class Memory {
   }
 
   #trouble(): void {
-    this.#accounts[0] = { ...this.#accounts[0]!, state: { state: 'needs_you', password: true, message: 'mail.example.org refused the password. Give the new one.' } };
-    this.#accounts[1] = { ...this.#accounts[1]!, state: { state: 'retrying', at: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
+    this.#accounts[1] = { ...this.#accounts[1]!, state: { state: 'needs_you', password: true, message: 'mail.example.org refused the password. Give the new one.' } };
+    this.#accounts[2] = { ...this.#accounts[2]!, state: { state: 'retrying', at: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
     this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.' }];
     this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
     this.#status.notifications = 'No notification service is running';
@@ -133,7 +137,9 @@ export class Memory {
       this.#lists[view] = this.#lists[view].filter((r) => !ids.includes(r.id));
     }
     this.#lists[to] = [...moved, ...this.#lists[to]];
-    this.#remember(`${to === 'done' ? 'Done' : to === 'later' ? 'Later' : 'Back'}: ${moved[0]?.title}`, ids, () => (this.#lists = before));
+    const until = moved[0]?.snoozed_until;
+    const what = to === 'done' ? 'Done' : to === 'later' && until ? `Snoozed until ${moment(until, ZONE, this.now())}` : 'Back in the inbox';
+    this.#remember(`${what}: ${moved[0]?.title}`, ids, () => (this.#lists = before));
   }
 
   #patch(ids: ItemId[], what: string, change: Partial<Row>): void {
@@ -145,8 +151,16 @@ export class Memory {
   }
 
   #remember(what: string, ids: ItemId[], back: () => void): void {
-    const more = ids.length > 1 ? ` and ${ids.length - 1} more` : '';
-    this.#undo.push({ what: what + more, item: ids[0] ?? null, back });
+    const words = ids.length > 1 ? what.replace(/: .*/, `: ${ids.length} items`) : what;
+    this.#undo.push({ what: words, item: ids[0] ?? null, back });
+  }
+
+  /** Where something is that was taken back. */
+  #isNow(what: string, item: ItemId | null): string {
+    if (/^(Sent|Replied)/.test(what)) return 'Not sent, the text is yours again';
+    const row = this.#find(item ?? '');
+    if (row.done) return 'Done again';
+    return row.snoozed_until ? `Snoozed again until ${moment(row.snoozed_until, ZONE, this.now())}` : 'Back in the inbox';
   }
 
   #triage(ids: ItemId[], action: Action): void {
@@ -174,7 +188,7 @@ export class Memory {
 
   #undoable(until: string | null = null) {
     const last = this.#undo.at(-1);
-    return { what: last?.what ?? '', item: last?.item ?? null, until };
+    return { what: last?.what ?? '', item: last?.item ?? null, until, sending: null };
   }
 
   #handlers: Handlers = {
@@ -208,7 +222,7 @@ export class Memory {
       if (ids.length === 0) fail('invalid', 'Nothing is chosen.');
       this.#triage(ids, action);
       this.#changed('inbox', 'status');
-      return action.do === 'read' || action.do === 'unread' ? { what: 'Read', item: ids[0] ?? null, until: null } : this.#undoable();
+      return action.do === 'read' || action.do === 'unread' ? { what: 'Read', item: ids[0] ?? null, until: null, sending: null } : this.#undoable();
     },
     undo: () => {
       const last = this.#undo.pop() ?? fail('not_possible', 'There is nothing to take back.');
@@ -216,7 +230,7 @@ export class Memory {
       const { item } = last;
       if (item) queueMicrotask(() => this.emit({ event: 'changed', tags: [{ tag: 'item', id: item }] }));
       this.#changed('inbox', 'status');
-      return { what: last.what, item: last.item };
+      return { what: last.what, said: last.what.replace(/^.*?(?=: )/, this.#isNow(last.what, item)), item };
     },
     snooze_choices: () => [
       { label: 'In 3 hours', until: hour(13.5) },
@@ -245,7 +259,7 @@ export class Memory {
     },
     reply: ({ item, text, done, deliver }) => {
       const own: MessageView = {
-        id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', person: 'ana', zone: 'Europe/Lisbon', own: true,
+        id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', own: true,
         at: new Date(this.now()).toISOString(), body: { format: 'text', text }, attachments: [], unreadable: null, link: null,
         sending: deliver.when === 'now' ? { state: 'pending' } : { state: 'scheduled', at: hour(14) },
       };
@@ -332,10 +346,13 @@ export class Memory {
     },
     check_account: ({ id }) => this.#settle(id),
     sign_in_account: ({ id, password }) => (password === 'wrong' ? fail('auth', 'The password was refused again.') : this.#settle(id)),
-    remove_account: ({ id }) => {
+    unsent: ({ id }) => this.#unsent(id),
+    remove_account: ({ id, lose_unsent }) => {
+      const lost = this.#unsent(id);
+      if (lost.texts.length > 0 && !lose_unsent) fail('not_possible', 'With it would be lost what was never sent.');
       this.#accounts = this.#accounts.filter((a) => a.id !== id);
       this.#changed('accounts', 'inbox', 'status');
-      return {};
+      return lost;
     },
     import_mail: () => ({ added: 12, known: 0, unreadable: 0 }),
     look_at_invite: ({ link }) => (link.startsWith('meantime://join#') || link.startsWith('https://')
@@ -350,6 +367,16 @@ export class Memory {
       return this.#secrets;
     },
   };
+
+  /** The mailbox has what waits in the contract, and what was refused. */
+  #unsent(id: string): Unsent {
+    const account = this.#accounts.find((a) => a.id === id);
+    if (account?.kind !== 'imap') return { texts: [], changes: account?.pending ?? 0 };
+    const refused = this.#refusals.map((r) => ({ title: r.what, state: 'refused' as const, text: r.text }));
+    const draft = this.#drafts.get('contract');
+    const typed = draft ? [{ title: this.#find('contract').title, state: 'draft' as const, text: draft }] : [];
+    return { texts: [...typed, ...refused], changes: account.pending };
+  }
 
   #settle(id: string): Account {
     this.#accounts = this.#accounts.map((a) => (a.id === id ? { ...a, state: { state: 'fine' }, checked_at: new Date(this.now()).toISOString() } : a));
