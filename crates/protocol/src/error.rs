@@ -41,6 +41,8 @@ pub enum Code {
     VersionUnsupported,
     /// The server is too busy (503); `retry_after` says when.
     Busy,
+    /// The server has no room left for attachments (507).
+    StorageFull,
     /// The server's own fault (500).
     Internal,
     /// A code of a newer server.

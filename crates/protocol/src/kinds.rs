@@ -4,7 +4,7 @@
 //! fields survive an older one. Writes are JSON merge patches (RFC 7396): a
 //! client sends only the fields it changes, `null` removes one.
 
-use crate::Fields;
+use crate::{Attachment, Fields};
 use chrono::{DateTime, Utc};
 use meantime_model::{PersonId, Urgency};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,10 @@ pub struct Message {
     /// When its author wrote it, by their clock: for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written_at: Option<DateTime<Utc>>,
+    /// Files that go with it, in the order to show them; all of them are in
+    /// the message's scope. At most [`crate::attachment::MAX_ATTACHMENTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
     /// Fields of newer versions.
     #[serde(flatten)]
     pub rest: Fields,

@@ -5,6 +5,7 @@
 //! keeps up is in `sync`. docs/PROTOCOL.md describes the same for somebody
 //! who writes another client.
 
+pub mod attachment;
 pub mod cursor;
 pub mod error;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod people;
 pub mod record;
 pub mod scope;
 
+pub use attachment::{Attachment, Sha256};
 pub use cursor::{Cursor, Epoch};
 pub use error::{Code, Problem};
 pub use invite::Invite;
