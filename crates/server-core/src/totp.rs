@@ -35,6 +35,14 @@ pub(crate) fn step(secret: &[u8], code: &str, after: u64, now: DateTime<Utc>) ->
     steps.filter(|step| totp.check(code, step * STEP)).filter(|step| *step > after).last()
 }
 
+/// The code of a moment, as an authenticator shows it.
+#[cfg(any(test, feature = "suite"))]
+#[allow(clippy::unwrap_used)]
+pub(crate) fn code(secret: &[u8], at: DateTime<Utc>) -> String {
+    let totp = TOTP::new(Algorithm::SHA1, 6, 0, STEP, secret.to_vec()).unwrap();
+    totp.generate(u64::try_from(at.timestamp()).unwrap())
+}
+
 fn escaped(text: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~@".contains(byte);
     text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

@@ -12,7 +12,7 @@ pub async fn a_text_is_changed_on_what_was_seen<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let team = world.scope();
     let laptop = world.someone("Ana", Role::Owner).await;
-    let phone = world.second_device(&laptop);
+    let phone = world.second_device(&laptop).await;
     let thread = world.thread(&laptop, "Texts").await;
     let op = laptop.message(&team, thread, "one");
     let (id, first) = (op.id, world.put(&laptop, op).await);
@@ -40,7 +40,7 @@ pub async fn a_device_may_change_its_own_change<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let team = world.scope();
     let laptop = world.someone("Ana", Role::Owner).await;
-    let phone = world.second_device(&laptop);
+    let phone = world.second_device(&laptop).await;
     let thread = world.thread(&laptop, "Offline").await;
     let change = |who: &super::world::Someone, id, words: &str, base| Op {
         base_seq: base,

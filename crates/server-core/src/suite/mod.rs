@@ -8,24 +8,32 @@
 // A suite is a test, though it is compiled for others' tests: it fails by panicking.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, missing_docs)]
 
+mod accounts;
+mod circles;
 mod concurrency;
 mod conflicts;
+mod devices;
 mod feeds;
 mod later;
+mod members;
 mod people;
 mod standing;
 mod storage;
 mod world;
 mod writes;
 
+pub use accounts::*;
+pub use circles::*;
 pub use concurrency::*;
 pub use conflicts::*;
+pub use devices::*;
 pub use feeds::*;
 pub use later::*;
+pub use members::*;
 pub use people::*;
 pub use standing::*;
 pub use storage::*;
-pub use world::{Hands, World, noon};
+pub use world::{Hands, Someone, World, noon};
 pub use writes::*;
 
 /// One test a case; `$fresh` is a function that gives an empty storage and a guard.
@@ -50,6 +58,17 @@ macro_rules! suite {
             tokens_follow_each_other, decisions_about_people_are_ordered, invites_are_whose_they_are,
             accounts_are_kept, what_was_done_is_noted, old_numbers_are_forgotten_but_not_free,
             rows_of_a_kind_are_listed,
+            a_token_is_replaced, a_token_shown_too_late_ends_its_device, nobody_asks_for_tokens_without_end,
+            a_link_adds_a_device, devices_are_listed_and_ended, there_are_limits, a_stream_ends_with_its_device,
+            a_password_adds_a_device, whatever_is_wrong_is_answered_alike, failures_have_to_wait_but_not_for_good,
+            an_address_that_tries_many_names_waits, a_password_change_ends_the_other_devices,
+            a_sign_in_does_not_outrun_a_password_change, a_hash_is_renewed_when_its_costs_change,
+            an_authenticator_is_asked_for, a_lost_password_is_taken_away,
+            who_changes_roles, two_owners_do_not_unmake_each_other, a_role_that_is_gone_allows_nothing,
+            an_owner_who_has_not_joined_does_nothing, who_is_removed_is_out, who_comes_back_is_who_they_were,
+            nothing_binds_across_teams, owners_read_what_was_done,
+            a_circle_is_its_members_alone, people_come_and_go, what_a_circle_is_made_of,
+            nobody_is_in_circles_without_end, a_guest_sees_who_they_are_with,
         );
     };
     (@ $fresh:path: $($case:ident),* $(,)?) => {

@@ -53,10 +53,21 @@ pub struct Someone {
 
 impl<S: Storage> World<S> {
     pub async fn new(storage: S) -> Self {
+        let world = Self::on(storage, TeamId::new());
+        let team = world.core.found("Blue Team").await.unwrap();
+        Self { team, ..world }
+    }
+
+    /// A team that is there already, as another server process sees it.
+    pub fn on(storage: S, team: TeamId) -> Self {
+        Self::beside(storage, team, Arc::new(crate::pokes::Alone))
+    }
+
+    /// The same, hearing of the others by `pokes`.
+    pub fn beside(storage: S, team: TeamId, pokes: Arc<dyn crate::Pokes>) -> Self {
         let clock = Hands::new();
-        let core = Arc::new(Core::with_costs(storage, Arc::clone(&clock) as Arc<dyn Clock>, CHEAP));
-        let team = core.found("Blue Team").await.unwrap();
-        Self { core, clock, team }
+        let core = Core::with_costs(storage, Arc::clone(&clock) as Arc<dyn Clock>, CHEAP).beside(pokes);
+        Self { core: Arc::new(core), clock, team }
     }
 
     pub fn scope(&self) -> Scope {
@@ -83,10 +94,18 @@ impl<S: Storage> World<S> {
         Someone { actor, token: joined.token, next: AtomicU64::new(1) }
     }
 
-    /// The same person's second device, as another client would see it.
-    pub fn second_device(&self, of: &Someone) -> Someone {
-        let actor = Actor { device: meantime_model::DeviceId::new(), ..of.actor.clone() };
-        Someone { actor, token: String::new(), next: AtomicU64::new(1) }
+    /// The same person's second device, added by a link.
+    pub async fn second_device(&self, of: &Someone) -> Someone {
+        let link = self.core.device_link(&of.actor).await.unwrap().secret.reveal();
+        let joined = self.core.join(&join(&link, "")).await.unwrap();
+        let actor = self.core.authenticate(&joined.token).await.unwrap();
+        Someone { actor, token: joined.token, next: AtomicU64::new(1) }
+    }
+
+    /// The same person on the same device, as they stand by now.
+    pub async fn again(&self, who: &Someone) -> Someone {
+        let actor = self.core.authenticate(&who.token).await.unwrap();
+        Someone { actor, token: who.token.clone(), next: AtomicU64::new(who.next.load(Ordering::SeqCst)) }
     }
 
     pub async fn push(&self, who: &Someone, ops: Vec<Op>) -> Vec<PushOutcome> {
