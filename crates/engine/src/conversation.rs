@@ -85,13 +85,15 @@ fn asked(team: &Team, thread: &Thread, at: DateTime<Utc>, messages: &[message::M
         .asked
         .iter()
         .map(|id| {
-            let schedule = team.people.get(id).and_then(|person| person.schedule.as_ref());
+            let person = team.people.get(id);
+            let schedule = person.and_then(|person| person.schedule.as_ref());
             Asked {
                 person: *id,
                 name: if *id == team.config.person { "you".to_owned() } else { team.name(*id) },
                 answered: answered.contains(id),
                 due: schedule.and_then(|schedule| meantime_model::due::due(schedule, at, window).ok()),
                 zone: schedule.map(|schedule| schedule.zone().name().to_owned()),
+                city: person.map(Person::city).unwrap_or_default(),
             }
         })
         .collect()
@@ -115,6 +117,7 @@ fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>)
         name: person.name.clone(),
         address: String::new(),
         zone: person.zone(),
+        city: person.city(),
         held: match &state {
             PersonState::Focusing { .. } => Some("focusing: it is handed over afterwards".to_owned()),
             _ => None,
@@ -168,6 +171,7 @@ fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
         name: if c.name.is_empty() { c.address.clone() } else { c.name },
         address: c.address,
         zone: None,
+        city: String::new(),
         state: PersonState::Unknown,
         held: None,
         due: None,
@@ -204,6 +208,7 @@ fn view(m: message::Message, kind: account::AccountKind, team: Option<&Team>, no
         reply_to: m.reply_to.into_iter().map(|c| Contact { name: c.name, address: c.address }).collect(),
         person: m.person,
         zone: author.and_then(Person::zone),
+        city: author.map(Person::city).unwrap_or_default(),
         own: m.own,
         at: m.at,
         body,

@@ -108,7 +108,11 @@ due: string | null,
 /**
  * Their zone.
  */
-zone: string | null, };
+zone: string | null, 
+/**
+ * Where they are, in their own words; empty where it is not known.
+ */
+city: string, };
 
 /**
  * What hangs on a message.
@@ -693,6 +697,10 @@ person: PersonId | null,
  */
 zone: string | null, 
 /**
+ * Where the author is, in their own words; empty where it is not known.
+ */
+city: string, 
+/**
  * I wrote it.
  */
 own: boolean, 
@@ -848,6 +856,10 @@ address: string,
  * Their zone, where it is known.
  */
 zone: string | null, 
+/**
+ * Where they are, in their own words; empty where it is not known.
+ */
+city: string, 
 /**
  * What they do now.
  */

@@ -153,7 +153,7 @@ async fn what_others_wrote_can_not_drive_the_terminal() {
     let person = json!({ "id": MEI, "name": EVIL, "you": false, "title": EVIL, "city": EVIL, "zone": EVIL,
         "state": { "state": "unknown" },
         "bands": [{ "span": { "start": "2031-01-06T09:00:00Z", "end": "2031-01-06T18:00:00Z" }, "kind": "away", "label": EVIL }] });
-    let message = json!({ "id": "1", "author": EVIL, "address": EVIL, "reply_to": [{ "name": EVIL, "address": EVIL }], "person": null, "zone": null, "own": false,
+    let message = json!({ "id": "1", "author": EVIL, "address": EVIL, "reply_to": [{ "name": EVIL, "address": EVIL }], "person": null, "zone": null, "city": EVIL, "own": false,
         "at": "2031-01-06T09:00:00Z", "body": { "format": "text", "text": EVIL }, "unreadable": EVIL, "sending": null,
         "attachments": [{ "name": EVIL, "media_type": EVIL, "bytes": 1 }], "link": EVIL });
     let day = json!({ "start": "2031-01-06T00:00:00Z", "end": "2031-01-07T00:00:00Z" });
@@ -167,7 +167,7 @@ async fn what_others_wrote_can_not_drive_the_terminal() {
         ("inbox", json!({ "total": 1, "offset": 0, "groups": [], "rows": [evil] })),
         ("search", json!({ "hits": [{ "row": evil, "at": "2031-01-06T09:00:00Z", "author": EVIL, "excerpt": [EVIL, EVIL] }], "next": null })),
         ("open", json!({ "row": evil, "place": EVIL, "messages": [message], "can_reply": true, "recipients": [], "redirected": [], "draft": EVIL,
-            "asked": [{ "person": MEI, "name": EVIL, "answered": false, "due": null, "zone": null }] })),
+            "asked": [{ "person": MEI, "name": EVIL, "answered": false, "due": null, "zone": null, "city": EVIL }] })),
         ("team", json!({ "team": EVIL, "zone": EVIL, "day": day, "now": "2031-01-06T09:00:00Z", "people": [person], "notes": [EVIL] })),
         ("accounts", json!([account])),
         ("refusals", json!([{ "id": 1, "item": null, "what": EVIL, "text": EVIL, "message": EVIL }])),

@@ -41,6 +41,8 @@ pub struct Asked {
     pub due: Option<DateTime<Utc>>,
     /// Their zone.
     pub zone: Option<String>,
+    /// Where they are, in their own words; empty where it is not known.
+    pub city: String,
 }
 
 /// One message.
@@ -58,6 +60,8 @@ pub struct MessageView {
     pub person: Option<PersonId>,
     /// The author's zone, where it is known.
     pub zone: Option<String>,
+    /// Where the author is, in their own words; empty where it is not known.
+    pub city: String,
     /// I wrote it.
     pub own: bool,
     /// When.
@@ -222,6 +226,8 @@ pub struct Recipient {
     pub address: String,
     /// Their zone, where it is known.
     pub zone: Option<String>,
+    /// Where they are, in their own words; empty where it is not known.
+    pub city: String,
     /// What they do now.
     pub state: PersonState,
     /// Whether a notification would be held, were it sent now: why.
