@@ -8,6 +8,7 @@ import type { Memory } from '../host/memory/host';
 import { rows } from '../inbox/rows.svelte';
 import { me } from '../parts/me.svelte';
 import { where } from '../parts/view.svelte';
+import { search } from '../search/search.svelte';
 import App from './App.svelte';
 
 let host: Memory;
@@ -35,6 +36,27 @@ describe('keys', () => {
     await press('z');
     await eventually(() => expect(called('undo')).toHaveLength(1));
     await eventually(() => expect(rows.find('sync')).toBe(1));
+    expect((await screen.findAllByTestId('toast')).at(-1)?.textContent).toContain('Back in the inbox: Review the sync API draft');
+  });
+
+  it('act on what was found once it is opened', async () => {
+    // Beside the list, not over it.
+    where.narrow = false;
+    await press('/');
+    const field = await screen.findByTestId<HTMLInputElement>('search-input');
+    await fireEvent.input(field, { target: { value: 'contract' } });
+    await fireEvent.keyDown(field, { key: 'Enter' });
+    expect((await screen.findByTestId('title')).textContent).toBe('Re: Contract for the usability study');
+    const grid = screen.getByTestId('hits');
+    await eventually(() => expect(document.activeElement).toBe(grid));
+    await fireEvent.keyDown(grid, { key: 'e' });
+    await eventually(() => expect(called('triage')).toContainEqual({ ids: ['contract'], action: { do: 'done' } }));
+    expect(where.open, 'it is still there to be read').toBe('contract');
+    await eventually(() => expect(search.current?.row.done).toBe(true));
+    await fireEvent.keyDown(grid, { key: 'r' });
+    await eventually(() => expect(document.activeElement).toBe(screen.getByTestId('reply-text')));
+    await press('/');
+    expect(document.activeElement).toBe(field);
   });
 
   it('make everything larger, smaller and as usual again', async () => {

@@ -1,5 +1,5 @@
 /** What each key, and each entry of the palette, does. */
-import type { Action } from '../host';
+import type { Action, Row } from '../host';
 import { toggle } from '../focus/focus';
 import { rows } from '../inbox/rows.svelte';
 import { focusList, open, step, triage, undo } from '../inbox/triage';
@@ -19,7 +19,7 @@ export function run(id: CommandId): void {
     case 'close':
       return close();
     case 'done':
-      return act({ do: rows.view === 'done' && where.page === 'list' ? 'not_done' : 'done' });
+      return act({ do: current()?.done ? 'not_done' : 'done' });
     case 'snooze': {
       const ids = targets();
       if (ids.length > 0) lay({ kind: 'snooze', ids });
@@ -28,7 +28,7 @@ export function run(id: CommandId): void {
     case 'unread':
       return act({ do: 'unread' });
     case 'mute':
-      return act({ do: rows.current?.muted ? 'unmute' : 'mute' });
+      return act({ do: current()?.muted ? 'unmute' : 'mute' });
     case 'red':
     case 'yellow':
     case 'green':
@@ -43,6 +43,7 @@ export function run(id: CommandId): void {
     case 'compose':
       return lay({ kind: 'compose', asked: [] });
     case 'search':
+      search.wanted++;
       return showPage('search');
     case 'focus':
       return void toggle();
@@ -76,7 +77,16 @@ function move(by: number): void {
     step(by);
     focusList();
   }
-  if (where.page === 'search') search.move(by);
+  if (where.page === 'search') {
+    search.move(by);
+    if (where.open && !where.narrow) openCurrent();
+    focusList();
+  }
+}
+
+/** The row that the triage keys act on. */
+function current(): Row | undefined {
+  return where.page === 'search' ? search.current?.row : rows.current;
 }
 
 function openCurrent(): void {

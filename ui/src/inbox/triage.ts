@@ -24,7 +24,7 @@ export async function undo(): Promise<void> {
   dropUndo();
   try {
     const undone = await call('undo', {});
-    say(`Taken back: ${undone.what}`);
+    say(undone.said);
     restore(undone.what);
     await rows.refresh();
     const index = undone.item ? rows.find(undone.item) : -1;
@@ -60,6 +60,8 @@ function foresee(ids: ItemId[], action: Action): void {
     const wasOpen = where.open !== null && ids.includes(where.open);
     rows.take(ids);
     if (!wasOpen) return;
+    // What was found stays where it is.
+    if (where.page === 'search' && !where.narrow) return;
     const next = rows.current;
     where.open = where.narrow || !next || where.page !== 'list' ? null : next.id;
     return;

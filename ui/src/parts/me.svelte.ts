@@ -2,6 +2,7 @@
 import { call, type Settings, type Status } from '../host';
 import { complain } from './toasts.svelte';
 import { Live, whenStale } from './live.svelte';
+import { city } from './time';
 
 const status = new Live<Status>(() => call('status', {}));
 const settings = new Live<Settings>(() => call('settings', {}));
@@ -19,6 +20,10 @@ export const me = {
   /** The zone instants are shown in. */
   get zone(): string {
     return status.value?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  },
+  /** What that place is called: as I wrote it, else the zone's own city. */
+  get place(): string {
+    return status.value?.me?.city || city(this.zone);
   },
   refresh(): Promise<void> {
     return status.refresh();

@@ -13,6 +13,7 @@ const DAY = 24 * HOUR;
 const SOON = 2 * HOUR;
 
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const LONG = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 interface Local {
@@ -120,11 +121,11 @@ export function duration(ms: number): string {
   return rest === 0 || hours >= 10 ? `${hours} h` : `${hours} h ${rest} min`;
 }
 
-/** `Tue`; `24 Nov` when it is too far to be meant by a weekday alone. */
-export function dayName(of: string, today: string): string {
+/** `Tue`, or `Tuesday`; `24 Nov` when it is too far to be meant by a weekday alone. */
+export function dayName(of: string, today: string, whole = false): string {
   const apart = daysBetween(today, of);
   const date = new Date(`${of}T00:00Z`);
-  if (Math.abs(apart) < 7) return WEEKDAYS[date.getUTCDay()] ?? '';
+  if (Math.abs(apart) < 7) return (whole ? LONG : WEEKDAYS)[date.getUTCDay()] ?? '';
   const short = `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
   return of.slice(0, 4) === today.slice(0, 4) ? short : `${short} ${of.slice(0, 4)}`;
 }
@@ -167,8 +168,8 @@ export function age(at: Instant, zone: string, now: Instant): string {
   return dayName(day(at, zone), day(now, zone));
 }
 
-/** `Tuesday 17 November 2026, 11:00 (Lisbon)`. */
-export function full(at: Instant, zone: string): string {
+/** `Tuesday 17 November 2026, 11:00 (Lisbon)`; `place` is what the reader calls it. */
+export function full(at: Instant, zone: string, place = city(zone)): string {
   const date = new Date(`${day(at, zone)}T00:00Z`).toLocaleDateString('en-GB', {
     weekday: 'long',
     day: 'numeric',
@@ -176,7 +177,7 @@ export function full(at: Instant, zone: string): string {
     year: 'numeric',
     timeZone: 'UTC',
   });
-  return `${date.replace(',', '')}, ${clock(at, zone)} (${city(zone)})`;
+  return `${date.replace(',', '')}, ${clock(at, zone)} (${place})`;
 }
 
 /** `10:50–11:00`. */

@@ -14,6 +14,13 @@ class Thread {
     return this.draft.text;
   }
 
+  /** Something urgent goes out at once, everything else when they start; another choice stays. */
+  press(urgency: Urgency): void {
+    const usual = (of: Urgency): Deliver => ({ when: of === 'red' ? 'now' : 'when_they_start' });
+    if (this.deliver.when === usual(this.urgency).when) this.deliver = usual(urgency);
+    this.urgency = urgency;
+  }
+
   /** What still keeps it from being sent. */
   get missing(): string | null {
     if (!this.title.trim()) return 'It needs a title.';

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { Recipient } from '../host';
-import { choices, firstStart, someoneWorks } from './deliver';
+import { choices, start, whenStart } from './deliver';
 
 const NOW = Date.parse('2026-11-16T10:26:00Z');
 const LISBON = 'Europe/Lisbon';
 
-function one(zone: string, starts: string | null): Recipient {
+function one(zone: string, starts: string | null, name = 'P'): Recipient {
   return {
-    person: 'p', name: 'P', zone, held: null, due: null, starts,
+    person: 'p', name, address: '', zone, city: '', held: null, due: null, starts,
     state: starts ? { state: 'starts', at: starts } : { state: 'works', until: '2026-11-16T11:00:00Z' },
   };
 }
 
-const tomas = one('America/Mexico_City', '2026-11-16T14:00:00Z');
+const tomas = one('America/Mexico_City', '2026-11-16T14:00:00Z', 'Tomás Ruiz');
 const mei = one('Asia/Taipei', null);
 
 describe('choices', () => {
@@ -24,8 +24,15 @@ describe('choices', () => {
       ['Monday 09:00 in Mexico City', '23 Nov 15:00'],
     ]);
   });
-  it('does not offer it when somebody does', () => {
-    expect(choices([mei, tomas], LISBON, NOW)[0]?.deliver).toEqual({ when: 'now' });
+  it('offers it by name when one of several sleeps', () => {
+    expect(choices([mei, tomas], LISBON, NOW)[0]).toEqual({ deliver: { when: 'when_they_start' }, label: 'When Tomás starts', at: '14:00' });
+  });
+  it('does not offer it when all work', () => {
+    expect(choices([mei], LISBON, NOW)[0]?.deliver).toEqual({ when: 'now' });
+  });
+  it('calls a place what they call it', () => {
+    const priya = { ...one('Asia/Kolkata', null), city: 'Bengaluru' };
+    expect(choices([priya], LISBON, NOW)[1]?.label).toBe('Tomorrow 09:00 in Bengaluru');
   });
   it('says a time once', () => {
     const starts = choices([one(LISBON, '2026-11-17T09:00:00Z')], LISBON, NOW);
@@ -33,9 +40,21 @@ describe('choices', () => {
   });
 });
 
-it('knows who works and who starts first', () => {
-  expect(someoneWorks([tomas])).toBe(false);
-  expect(someoneWorks([tomas, mei])).toBe(true);
-  expect(firstStart([mei, tomas, one('Europe/Berlin', '2026-11-16T12:00:00Z')])).toBe('2026-11-16T12:00:00Z');
-  expect(firstStart([mei])).toBeNull();
+describe('start', () => {
+  const berlin = one('Europe/Berlin', '2026-11-16T12:00:00Z');
+  const away = one('Africa/Lagos', '2026-11-19T08:00:00Z');
+  it('is the next of those who sleep', () => {
+    expect(start([mei, tomas, berlin], NOW)).toEqual({ at: '2026-11-16T12:00:00Z', who: null });
+    expect(start([tomas], NOW)).toEqual({ at: '2026-11-16T14:00:00Z', who: null });
+    expect(start([mei, tomas], NOW)?.who).toBe('Tomás');
+    expect(start([mei], NOW)).toBeNull();
+  });
+  it('waits for somebody away only where nobody works', () => {
+    expect(start([mei, away], NOW)).toBeNull();
+    expect(start([away], NOW)?.at).toBe('2026-11-19T08:00:00Z');
+  });
+  it('is written short', () => {
+    expect(whenStart({ who: 'Tomás' })).toBe('when Tomás starts');
+    expect(whenStart({ who: 'Maximiliana-Luise' })).toBe('when they start');
+  });
 });

@@ -1,5 +1,6 @@
 /** The choices of when something is delivered, with their times. */
 import type { Deliver, Recipient } from '../host';
+import { firstName } from '../parts/people';
 import { addDays, city, day, instant, millis, moment, weekday } from '../parts/time';
 
 export interface Choice {
@@ -9,27 +10,36 @@ export interface Choice {
   at: string;
 }
 
-/** Somebody reads it now, so that holding it back would change nothing. */
-export function someoneWorks(recipients: Recipient[]): boolean {
-  return recipients.some((r) => r.state.state === 'works' || r.state.state === 'focusing');
+/** Who does not start within this is away, not asleep; the engine has the same. */
+const ONE_NIGHT = 16 * 3_600_000;
+
+/**
+ * When the next of those starts who don't work now, and who that is; null when
+ * all of them work. Who is away for long keeps nobody waiting who is at work.
+ */
+export function start(recipients: Recipient[], now: number): { at: string; who: string | null } | null {
+  const hours = recipients.filter((r) => r.zone !== null);
+  const asleep = hours.filter((r) => r.starts !== null).toSorted((a, b) => millis(a.starts ?? 0) - millis(b.starts ?? 0));
+  const next = asleep[0];
+  if (!next?.starts) return null;
+  if (asleep.length < hours.length && millis(next.starts) > now + ONE_NIGHT) return null;
+  return { at: next.starts, who: recipients.length > 1 && asleep.length === 1 ? firstName(next.name) : null };
 }
 
-/** The first start among those who don't work now. */
-export function firstStart(recipients: Recipient[]): string | null {
-  const starts = recipients.map((r) => r.starts).filter((s) => s !== null);
-  return starts.sort((a, b) => millis(a) - millis(b))[0] ?? null;
+/** `when they start`, or who of several it is: `when Tomás starts`. */
+export function whenStart({ who }: { who: string | null }): string {
+  return who && who.length <= 12 ? `when ${who} starts` : 'when they start';
 }
 
 /** What the send button offers. Times that are past or said twice are left out. */
 export function choices(recipients: Recipient[], zone: string, now: number): Choice[] {
-  const start = firstStart(recipients);
+  const next = start(recipients, now);
   const list: Choice[] = [];
-  if (start && !someoneWorks(recipients)) {
-    list.push({ deliver: { when: 'when_they_start' }, label: 'When they start', at: moment(start, zone, now) });
-  }
+  if (next) list.push({ deliver: { when: 'when_they_start' }, label: `W${whenStart(next).slice(1)}`, at: moment(next.at, zone, now) });
   list.push({ deliver: { when: 'now' }, label: 'Now', at: '' });
-  const theirs = recipients.find((r) => r.zone)?.zone ?? zone;
-  const where = theirs === zone ? '' : ` in ${city(theirs)}`;
+  const somebody = recipients.find((r) => r.zone);
+  const theirs = somebody?.zone ?? zone;
+  const where = theirs === zone ? '' : ` in ${somebody?.city || city(theirs)}`;
   const today = day(now, theirs);
   const tomorrow = addDays(today, 1);
   const monday = addDays(today, 7 - weekday(today));
@@ -37,7 +47,7 @@ export function choices(recipients: Recipient[], zone: string, now: number): Cho
   if (monday !== tomorrow) fixed.push([monday, `Monday 09:00${where}`]);
   for (const [on, label] of fixed) {
     const at = instant(on, '09:00', theirs);
-    if (start && at.getTime() === millis(start) && list.length > 1) continue;
+    if (next && at.getTime() === millis(next.at)) continue;
     list.push({ deliver: { when: 'at', at: at.toISOString() }, label, at: moment(at, zone, now) });
   }
   return list;

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest';
-import { frame, guessHeight } from './frame';
+import { dress, frame, guessHeight } from './frame';
 
 describe('frame', () => {
   it('forbids whatever is not ours, before the mail begins', () => {
@@ -11,8 +11,23 @@ describe('frame', () => {
   });
   it('leaves white paper under a mail that sets colours', () => {
     expect(frame('<p>Hello</p>', true)).toContain('class="dark"');
-    expect(frame('<td bgcolor="#eee">Hello</td>', true)).toContain('class="light"');
+    expect(frame('<td bgcolor="#eee">Hello</td>', true)).toContain('class="light sheet"');
+    expect(frame('<p style="margin:0;color:#333">Hello</p>', true)).toContain('class="light sheet"');
+    expect(frame('<p style="border-color:#333">Hello</p>', true)).toContain('class="dark"');
+    expect(frame('<p style="color:#333">Hello</p>', false)).toContain('class="light"');
   });
+  it('lets nothing run', () => {
+    expect(frame('<p>Hello</p>', false)).not.toMatch(/script-src|unsafe/);
+  });
+});
+
+it('dresses a mail in what the engine let through', () => {
+  const body = document.createElement('div');
+  body.innerHTML = '<p>a</p><p data-x><a href="https://x.example">b</a></p>';
+  body.querySelector('[data-x]')?.setAttribute('style', 'padding-top: 3px');
+  dress(body);
+  expect(body.querySelector<HTMLElement>('[data-x]')?.style.paddingTop).toBe('3px');
+  expect(body.querySelector('a')?.tabIndex).toBe(-1);
 });
 
 describe('guessHeight', () => {

@@ -2,6 +2,8 @@
 import { call, toFailure, type Failure, type Hit } from '../host';
 
 const PAGE = 50;
+/** Hits the engine gives at once. */
+const MOST = 200;
 const PAUSE = 80;
 
 export class Search {
@@ -11,6 +13,8 @@ export class Search {
   failure = $state.raw<Failure>();
   /** The words that `hits` answers. */
   answered = $state('');
+  /** Grows each time somebody wants to type words. */
+  wanted = $state(0);
   #next: number | null = null;
   #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,6 +37,24 @@ export class Search {
     try {
       const page = await call('search', { words, before: null, limit: PAGE });
       if (turn === this.#turn) this.#show(page.hits, page.next, words);
+    } catch (thrown) {
+      if (turn === this.#turn) this.failure = toFailure(thrown);
+    }
+  }
+
+  /** The same again, as it is now: the cursor stays on its message. */
+  async refresh(): Promise<void> {
+    if (!this.answered || this.words.trim() !== this.answered) return;
+    const turn = this.#turn;
+    const before = this.hits.length;
+    try {
+      const page = await call('search', { words: this.answered, before: null, limit: Math.min(MOST, Math.max(PAGE, before)) });
+      // Meanwhile something else was looked for, or more was fetched.
+      if (turn !== this.#turn || before !== this.hits.length || page.hits.length < Math.min(before, MOST)) return;
+      const held = this.current;
+      this.hits = [...page.hits, ...this.hits.slice(page.hits.length)];
+      const still = held ? this.hits.findIndex((hit) => hit.row.id === held.row.id && hit.at === held.at) : -1;
+      if (still >= 0) this.cursor = still;
     } catch (thrown) {
       if (turn === this.#turn) this.failure = toFailure(thrown);
     }

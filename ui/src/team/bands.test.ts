@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TeamPerson } from '../host';
-import { at, filter, place, ticks } from './bands';
+import { anybody, at, filter, place, ticks } from './bands';
 
 const DAY = { start: '2026-11-16T00:00:00Z', end: '2026-11-17T00:00:00Z' };
 
@@ -30,6 +30,12 @@ describe('ticks', () => {
     expect(found.map((t) => t.text)).toEqual(['00', '03', '06', '09', '12', '15', '18', '21']);
     expect(found[1]?.at).toBeCloseTo(4 / 25);
   });
+});
+
+it('knows a day on which nobody works', () => {
+  const person = (kind: 'work' | 'away') => ({ bands: [{ span: DAY, kind, label: '' }] }) as unknown as TeamPerson;
+  expect(anybody([person('away'), { bands: [] } as unknown as TeamPerson])).toBe(false);
+  expect(anybody([person('away'), person('work')])).toBe(true);
 });
 
 it('filters by every word, without minding accents', () => {

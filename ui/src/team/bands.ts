@@ -34,6 +34,11 @@ export function ticks(day: Span, zone: string): Array<{ at: number; text: string
   return found;
 }
 
+/** Whether somebody works or focuses on the day that is shown. */
+export function anybody(people: TeamPerson[]): boolean {
+  return people.some((person) => person.bands.some((band) => band.kind !== 'away'));
+}
+
 /** Those whose name, place or work holds all the words. */
 export function filter(people: TeamPerson[], words: string): TeamPerson[] {
   const wanted = fold(words).split(/\s+/).filter(Boolean);

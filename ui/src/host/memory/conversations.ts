@@ -26,18 +26,18 @@ const INVOICE_HTML = `<table width="100%" bgcolor="#f4f6fb" cellpadding="0" cell
 function message(id: string, author: string, at: string, some: Partial<MessageView> & { text?: string; html?: string }): MessageView {
   const { text = '', html, ...rest } = some;
   return {
-    id, author, at, address: '', reply_to: [], person: null, zone: null, own: false,
+    id, author, at, address: '', reply_to: [], person: null, zone: null, city: '', own: false,
     body: html ? { format: 'rich', html, text } : { format: 'text', text },
     attachments: [], unreadable: null, sending: null, link: null, ...rest,
   };
 }
 
-const MEI: Recipient = { person: 'mei', name: 'Mei Lin', address: '', zone: 'Asia/Taipei', state: { state: 'works', until: hour(11) }, held: null, due: hour(11, 1), starts: null };
-const KOFI: Recipient = { person: 'kofi', name: 'Kofi Mensah', address: '', zone: 'Africa/Accra', state: { state: 'focusing', until: hour(11.5) }, held: 'Kofi is focusing until 11:30', due: hour(10.5, 1), starts: null };
-const TOMAS: Recipient = { person: 'tomas', name: 'Tomás Ruiz', address: '', zone: 'America/Mexico_City', state: { state: 'starts', at: hour(14) }, held: 'Tomás is not at work', due: hour(23), starts: hour(14) };
-const SARA: Recipient = { person: 'sara', name: 'Sara Okafor', address: '', zone: 'Africa/Lagos', state: { state: 'away', until: hour(8, 3) }, held: 'Sara is away', due: hour(17, 3), starts: hour(8, 3) };
-const JONAS: Recipient = { person: 'jonas', name: 'Jonas Weber', address: '', zone: 'Europe/Berlin', state: { state: 'works', until: hour(11) }, held: null, due: hour(9, 1), starts: null };
-const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', address: '', zone: 'Asia/Kolkata', state: { state: 'works', until: hour(13) }, held: null, due: hour(9, 1), starts: null };
+const MEI: Recipient = { person: 'mei', name: 'Mei Lin', address: '', zone: 'Asia/Taipei', city: 'Taipei', state: { state: 'works', until: hour(11) }, held: null, due: hour(11, 1), starts: null };
+const KOFI: Recipient = { person: 'kofi', name: 'Kofi Mensah', address: '', zone: 'Africa/Accra', city: 'Accra', state: { state: 'focusing', until: hour(11.5) }, held: 'Kofi is focusing until 11:30', due: hour(10.5, 1), starts: null };
+const TOMAS: Recipient = { person: 'tomas', name: 'Tomás Ruiz', address: '', zone: 'America/Mexico_City', city: 'Mexico City', state: { state: 'starts', at: hour(14) }, held: 'Tomás is not at work', due: hour(23), starts: hour(14) };
+const SARA: Recipient = { person: 'sara', name: 'Sara Okafor', address: '', zone: 'Africa/Lagos', city: 'Lagos', state: { state: 'away', until: hour(8, 3) }, held: 'Sara is away', due: hour(17, 3), starts: hour(8, 3) };
+const JONAS: Recipient = { person: 'jonas', name: 'Jonas Weber', address: '', zone: 'Europe/Berlin', city: 'Berlin', state: { state: 'works', until: hour(11) }, held: null, due: hour(9, 1), starts: null };
+const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', address: '', zone: 'Asia/Kolkata', city: 'Bengaluru', state: { state: 'works', until: hour(13) }, held: null, due: hour(9, 1), starts: null };
 
 export const RECIPIENTS: Recipient[] = [KOFI, MEI, TOMAS, SARA, JONAS, PRIYA];
 
@@ -50,9 +50,9 @@ export function conversation(row: Row): Conversation {
         ...base,
         place: 'Sync',
         asked: [
-          { person: 'ana', name: 'you', answered: false, due: hour(15), zone: 'Europe/Lisbon' },
-          { person: 'kofi', name: 'Kofi Mensah', answered: true, due: hour(12), zone: 'Africa/Accra' },
-          { person: 'tomas', name: 'Tomás Ruiz', answered: false, due: hour(22), zone: 'America/Mexico_City' },
+          { person: 'ana', name: 'you', answered: false, due: hour(15), zone: 'Europe/Lisbon', city: 'Lisbon' },
+          { person: 'kofi', name: 'Kofi Mensah', answered: true, due: hour(12), zone: 'Africa/Accra', city: 'Accra' },
+          { person: 'tomas', name: 'Tomás Ruiz', answered: false, due: hour(22), zone: 'America/Mexico_City', city: 'Mexico City' },
         ],
         recipients: [MEI, KOFI, TOMAS],
         draft: 'Mostly. Two cases have no place yet: a write that was refused while I was offline, and a space I was removed from. Could both carry a code and one sentence?',
@@ -71,7 +71,7 @@ export function conversation(row: Row): Conversation {
     case 'release':
       return {
         ...base, place: 'Releases', recipients: [KOFI],
-        asked: [{ person: 'ana', name: 'you', answered: false, due: row.due, zone: 'Europe/Lisbon' }],
+        asked: [{ person: 'ana', name: 'you', answered: false, due: row.due, zone: 'Europe/Lisbon', city: 'Lisbon' }],
         messages: [message('r1', 'Kofi Mensah', hour(9.9), {
           person: 'kofi', zone: 'Africa/Accra',
           html: '<p>The certificate that signs the macOS build ends at 12:00 UTC and only you can renew it. I have prepared everything else; the build waits in <code>release/0.9</code>.</p>',
@@ -81,7 +81,7 @@ export function conversation(row: Row): Conversation {
     case 'contract':
       return {
         ...base, place: 'ana@example.org',
-        recipients: [{ person: null, name: 'Office', address: 'office@studies.example.org', zone: null, state: { state: 'unknown' }, held: null, due: null, starts: null }],
+        recipients: [{ person: null, name: 'Office', address: 'office@studies.example.org', zone: null, city: '', state: { state: 'unknown' }, held: null, due: null, starts: null }],
         redirected: ['office@studies.example.org'],
         messages: [message('c1', 'Ines Duarte', hour(9.2), {
           address: 'ines@studies.example.org', reply_to: [{ name: 'Office', address: 'office@studies.example.org' }],

@@ -259,7 +259,7 @@ export class Memory {
     },
     reply: ({ item, text, done, deliver }) => {
       const own: MessageView = {
-        id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', own: true,
+        id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', city: 'Lisbon', own: true,
         at: new Date(this.now()).toISOString(), body: { format: 'text', text }, attachments: [], unreadable: null, link: null,
         sending: deliver.when === 'now' ? { state: 'pending' } : { state: 'scheduled', at: hour(14) },
       };
