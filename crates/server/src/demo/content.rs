@@ -89,3 +89,25 @@ impl Said {
         now - TimeDelta::minutes(self.minutes_ago)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meantime_model::{Schedule, overlap};
+
+    /// The team page has an answer to "when do we all work", in any week of
+    /// the year and once nobody is away.
+    #[test]
+    fn all_five_meet_in_every_week() {
+        let team = Team::read().unwrap();
+        for day in [2, 100, 190, 300] {
+            let now: DateTime<Utc> = "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(day);
+            let schedules: Vec<Schedule> =
+                team.people.iter().map(|person| Schedule::from_json(person.schedule(now)).unwrap()).collect();
+            let all: Vec<&Schedule> = schedules.iter().collect();
+            let back = now + TimeDelta::days(3);
+            let slot = overlap::next_slot(&all, all.len(), back, back + TimeDelta::days(7), TimeDelta::minutes(45));
+            assert!(slot.is_some(), "{now}");
+        }
+    }
+}
