@@ -188,7 +188,7 @@ fn end(tx: &Tx<'_>, block: &focus::Block, reason: &str, zone: Zone, now: DateTim
 }
 
 /// Teammates see until when I focus.
-fn tell_team(
+pub(crate) fn tell_team(
     tx: &Tx<'_>,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,

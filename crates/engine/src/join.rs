@@ -3,12 +3,12 @@
 use crate::accounts::secret_name;
 use crate::api::*;
 use crate::engine::Engine;
-use crate::people::TeamConfig;
+use crate::people::{self, TeamConfig};
 use meantime_model::AccountId;
 use meantime_platform::Secrets as _;
 use meantime_platform::secrets::{Choice, Kept};
 use meantime_protocol::Invite;
-use meantime_store::account;
+use meantime_store::{account, focus, team as records};
 use std::sync::Arc;
 
 /// Longest name of a person, in characters.
@@ -25,6 +25,11 @@ fn parse(link: &str) -> Result<Invite, Failure> {
     link.parse().map_err(|e: meantime_protocol::invite::BadInvite| Failure::new(FailureCode::Invalid, e.to_string()))
 }
 
+fn in_a_team(team: &TeamConfig) -> Failure {
+    let message = format!("this device is in the team {} already: remove that account first", team.team_name);
+    Failure::new(FailureCode::NotPossible, message)
+}
+
 impl Engine {
     pub(crate) async fn join_team(self: &Arc<Self>, args: Join) -> Result<Joined, Failure> {
         let _one = self.joining.lock().await;
@@ -33,9 +38,27 @@ impl Engine {
 
     /// A device is in one team at most.
     pub(crate) async fn in_no_team(&self) -> Result<(), Failure> {
-        let Some(team) = self.read(crate::people::config).await? else { return Ok(()) };
-        let message = format!("this device is in the team {} already: remove that account first", team.team_name);
-        Err(Failure::new(FailureCode::NotPossible, message))
+        match self.read(crate::people::config).await? {
+            Some(team) => Err(in_a_team(&team)),
+            None => Ok(()),
+        }
+    }
+
+    /// The team this device is in, if that is the one of the invite and its
+    /// server does not know this device any more; none if it is in no team.
+    async fn signed_out_of(&self, invite: &Invite) -> Result<Option<(AccountId, TeamConfig)>, Failure> {
+        let found = self.read(|db| Ok(people::team_account(db)?.map(|row| row.id).zip(people::config(db)?))).await?;
+        let Some((id, config)) = found else { return Ok(None) };
+        let same = invite.host == config.host || invite.team == config.team_name;
+        if config.sample || !same {
+            return Err(in_a_team(&config));
+        }
+        let token = self.safe.get(&secret_name(id)).await?;
+        let gone = match token {
+            None => true,
+            Some(token) => crate::team_sync::is_signed_out(&config, token).await?,
+        };
+        if gone { Ok(Some((id, config))) } else { Err(in_a_team(&config)) }
     }
 
     /// The caller holds `joining`.
@@ -45,7 +68,7 @@ impl Engine {
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Failure::new(FailureCode::Invalid, format!("name: 1 to {MAX_NAME} characters")));
         }
-        self.in_no_team().await?;
+        let before = self.signed_out_of(&invite).await?;
         // Before the one-use invite is used up: is there a place for the token?
         let probe = secret_name(AccountId::new());
         self.safe.set(&probe, "probe").await?;
@@ -61,20 +84,35 @@ impl Engine {
             device: joined.device,
             sample,
         };
+        if let Some((_, team)) = before.as_ref().filter(|(_, team)| team.team != config.team) {
+            return Err(in_a_team(team));
+        }
+        let now = self.now();
+        let identity = format!("team:{}:{}", joined.team, joined.person);
         let row = account::Account {
-            id: AccountId::new(),
+            id: before.as_ref().map_or_else(AccountId::new, |(id, _)| *id),
             kind: account::AccountKind::Team,
             name: joined.team_name.clone(),
-            identity: format!("team:{}:{}", joined.team, joined.person),
+            identity: identity.clone(),
             config: serde_json::to_value(&config).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?,
-            created_at: self.now(),
+            created_at: now,
             checked_at: None,
             error: None,
             position: -1,
         };
         let id = row.id;
         self.safe.set(&secret_name(id), &joined.token).await?;
-        self.write(move |tx| Ok(account::put(tx, &row)?)).await?;
+        self.write(move |tx| {
+            account::put(tx, &row)?;
+            if let Some((_, team)) = before {
+                records::rejoin(tx, id, &identity, team.person, config.person, now)?;
+                if let Some(block) = focus::running(tx)? {
+                    crate::focus::tell_team(tx, Some(block.since), block.until(), now)?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
         self.share_hours().await?;
         self.resume_team().await;
         self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Settings, Tag::Status]);

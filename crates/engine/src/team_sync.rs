@@ -14,7 +14,9 @@ use meantime_protocol::http::{BootstrapPage, JoinResponse, OpResult, PullPage};
 use meantime_protocol::{Invite, Scope};
 use meantime_store::team::{self, Applied};
 use meantime_store::{Store, Tx, account, item, outbox, scope};
-use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, RemoteError, State, Syncer, Token, Tuning};
+use meantime_sync::{
+    Feed, Handle, HttpRemote, Log, LogError, Outgoing, Remote as _, RemoteError, State, Syncer, Token, Tuning,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -33,6 +35,19 @@ pub(crate) struct RunningSync {
 /// Asks a server to make an invite into a person and a device.
 pub(crate) async fn join(invite: &Invite, name: &str) -> Result<JoinResponse, Failure> {
     Ok(HttpRemote::join(invite, name, &device_name()).await?)
+}
+
+/// Asks the team's server whether it has forgotten this device.
+///
+/// # Errors
+/// It can't be told now, say offline.
+pub(crate) async fn is_signed_out(config: &TeamConfig, token: String) -> Result<bool, Failure> {
+    let remote = HttpRemote::new(&config.host, config.ca.as_deref().map(pin).transpose()?, &Token::new(token))?;
+    match remote.me().await {
+        Ok(me) => Ok(me.device != config.device),
+        Err(RemoteError::Unauthorized) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What this computer is called in the person's list of devices.

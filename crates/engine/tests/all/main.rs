@@ -6,5 +6,6 @@
 mod focus;
 mod inbox;
 mod rig;
+mod team;
 mod typescript;
 mod writing;

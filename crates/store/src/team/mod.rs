@@ -10,10 +10,12 @@ mod feed;
 mod mark;
 mod project;
 mod push;
+mod rejoin;
 
 pub use effective::{Effective, all, effective};
 pub use feed::{apply_bootstrap, apply_page, begin_anew, forget};
 pub use push::{next_ops, push, replay, settle};
+pub use rejoin::rejoin;
 
 pub(crate) use mark::{apply_mark, clear_snooze};
 

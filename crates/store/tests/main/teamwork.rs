@@ -275,3 +275,36 @@ fn my_mark_is_there_before_the_mail_it_is_for() {
     t.pull_mine(vec![t.mark_row(3, item_id("b"), json!({"read_at": at(5)}))]);
     assert!(t.item(item_id("b")).done);
 }
+
+#[test]
+fn joining_again_as_somebody_new_keeps_words_and_what_was_done() {
+    let t = TeamWorld::new();
+    let (done, typed) = (t.simple_thread(7), t.simple_thread(8));
+    t.pull_mine(vec![t.mark_row(3, done, json!({"read_at": at(5), "done_at": at(5)}))]);
+    t.push(t.mark(typed, json!({"read_at": at(5)})));
+    t.push(t.reply(typed.0, Uuid::from_u128(9), "precious words", 6));
+    t.push(t.op(TEAM, Kind::SCHEDULE, ME.0, None, 6, json!({"zone": "UTC"})));
+    let (before, words) = (t.item(done), t.messages(typed));
+    t.w.store.write(|tx| team::rejoin(tx, t.account, "team:1:c", ME, KOFI, at(9))).unwrap();
+    assert_eq!((t.item(done), t.messages(typed)), (before, words), "nothing moves on the screen");
+
+    let scope = meantime_protocol::Scope::User(KOFI);
+    let sent: Vec<_> = t.next_ops(20).into_iter().map(|op| (op.scope, op.kind, op.id)).collect();
+    assert_eq!(sent[0], (TEAM, Kind::MESSAGE, Uuid::from_u128(9)), "words go out as before");
+    assert_eq!(sent[1..], [(scope, Kind::MARK, done.0), (scope, Kind::MARK, typed.0)]);
+
+    // The old person's feed is gone for this device: what it said stays.
+    t.w.store.write_bulk(|tx| team::forget(tx, &team::Team { me: KOFI, ..t.team(21) }, MINE)).unwrap();
+    assert!(t.item(done).done && !t.item(typed).unread);
+    assert_eq!(t.w.store.read(outbox::refused).unwrap(), []);
+}
+
+#[test]
+fn joining_again_as_oneself_changes_nothing_that_waits() {
+    let t = TeamWorld::new();
+    let thread = t.simple_thread(7);
+    t.push(t.reply(thread.0, Uuid::from_u128(9), "precious words", 6));
+    t.push(t.op(TEAM, Kind::SCHEDULE, ME.0, None, 6, json!({"zone": "UTC"})));
+    t.w.store.write(|tx| team::rejoin(tx, t.account, "team:1", ME, ME, at(9))).unwrap();
+    assert_eq!(t.next_ops(20).len(), 2);
+}

@@ -1,0 +1,65 @@
+//! Joining the same team again: what this device has of it goes on.
+
+use super::effective::effective;
+use crate::outbox::{self, Change, NewOp, Target};
+use crate::sql::{Id, RowExt};
+use crate::{Result, Tx, account};
+use chrono::{DateTime, Utc};
+use meantime_model::{AccountId, ItemId, OpId, PersonId};
+use meantime_protocol::{Kind, Scope};
+use rusqlite::params;
+
+/// The team's account is `me`'s from now on, under another identity. Where
+/// that is another person than `before` (the server made a new one of an
+/// invite), what was done, read and snoozed is told to the new person's feed,
+/// and changes to the old person's own records are dropped: only their owner
+/// may make them. Words on their way stay on it.
+pub fn rejoin(
+    tx: &Tx<'_>,
+    account: AccountId,
+    identity: &str,
+    before: PersonId,
+    me: PersonId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    account::set_identity(tx, account, identity)?;
+    if before == me {
+        return Ok(());
+    }
+    let sql = "DELETE FROM outbox WHERE account_id = ?1 AND record_id = ?2 AND state <> 'sent' AND text = ''";
+    tx.conn.execute(sql, params![Id(account.0), Id(before.0)])?;
+    let marks = marks_of(tx, account, before)?;
+    let sql = "DELETE FROM outbox WHERE account_id = ?1 AND scope = ?2";
+    tx.conn.execute(sql, params![Id(account.0), Scope::User(before).to_string()])?;
+    for (id, fields) in marks {
+        let change = Change { fields, ..Change::default() };
+        outbox::push(
+            tx,
+            &NewOp {
+                account,
+                op_id: OpId::new(),
+                target: Target::Record { scope: Scope::User(me), kind: Kind::MARK, id: id.0, change },
+                item: Some(id),
+                what: "Your mark".into(),
+                text: String::new(),
+                not_before: None,
+                made_at: now,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// The person's marks as this device sees them, with what is on its way.
+fn marks_of(tx: &Tx<'_>, account: AccountId, person: PersonId) -> Result<Vec<(ItemId, meantime_protocol::Fields)>> {
+    let sql = "SELECT id FROM record WHERE scope = ?2 AND kind = 'mark' AND deleted = 0
+               UNION SELECT record_id FROM outbox WHERE account_id = ?1 AND scope = ?2 AND kind = 'mark'";
+    let mut q = tx.conn.prepare(sql)?;
+    let scope = Scope::User(person).to_string();
+    let ids = q.query_map(params![Id(account.0), scope], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
+    let mut marks = Vec::with_capacity(ids.len());
+    for id in ids {
+        marks.extend(effective(tx, &Kind::MARK, id)?.map(|mark| (ItemId(id), mark.fields)));
+    }
+    Ok(marks)
+}
