@@ -1,16 +1,20 @@
 //! Opens the file: never one that is newer, damaged or silently empty.
 
-use crate::readers::Readers;
+use crate::readers::{Gate, Readers};
 use crate::schema;
 use crate::writer::Writer;
 use meantime_protocol::Epoch;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// First SQLite without the WAL-reset corruption.
 const OLDEST: i32 = 3_051_003;
+
+/// How long anything waits for another process that writes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The backend. Cloning is not needed: all calls take `&self`. Dropping it
 /// ends the writer after what was handed to it.
@@ -106,8 +110,10 @@ impl Sqlite {
         }
         let mut db = connect(path)?;
         let epoch = schema::upgrade(&mut db, path)?;
-        let writer = Writer::start(db).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: Readers::new(path), epoch })
+        let gate = Gate::default();
+        let writer = Writer::start(db, path, Arc::clone(&gate));
+        let writer = writer.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        Ok(Self { writer, readers: Readers::new(path, gate), epoch })
     }
 }
 
@@ -116,7 +122,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    db.busy_timeout(Duration::from_secs(10)).map_err(sqlite)?;
+    db.busy_timeout(PATIENCE).map_err(sqlite)?;
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF; PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 67108864;",

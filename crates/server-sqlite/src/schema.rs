@@ -2,6 +2,7 @@
 //! is never renamed or dropped.
 
 use crate::open::OpenError;
+use crate::upkeep::copy;
 use meantime_protocol::Epoch;
 use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use std::path::Path;
@@ -163,9 +164,11 @@ pub(crate) fn create(db: &mut Connection, epoch: Epoch) -> Result<(), Error> {
     tx.commit()
 }
 
-/// Brings a file up to date, and reads its epoch.
+/// Brings a file up to date, and reads its epoch. What it was before stays
+/// beside it, named after the version it is brought to.
 pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    keep_the_old(db, path)?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
     if tx.pragma_query_value(None, "application_id", |r| r.get::<_, i64>(0)).map_err(sqlite)? != APPLICATION {
         return Err(OpenError::Foreign(path.to_owned()));
@@ -175,10 +178,32 @@ pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenErr
     if found > known {
         return Err(OpenError::Newer { path: path.to_owned(), found, known });
     }
-    steps(&tx, usize::try_from(found).unwrap_or_default()).map_err(sqlite)?;
+    if found < known {
+        tracing::info!(found, known, "the database is brought up to date");
+        steps(&tx, usize::try_from(found).unwrap_or_default()).map_err(sqlite)?;
+    }
     let epoch: i64 = tx.query_row("SELECT epoch FROM life", [], |r| r.get(0)).map_err(sqlite)?;
     tx.commit().map_err(sqlite)?;
     Ok(Epoch(epoch.cast_unsigned()))
+}
+
+/// Copies a file that an upgrade is about to change, where that can be told
+/// before it is locked; whatever else is wrong with it is found out then.
+fn keep_the_old(db: &Connection, path: &Path) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(sqlite);
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    if application != APPLICATION || !(1..MIGRATIONS.len() as i64).contains(&found) {
+        return Ok(());
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".before-{}", MIGRATIONS.len()));
+    let old = path.with_file_name(name);
+    // Left by an upgrade that came to nothing.
+    match std::fs::remove_file(&old) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(OpenError::Io { path: old, source }),
+        _ => copy(path, &old),
+    }
 }
 
 fn steps(tx: &Transaction<'_>, from: usize) -> Result<(), Error> {

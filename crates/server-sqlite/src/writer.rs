@@ -2,16 +2,27 @@
 //! transaction, each piece behind a savepoint of its own; all are answered
 //! after the one sync to disk, so a busy server pays for it once.
 
+use crate::open::PATIENCE;
+use crate::readers::Gate;
 use meantime_server_core::StorageError;
 use rusqlite::{Connection, Error, TransactionBehavior};
 use std::fmt;
-use std::sync::mpsc;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, mpsc};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Pieces of work in one transaction.
 const TOGETHER: usize = 256;
 /// Pieces of work that may wait; beyond it the storage is busy.
 const WAITING: usize = 4096;
+
+/// How big the log gets, in bytes, before reads make way for emptying it.
+const LOG: u64 = 16 << 20;
+/// How long emptying waits for another process's reads.
+const BRIEFLY: Duration = Duration::from_millis(100);
+/// How long nothing is tried after they were in the way.
+const REST: Duration = Duration::from_secs(5);
 
 /// A handle on the thread. It ends when the last handle is dropped.
 pub(crate) struct Writer {
@@ -45,9 +56,10 @@ impl fmt::Debug for Writer {
 
 impl Writer {
     /// Gives the connection to a thread of its own.
-    pub(crate) fn start(db: Connection) -> std::io::Result<Self> {
+    pub(crate) fn start(db: Connection, path: &Path, gate: Gate) -> std::io::Result<Self> {
         let (jobs, inbox) = mpsc::sync_channel(WAITING);
-        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || run(db, &inbox))?;
+        let log = Log::of(path, gate);
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || run(db, log, &inbox))?;
         Ok(Self { jobs })
     }
 
@@ -77,7 +89,42 @@ impl Writer {
     }
 }
 
-fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>) {
+/// The log beside the file, emptied before it gets big.
+struct Log {
+    path: PathBuf,
+    gate: Gate,
+    /// Not tried again before: something was in the way.
+    rest: Option<Instant>,
+}
+
+impl Log {
+    fn of(path: &Path, gate: Gate) -> Self {
+        let mut name = path.as_os_str().to_owned();
+        name.push("-wal");
+        Self { path: name.into(), gate, rest: None }
+    }
+
+    /// Empties it if it is big. Reads of another process may be in the way
+    /// (a copy of the file, say); then it grows further until they are done.
+    fn keep_small(&mut self, db: &Connection) {
+        let big = || std::fs::metadata(&self.path).is_ok_and(|file| file.len() > LOG);
+        if !big() || self.rest.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        let closed = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let emptied = db
+            .busy_timeout(BRIEFLY)
+            .and_then(|()| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+            .and_then(|()| db.busy_timeout(PATIENCE));
+        drop(closed);
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the database's log could not be emptied");
+        }
+        self.rest = big().then(|| Instant::now() + REST);
+    }
+}
+
+fn run(mut db: Connection, mut log: Log, inbox: &mpsc::Receiver<Job>) {
     while let Ok(first) = inbox.recv() {
         let waiting = std::iter::once(first).chain(inbox.try_iter().take(TOGETHER - 1));
         let mut answers: Vec<Answer> = Vec::new();
@@ -89,6 +136,7 @@ fn run(mut db: Connection, inbox: &mpsc::Receiver<Job>) {
                 Err(StorageError::Failed(why)) => Err(StorageError::Failed(why.clone())),
             });
         }
+        log.keep_small(&db);
     }
 }
 

@@ -3,9 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 use meantime_protocol::Epoch;
-use meantime_server_core::Storage as _;
+use meantime_protocol::http::JoinRequest;
+use meantime_protocol::kinds::Role;
+use meantime_server_core::storage::{Changes, Limit};
+use meantime_server_core::{Core, Storage as _, suite};
 use meantime_server_sqlite::{OpenError, Sqlite};
 use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 fn fresh() -> (Sqlite, TempDir) {
@@ -73,4 +79,122 @@ fn the_feed_and_the_first_page_use_their_indexes() {
     let held = plan("SELECT visible_from FROM record WHERE held = 1 AND deleted = 0 ORDER BY visible_from LIMIT 1");
     assert!(held.contains("record_held") && !held.contains("TEMP B-TREE"), "{held}");
     drop(sqlite);
+}
+
+/// The file of version 1 that is kept, in a folder of its own.
+fn version1() -> (std::path::PathBuf, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("server.db");
+    Connection::open(&path).unwrap().execute_batch(include_str!("version1.sql")).unwrap();
+    (path, dir)
+}
+
+fn version(path: &std::path::Path) -> i64 {
+    Connection::open(path).unwrap().pragma_query_value(None, "user_version", |r| r.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let (path, dir) = version1();
+    let clock = suite::Hands::new();
+    let core = Core::new(Sqlite::open(&path).unwrap(), clock);
+    let storage = core.storage();
+    assert_eq!(storage.epoch().await.unwrap(), Epoch(77));
+    // Ana's token goes on, her number is taken, the invite is good.
+    let ana = core.authenticate("abc").await.unwrap();
+    assert_eq!(ana.role, Role::Owner);
+    let team = ana.team_scope();
+    assert!(storage.taken(team, ana.device, &[1]).await.unwrap().ops[0].is_some());
+    assert_eq!(core.sweep().await.unwrap(), 0);
+    assert!(storage.taken(team, ana.device, &[1]).await.unwrap().ops[0].is_some(), "counted from the upgrade");
+    let join = JoinRequest { secret: "def".into(), name: "Mei".into(), device_name: "laptop".into() };
+    let mei = core.authenticate(&core.join(&join).await.unwrap().token).await.unwrap();
+    assert_eq!(mei.role, Role::Admin);
+    core.next_token(&ana).await.unwrap();
+    assert_eq!(core.people(team).await.unwrap().len(), 2);
+    drop(core);
+    // What it was is beside it, for its owner only, and only once.
+    let old = dir.path().join("server.db.before-2");
+    assert_eq!((version(&old), version(&path)), (1, 2));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&old).unwrap().permissions().mode() & 0o077, 0);
+    }
+    std::fs::remove_file(&old).unwrap();
+    drop(Sqlite::open(&path).unwrap());
+    assert!(!old.exists());
+}
+
+#[test]
+fn an_upgrade_that_fails_changes_nothing() {
+    let (path, dir) = version1();
+    // Something that the upgrade wants to make is there already.
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE audit (x)").unwrap();
+    for _ in 0..2 {
+        assert!(matches!(Sqlite::open(&path), Err(OpenError::Sqlite { .. })));
+        assert_eq!(version(&path), 1);
+        let columns = "SELECT count(*) FROM pragma_table_info('team')";
+        let db = Connection::open(&path).unwrap();
+        assert_eq!(db.query_row(columns, [], |r| r.get::<_, i64>(0)).unwrap(), 3);
+    }
+    assert_eq!(version(&dir.path().join("server.db.before-2")), 1);
+    Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
+    Sqlite::open(&path).unwrap();
+    assert_eq!(version(&path), 2);
+}
+
+/// Reads that always overlap leave no moment in which nobody reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_stays_small_under_readers_without_end() {
+    let (sqlite, dir) = fresh();
+    let world = Arc::new(suite::World::new(sqlite).await);
+    let ana = world.someone("Ana", Role::Owner).await;
+    let thread = world.thread(&ana, "Big").await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let team = ana.actor.team_scope();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (world, stop, reader) = (Arc::clone(&world), Arc::clone(&stop), ana.actor.person);
+            tokio::spawn(async move {
+                let limit = Limit { rows: 100, bytes: 1 << 10 };
+                let from = Changes { scope: world.scope(), reader, guest: false, after: 1 << 60, limit };
+                let mut reads = 0;
+                while !stop.load(Ordering::SeqCst) {
+                    world.core.storage().changes(team, &from).await.unwrap();
+                    reads += 1;
+                }
+                reads
+            })
+        })
+        .collect();
+    // Another process that looks at one state for long holds it up only for so long.
+    let mut other = Connection::open(dir.path().join("server.db")).unwrap();
+    let long = other.transaction().unwrap();
+    long.query_row("SELECT count(*) FROM record", [], |r| r.get::<_, i64>(0)).unwrap();
+    let log = || std::fs::metadata(dir.path().join("server.db-wal")).unwrap().len();
+    let text = "x".repeat(200 << 10);
+    let write = async |messages: usize| {
+        let mut biggest = 0;
+        for _ in 0..messages {
+            world.put(&ana, ana.message(&world.scope(), thread, &text)).await;
+            biggest = log().max(biggest);
+        }
+        biggest
+    };
+    let held = write(90).await;
+    assert!(held > 17 << 20, "nothing is lost to the one who still looks: {held}");
+    drop(long);
+    // Once it has looked, the log is emptied and stays small.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while log() > 16 << 20 {
+        assert!(Instant::now() < deadline, "{}", log());
+        write(1).await;
+    }
+    let biggest = write(100).await;
+    stop.store(true, Ordering::SeqCst);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+    assert!(biggest < 24 << 20, "{biggest}");
 }

@@ -1,0 +1,90 @@
+-- A database as the first version wrote it: one team, Ana on one device, an
+-- open invite, a thread. Kept so that it opens for ever.
+PRAGMA application_id = 1299084397;
+PRAGMA user_version = 1;
+CREATE TABLE life (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    epoch INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE team (
+    team_id BLOB NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    founded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE device (
+    team_id BLOB NOT NULL REFERENCES team,
+    device_id BLOB NOT NULL,
+    person_id BLOB NOT NULL,
+    token BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (team_id, device_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE invite (
+    team_id BLOB NOT NULL REFERENCES team,
+    secret BLOB NOT NULL UNIQUE,
+    role TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (team_id, secret)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE taken (
+    team_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    n INTEGER NOT NULL,
+    op_id BLOB NOT NULL,
+    PRIMARY KEY (team_id, device_id, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE scope (
+    team_id BLOB NOT NULL REFERENCES team,
+    scope TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    min_seq INTEGER NOT NULL,
+    PRIMARY KEY (team_id, scope)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE record (
+    team_id BLOB NOT NULL,
+    scope TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    author BLOB NOT NULL,
+    deleted INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    visible_from INTEGER,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    run_device BLOB NOT NULL,
+    run_base INTEGER NOT NULL,
+    fields TEXT NOT NULL,
+    PRIMARY KEY (team_id, scope, kind, id),
+    FOREIGN KEY (team_id, scope) REFERENCES scope
+) STRICT;
+CREATE UNIQUE INDEX record_feed ON record (team_id, scope, seq);
+CREATE INDEX record_first ON record (team_id, scope, seq)
+    WHERE kind IN ('agreement', 'focus', 'member', 'schedule');
+CREATE INDEX record_held ON record (visible_from, team_id) WHERE held = 1 AND deleted = 0;
+CREATE INDEX record_gone ON record (team_id, updated_at) WHERE deleted = 1;
+
+INSERT INTO life VALUES (1, 77);
+INSERT INTO team VALUES (x'01930000000070008000000000000001', 'Blue Team', 1700000000000);
+INSERT INTO device VALUES (x'01930000000070008000000000000001', x'01930000000070008000000000000002',
+    x'01930000000070008000000000000003', x'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    'laptop', 1700000000000);
+INSERT INTO invite VALUES (x'01930000000070008000000000000001',
+    x'cb8379ac2098aa165029e3938a51da0bcecfc008fd6795f401178647f96c5b34', 'admin', 4102444800000, 0);
+INSERT INTO taken VALUES (x'01930000000070008000000000000001', x'01930000000070008000000000000002', 1,
+    x'01930000000070008000000000000004');
+INSERT INTO scope VALUES (x'01930000000070008000000000000001', 'team:01930000-0000-7000-8000-000000000001', 2, 0);
+INSERT INTO record VALUES (x'01930000000070008000000000000001', 'team:01930000-0000-7000-8000-000000000001',
+    'member', x'01930000000070008000000000000003', 1, x'01930000000070008000000000000003', 0, 0, NULL,
+    1700000000000, 1700000000000, x'01930000000070008000000000000002', 0, '{"name":"Ana","role":"owner"}');
+INSERT INTO record VALUES (x'01930000000070008000000000000001', 'team:01930000-0000-7000-8000-000000000001',
+    'thread', x'01930000000070008000000000000005', 2, x'01930000000070008000000000000003', 0, 0, NULL,
+    1700000000000, 1700000000000, x'01930000000070008000000000000002', 0, '{"title":"Old","urgency":"green"}');
