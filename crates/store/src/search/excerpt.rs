@@ -8,7 +8,7 @@ pub(super) const MARK: char = '\u{1}';
 const BEFORE: usize = 16;
 const SHOWN: usize = 64;
 /// Text that is looked through for a match; what comes later is not shown.
-const LOOKED_THROUGH: usize = 100_000;
+const LOOKED_THROUGH: usize = 20_000;
 
 /// What SQLite's `snippet` cut out, its matches in [`MARK`]s.
 pub(super) fn of_snippet(snippet: &str, markdown: bool) -> Vec<String> {

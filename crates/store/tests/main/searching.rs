@@ -193,25 +193,6 @@ fn text_without_spaces_follows_changes_and_costs_others_nothing() {
     conn.execute("INSERT INTO message_cjk (message_cjk) VALUES ('integrity-check')", []).unwrap();
 }
 
-#[test]
-fn an_older_database_learns_it() {
-    let w = asian();
-    let path = w.path();
-    rusqlite::Connection::open(&path)
-        .unwrap()
-        .execute_batch(
-            "DROP TRIGGER message_cjk_added; DROP TRIGGER message_cjk_removed; DROP TRIGGER message_cjk_changed;
-             DROP TABLE message_cjk; PRAGMA user_version = 2;",
-        )
-        .unwrap();
-    let World { dir, store, .. } = w;
-    drop(store);
-    let store = meantime_store::Store::open(&path, at(9)).unwrap().store;
-    assert_eq!(store.read(|r| search(r, "設計", None, 9)).unwrap().len(), 1);
-    assert_eq!(store.read(|r| search(r, "확인", None, 9)).unwrap().len(), 1);
-    drop(dir);
-}
-
 proptest! {
     #[test]
     fn whatever_is_typed_is_no_error(words in prop_oneof![".{0,60}", "[\"*^:(){}+\\-a ANDORTNE]{0,40}", "[設計ア한a\"* ]{0,20}"]) {
