@@ -62,6 +62,8 @@ export interface Spot {
 export function measure(inside: Document): { height: number; spots: Spot[] } {
   const { documentElement: root, body } = inside;
   body.style.transform = body.style.width = '';
+  // The frame will be as tall as the mail: only what can't be made small enough scrolls, sideways.
+  root.style.overflowY = 'hidden';
   const wide = root.scrollWidth > root.clientWidth + 1;
   if (wide) {
     body.style.width = `${root.scrollWidth}px`;
