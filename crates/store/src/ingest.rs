@@ -5,7 +5,7 @@
 
 use crate::message::{self, NewMessage};
 use crate::sql::{Id, Ms, RowExt, Urg};
-use crate::{Read, Result, Tx, account, item, search, team};
+use crate::{Read, Result, Tx, account, item, team};
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, ItemId, Urgency};
 use rusqlite::{OptionalExtension, params};
@@ -131,7 +131,6 @@ pub fn ingest(tx: &Tx<'_>, account: AccountId, page: &Page, now: DateTime<Utc>) 
     for news in fresh.iter().filter(|f| f.came_back) {
         team::clear_snooze(tx, news.item, now)?;
     }
-    search::trim(tx)?;
     account::set_cursor(tx, account, &page.cursor, page.backfilled)?;
     fresh.sort_by_key(|f: &Fresh| f.key);
     Ok(Ingested { fresh, touched: touched.into_iter().collect() })

@@ -31,6 +31,7 @@ const STEPS: &[&[&str]] = &[
     ],
     &[item::V2, message::V2],
     &[search::V2],
+    &[search::V3],
 ];
 
 /// The version this build writes.
@@ -99,7 +100,7 @@ mod tests {
              INSERT INTO message (key, item_id, account_id, upstream, title, author, address, recipients, copies, own,
                     at, text, attachments, read, up_read, up_done)
                 VALUES (5120, zeroblob(16), zeroblob(16), 'm', 'Contract', 'Mei', 'mei@x', '[]', '[]', 0,
-                    5, 'words', '[]', 0, 0, 0);
+                    5, '次の設計を', '[]', 0, 0, 0);
              INSERT INTO draft (item_id, text, at) VALUES (zeroblob(16), 'half a sentence', 6);",
         )
         .unwrap();
@@ -117,8 +118,10 @@ mod tests {
             })
             .unwrap();
         assert_eq!(found.map(|item| (item.title, item.no_due)), Some(("Contract".to_owned(), None)));
-        assert_eq!((messages[0].text.as_str(), messages[0].reply_to.len()), ("words", 0));
+        assert_eq!((messages[0].text.as_str(), messages[0].reply_to.len()), ("次の設計を", 0));
         assert_eq!(typed.as_deref(), Some("half a sentence"));
+        let hits = opened.store.read(|r| search::search(r, "設計", None, 9)).unwrap();
+        assert_eq!(hits.len(), 1, "what came later finds what was there");
         let copy = Connection::open(beside(&path, &format!(".before-v{VERSION}"))).unwrap();
         assert_eq!(version(&copy).unwrap(), 1, "the file as it was is kept");
     }

@@ -2,6 +2,7 @@
 
 use crate::error::met_damage;
 use crate::{Result, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -123,7 +124,12 @@ impl Store {
         // Takes effect only outside a transaction, which is where we are.
         conn.pragma_update(None, "synchronous", synchronous).map_err(StoreError::from)?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
-        let out = f(&Tx { read: Read { conn: &tx } })?;
+        let out = {
+            let tx = Tx { read: Read { conn: &tx } };
+            let out = f(&tx)?;
+            crate::search::settle(&tx)?;
+            out
+        };
         tx.commit().map_err(StoreError::from)?;
         Ok(out)
     }
@@ -173,6 +179,8 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     conn.busy_timeout(BUSY)?;
     crate::search::register(&conn)?;
     conn.set_prepared_statement_cache_capacity(128);
+    // Otherwise statements are prepared anew for each value bound to them.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // 8 MiB of page cache; sorting in memory; a WAL that grew is cut again.
     conn.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;

@@ -5,7 +5,7 @@ use super::project::{Stale, project};
 use super::{Applied, Team};
 use crate::outbox::{self, Change, NewOp, Target};
 use crate::sql::RowExt;
-use crate::{Result, Tx, record, scope, search};
+use crate::{Result, Tx, record, scope};
 use meantime_model::{ItemId, OpId};
 use meantime_protocol::http::{BootstrapPage, PullPage};
 use meantime_protocol::{Code, Fields, Kind, Record, Scope};
@@ -22,7 +22,6 @@ pub fn apply_page(tx: &Tx<'_>, team: &Team, scope: Scope, page: &PullPage) -> Re
     scope::set(tx, scope, &page.next, here.and_then(|f| f.page).as_deref())?;
     came_back(tx, scope, page.next.seq, !page.more, &mut stale)?;
     let applied = project(tx, team, &stale, false)?;
-    search::trim(tx)?;
     Ok(applied)
 }
 
@@ -47,7 +46,6 @@ pub fn apply_bootstrap(tx: &Tx<'_>, team: &Team, scope: Scope, page: &BootstrapP
         came_back(tx, scope, page.start.seq, true, &mut stale)?;
     }
     let applied = project(tx, team, &stale, true)?;
-    search::trim(tx)?;
     Ok(applied)
 }
 
