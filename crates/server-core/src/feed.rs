@@ -137,12 +137,17 @@ impl Place {
     }
 }
 
-fn reach(actor: &Actor, scope: &Scope) -> Result<(), Problem> {
+pub(crate) fn reach(actor: &Actor, scope: &Scope) -> Result<(), Problem> {
     match scope {
         _ if actor.reaches(scope) => Ok(()),
         Scope::Private(_) => Err(rules::scope_gone()),
-        _ => Err(Problem::new(Code::NotFound, "there is no such feed, or not for you")),
+        _ => Err(not_there()),
     }
+}
+
+/// One answer for a feed that is not there and one that is others'.
+pub(crate) fn not_there() -> Problem {
+    Problem::new(Code::NotFound, "there is no such feed, or not for you")
 }
 
 fn limit(rows: Option<usize>) -> Result<Limit, Problem> {

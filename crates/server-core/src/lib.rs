@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod attachments;
 pub mod audit;
 pub mod clock;
 pub mod core;

@@ -16,6 +16,10 @@ pub const CIRCLES_PER_PERSON: usize = 500;
 /// People in one circle; what is for more is for the team.
 pub const MEMBERS_PER_CIRCLE: usize = 100;
 
+/// Messages that refer to one and the same attachment: they are listed in its
+/// record.
+pub const MESSAGES_PER_ATTACHMENT: usize = 1000;
+
 /// How long a token goes on once the one after it was used: for requests that
 /// were under way.
 pub const TOKEN_GRACE: TimeDelta = TimeDelta::seconds(60);

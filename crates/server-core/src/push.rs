@@ -148,6 +148,9 @@ impl Plan {
             Verdict::Write(row) => {
                 let before = view.row(&key).cloned();
                 let write = self.write((*row).clone(), view);
+                for attachment in rules::referred(actor, op, &row.record, view, now) {
+                    self.write(attachment, view);
+                }
                 if let Some(members) = rules::members_of(&row) {
                     self.circle(actor, before.as_ref(), &row, members, view);
                 }

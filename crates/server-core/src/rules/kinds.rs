@@ -1,6 +1,6 @@
 //! What each kind of record allows, and what its fields must be.
 
-use super::{View, conflict, forbidden, invalid, limits, not_found, space, space_key};
+use super::{View, attachments, conflict, forbidden, invalid, limits, not_found, space, space_key};
 use crate::access::active_role;
 use crate::join::member_key;
 use crate::{Actor, Key, Row};
@@ -60,7 +60,10 @@ impl Known {
     pub(super) fn looks_at(self, actor: &Actor, op: &Op) -> Vec<Key> {
         let key = |kind: Kind, id: Uuid| Key { scope: op.scope, kind, id };
         match self {
-            Self::Message => uuid_of(op.fields.get("thread")).map(|id| key(Kind::THREAD, id)).into_iter().collect(),
+            Self::Message => {
+                let thread = uuid_of(op.fields.get("thread")).map(|id| key(Kind::THREAD, id));
+                thread.into_iter().chain(attachments::looks_at(actor, op)).collect()
+            }
             Self::Thread => {
                 let asked = op.fields.get("asked").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 asked
@@ -233,6 +236,7 @@ fn message(actor: &Actor, message: &kinds::Message, op: &Op, view: &View) -> Res
     if message.text.trim().is_empty() {
         return Err(invalid("the message is empty"));
     }
+    attachments::check(actor, message, op, view)?;
     if !op.fields.contains_key("thread") {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 //! [`needs`] names the rows that [`judge`] will look at; whoever calls reads
 //! them, and later commits only if none of them moved.
 
+mod attachments;
 mod kinds;
 mod limits;
 mod space;
@@ -17,6 +18,7 @@ use meantime_protocol::http::Op;
 use meantime_protocol::{Code, Kind, Problem, Record, Scope};
 use serde_json::Value;
 
+pub use attachments::{Kept, attachment_key, cupboard, kind_of_attachment, referred, refers, with};
 pub use limits::name_of_person;
 pub use space::{circle_without, introduced, members_of, space_key};
 pub use view::View;

@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod accounts;
+mod attachments;
 mod circles;
 mod concurrency;
 mod conflicts;
@@ -23,6 +24,7 @@ mod world;
 mod writes;
 
 pub use accounts::*;
+pub use attachments::*;
 pub use circles::*;
 pub use concurrency::*;
 pub use conflicts::*;
@@ -69,6 +71,8 @@ macro_rules! suite {
             nothing_binds_across_teams, owners_read_what_was_done,
             a_circle_is_its_members_alone, people_come_and_go, what_a_circle_is_made_of,
             nobody_is_in_circles_without_end, a_guest_sees_who_they_are_with,
+            messages_refer_to_what_is_whole, strangers_and_guests_have_no_attachments,
+            a_team_has_so_much_and_no_more, what_nobody_refers_to_is_forgotten,
         );
     };
     (@ $fresh:path: $($case:ident),* $(,)?) => {
