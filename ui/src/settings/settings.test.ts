@@ -5,10 +5,12 @@ import { reset } from '../host/memory';
 import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
 import type { Memory } from '../host/memory/host';
+import { me } from '../parts/me.svelte';
 import AccountLine from './AccountLine.svelte';
 import AddMailbox from './AddMailbox.svelte';
 import IntervalForm from './IntervalForm.svelte';
 import JoinTeam from './JoinTeam.svelte';
+import TeamSettings from './TeamSettings.svelte';
 import WorkingHours from './WorkingHours.svelte';
 
 let host: Memory;
@@ -123,6 +125,19 @@ describe('joining', () => {
     await fireEvent.click(screen.getByTestId('join-go'));
     await eventually(() => expect(onjoined).toHaveBeenCalled());
     expect(called('join')).toEqual([{ link: 'meantime://join#abc', name: 'Ana Sousa' }]);
+  });
+
+  it('is offered again where the server refuses this device', async () => {
+    const honest = host.call.bind(host) as (name: string, args: unknown) => Promise<unknown>;
+    const connection = { state: 'refused', message: 'Join the team again with a new invite.' };
+    host.call = (async (name: string, args: unknown) => {
+      const reply = await honest(name, args);
+      return name === 'status' ? { ...(reply as object), connection } : reply;
+    }) as typeof host.call;
+    await me.refresh();
+    render(TeamSettings);
+    expect(screen.getByRole('alert').textContent).toContain('new invite');
+    expect(screen.getByTestId('join-link')).toBeTruthy();
   });
 
   it('says what is wrong with a link', async () => {
