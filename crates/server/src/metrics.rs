@@ -23,6 +23,8 @@ pub struct Metrics {
     took: Family<Labels<1>, Histogram, fn() -> Histogram>,
     /// Answered 503 because of the limit that it names.
     shed: Family<Labels<1>, Counter>,
+    /// Requests worked on, live streams apart.
+    pub under_way: Gauge,
     /// Open live streams.
     pub streams: Gauge,
     /// Pokes sent to live streams.
@@ -38,6 +40,8 @@ pub struct Metrics {
     pub connections_stalled: Counter,
     /// When the certificate ends, in seconds since 1970; 0 while there is none.
     pub certificate_until: Gauge,
+    /// New certificates that were of no use, or could not be got.
+    pub certificates_refused: Counter,
     /// When the last whole backup was made, in seconds since 1970.
     pub backup_at: Gauge,
     /// Backups that failed.
@@ -56,6 +60,7 @@ impl Default for Metrics {
             requests: Family::default(),
             took,
             shed: Family::default(),
+            under_way: Gauge::default(),
             streams: Gauge::default(),
             pokes: Counter::default(),
             ops: Family::default(),
@@ -65,6 +70,7 @@ impl Default for Metrics {
             connections_refused: Counter::default(),
             connections_stalled: Counter::default(),
             certificate_until: Gauge::default(),
+            certificates_refused: Counter::default(),
             backup_at: Gauge::default(),
             backups_failed: Counter::default(),
             started_at: Gauge::default(),
@@ -80,6 +86,7 @@ impl Metrics {
         r.register("requests", "Requests answered", self.requests.clone());
         r.register_with_unit("request", "Time until the answer began", Unit::Seconds, self.took.clone());
         r.register("shed", "Requests answered 503 because of a limit", self.shed.clone());
+        r.register("requests_under_way", "Requests worked on, live streams apart", self.under_way.clone());
         r.register("live_streams", "Open live streams", self.streams.clone());
         r.register("pokes", "Pokes sent to live streams", self.pokes.clone());
         r.register("ops", "Changes pushed, by what became of them", self.ops.clone());
@@ -90,6 +97,8 @@ impl Metrics {
         r.register("connections_stalled", "Connections that took nothing", self.connections_stalled.clone());
         let until = "When the certificate ends, as a Unix time";
         r.register_with_unit("certificate_until", until, Unit::Seconds, self.certificate_until.clone());
+        let refused = "New certificates that were of no use or could not be got";
+        r.register("certificates_refused", refused, self.certificates_refused.clone());
         let backup = "When the last whole backup was made, as a Unix time";
         r.register_with_unit("backup_made", backup, Unit::Seconds, self.backup_at.clone());
         r.register("backups_failed", "Backups that failed", self.backups_failed.clone());

@@ -90,10 +90,13 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).handle(handle.clone());
     patience(&mut server, Duration::from_secs(settings.limits.stall_seconds));
-    let served = tokio::spawn(server.serve(http::router(Arc::clone(&app)).into_make_service()));
+    let service = http::router(Arc::clone(&app)).into_make_service_with_connect_info::<SocketAddr>();
+    let served = tokio::spawn(server.serve(service));
     handle.listening().await.context("the listener failed")?;
-    let mut chores =
-        vec![tokio::spawn(clockwork(Arc::clone(&app))), tokio::spawn(tls.keep(Arc::clone(&clock), stop.clone()))];
+    let mut chores = vec![
+        tokio::spawn(clockwork(Arc::clone(&app))),
+        tokio::spawn(tls.keep(Arc::clone(&clock), Arc::clone(&metrics), stop.clone())),
+    ];
     chores.extend(backup::scheduled(&data, &settings, &backend, &metrics, clock, &stop).map(tokio::spawn));
     tracing::info!(%address, monitoring = observed.as_ref().map(|o| o.address().to_string()), "serving");
     Ok(Running { address, app, handle, stop, served, chores, observed, _lock: lock })

@@ -24,8 +24,8 @@ use refusal::Refusal;
 pub use shed::Room;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 pub use table::{Door, ROUTES, Route};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 /// A request, its body included, has to be done by then.

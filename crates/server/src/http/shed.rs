@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::StreamExt as _;
 use meantime_protocol::{Code, Problem};
+use prometheus_client::metrics::gauge::Gauge;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -48,10 +49,11 @@ impl Room {
 
 /// So many requests are worked on, and no more.
 pub(super) async fn requests(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match app.room.requests.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => app.room.later(&app.metrics, "requests"),
-    }
+    let Ok(_permit) = app.room.requests.try_acquire() else {
+        return app.room.later(&app.metrics, "requests");
+    };
+    let _counted = Counted::new(&app.metrics.under_way);
+    next.run(request).await
 }
 
 /// So many live streams are open, and no more.
@@ -66,6 +68,8 @@ pub(super) async fn streams(State(app): State<Arc<App>>, request: Request, next:
     let open = Open::new(&app.metrics, permit);
     response.map(|body| {
         let pokes = move |bytes: &Result<bytes::Bytes, _>| {
+            // All of it: a closure takes no more of what it is given than it names.
+            let open = &open;
             if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(b"event: poke")) {
                 open.metrics.pokes.inc();
             }
@@ -77,18 +81,28 @@ pub(super) async fn streams(State(app): State<Arc<App>>, request: Request, next:
 /// A place among the streams, until it is dropped with the stream's body.
 struct Open {
     metrics: Arc<Metrics>,
+    _counted: Counted,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Open {
     fn new(metrics: &Arc<Metrics>, permit: OwnedSemaphorePermit) -> Self {
-        metrics.streams.inc();
-        Self { metrics: Arc::clone(metrics), _permit: permit }
+        Self { metrics: Arc::clone(metrics), _counted: Counted::new(&metrics.streams), _permit: permit }
     }
 }
 
-impl Drop for Open {
+/// One more, until it is dropped: whoever asks may go away at any moment.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.metrics.streams.dec();
+        self.0.dec();
     }
 }

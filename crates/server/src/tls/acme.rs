@@ -67,7 +67,8 @@ impl Acme {
     async fn ordered(&self, current: &Current) -> anyhow::Result<(String, String)> {
         let account = self.account().await?;
         let names: Vec<Identifier> = self.hosts.iter().cloned().map(Identifier::Dns).collect();
-        let mut order = account.new_order(&NewOrder::new(&names)).await?;
+        let order = account.new_order(&NewOrder::new(&names)).await;
+        let mut order = order.inspect_err(|error| self.forget_account(error))?;
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization?;
@@ -111,6 +112,17 @@ impl Acme {
     }
 }
 
+impl Acme {
+    /// A service that doesn't know the account any more is asked for another
+    /// one the next time.
+    fn forget_account(&self, error: &instant_acme::Error) {
+        let instant_acme::Error::Api(problem) = error else { return };
+        if problem.r#type.as_deref() == Some("urn:ietf:params:acme:error:accountDoesNotExist") {
+            let _ = fs::remove_file(self.data.file(ACCOUNT));
+        }
+    }
+}
+
 /// What shows an ACME service that whoever answers for `name` is who asked it.
 fn proof(name: &str, digest: &[u8]) -> anyhow::Result<Arc<CertifiedKey>> {
     anyhow::ensure!(digest.len() == 32, "the service's challenge is not of its form");
@@ -119,6 +131,7 @@ fn proof(name: &str, digest: &[u8]) -> anyhow::Result<Arc<CertifiedKey>> {
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-    let key = CertifiedKey::from_der(vec![certificate.der().clone()], key, &ring::default_provider())?;
-    Ok(Arc::new(key))
+    // Not checked against each other: the check knows no critical extension.
+    let key = ring::default_provider().key_provider.load_private_key(key)?;
+    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], key)))
 }

@@ -14,6 +14,7 @@ pub use certificate::Certificate;
 pub use current::Current;
 
 use crate::data::DataDir;
+use crate::metrics::Metrics;
 use crate::settings::{Settings, TlsKind};
 use acme::Acme;
 use anyhow::Context as _;
@@ -122,7 +123,7 @@ impl Tls {
     }
 
     /// Renews in time, until told to stop.
-    pub async fn keep(self, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    pub async fn keep(self, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, stop: CancellationToken) {
         let Self { mut source, current, .. } = self;
         let mut attempts = 0;
         loop {
@@ -136,6 +137,7 @@ impl Tls {
                     LOOK
                 }
                 Err(error) => {
+                    metrics.certificates_refused.inc();
                     tracing::error!("there is no new certificate, the one before stays in use: {error:#}");
                     let nap = AGAIN.get(attempts).or(AGAIN.last()).copied().unwrap_or(LOOK);
                     attempts += 1;

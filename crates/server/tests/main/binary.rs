@@ -27,8 +27,12 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    pub fn start(command: Command) -> Self {
+        Self::logging(command, Stdio::null())
+    }
+
+    pub fn logging(mut command: Command, log: impl Into<Stdio>) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -78,7 +82,7 @@ fn output(mut command: Command) -> Output {
 }
 
 /// Makes a server and gives its owner's link.
-fn init(data: &Path) -> String {
+pub fn init(data: &Path) -> String {
     let mut init = command("init", data);
     init.args(["--team", "Blue Team", "--host", "127.0.0.1", "--monitoring", "127.0.0.1:0"]);
     let made = output(init);
@@ -126,12 +130,15 @@ async fn it_ends_in_time_with_open_streams() {
     let ana = process.client(dir.path()).join(&owner, "Ana").await;
     let mut streams = Vec::new();
     for _ in 0..100 {
-        // Each on a connection of its own.
-        let client = process.client(dir.path());
-        let mut live = Stream::open(&Someone::again(client, ana.joined.clone())).await;
-        live.next().await.unwrap();
-        streams.push(live);
+        // Connections of their own, ten streams on each.
+        let someone = Someone::again(process.client(dir.path()), ana.joined.clone());
+        for _ in 0..10 {
+            let mut live = Stream::open(&someone).await;
+            live.next().await.unwrap();
+            streams.push(live);
+        }
     }
+    assert_eq!(streams.len(), 1000);
     process.terminate();
     process.ends(Duration::from_secs(5)).await;
     for mut live in streams {

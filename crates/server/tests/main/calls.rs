@@ -88,19 +88,19 @@ async fn another_team_is_not_there() {
         |path: String| world.client().call(Method::GET, &path).bearer_auth(joined["token"].as_str().unwrap()).send();
     let start = ana.bootstrap().await.start;
     let mut answers = std::collections::HashSet::new();
-    for scope in [
-        ana.team(),
-        Scope::User(ana.joined.person),
-        Scope::Team(meantime_model::TeamId::new()),
-        Scope::Private(Uuid::now_v7()),
+    for (scope, status) in [
+        (ana.team(), StatusCode::NOT_FOUND),
+        (Scope::User(ana.joined.person), StatusCode::NOT_FOUND),
+        (Scope::Team(meantime_model::TeamId::new()), StatusCode::NOT_FOUND),
+        (Scope::Private(Uuid::now_v7()), StatusCode::GONE),
     ] {
         for path in [format!("/v1/pull?scope={scope}&cursor={start}"), format!("/v1/bootstrap?scope={scope}")] {
             let answer = mallory(path).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+            assert_eq!(answer.status(), status);
             answers.insert(answer.text().await.unwrap());
         }
     }
-    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(answers.len(), 2, "one for feeds, one for circles: {answers:?}");
     let live: Value = mallory("/v1/me".into()).await.unwrap().json().await.unwrap();
     assert!(!live.to_string().contains(&ana.joined.team.to_string()));
 }

@@ -2,10 +2,16 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod acme;
+mod backups;
 mod binary;
 mod calls;
+mod certificates;
 mod demo;
+mod limits;
 mod live;
+mod logs;
+mod monitoring;
 mod robustness;
 mod tls;
 mod world;

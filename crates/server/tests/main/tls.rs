@@ -59,7 +59,7 @@ impl ServerCertVerifier for Watching {
 }
 
 /// What the server sends to a client that trusts `ca`, asking for `name`.
-fn chain(
+pub fn chain(
     address: std::net::SocketAddr,
     name: &str,
     ca: &CertificateDer<'static>,

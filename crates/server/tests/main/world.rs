@@ -47,10 +47,25 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::tuned(&[]).await
+    }
+
+    /// With some lines of its settings replaced by others.
+    pub async fn tuned(lines: &[(&str, &str)]) -> Self {
+        Self::at(Shifted::default(), lines).await
+    }
+
+    pub async fn at(clock: Shifted, lines: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::new(&dir.path().join("data"));
         let storage = data.create(&Config { hosts: Vec::new(), port: 0 }).unwrap();
-        let clock = Arc::new(Shifted::default());
+        let mut settings = std::fs::read_to_string(data.settings_file()).unwrap();
+        for (line, other) in lines {
+            assert_eq!(settings.matches(&format!("\n{line}\n")).count(), 1, "{line}");
+            settings = settings.replace(&format!("\n{line}\n"), &format!("\n{other}\n"));
+        }
+        std::fs::write(data.settings_file(), settings).unwrap();
+        let clock = Arc::new(clock);
         Core::new(storage, Arc::clone(&clock) as Arc<dyn Clock>).found("Blue Team").await.unwrap();
         let running = start(&data, &clock).await;
         Self { running, clock, data, _dir: dir }
@@ -67,14 +82,36 @@ impl World {
         Client::new(self.running.address(), &self.data)
     }
 
+    /// What monitoring reads of one number; 0 while it is not there.
+    pub async fn number(&self, name: &str) -> f64 {
+        let text = self.monitored("metrics").await.1;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// Status and text of a page for monitoring.
+    pub async fn monitored(&self, page: &str) -> (StatusCode, String) {
+        monitored(self.running.monitoring().unwrap(), page).await
+    }
+
     pub async fn someone(&self, name: &str, role: Role) -> Someone {
         let link = self.running.invite(&InviteRequest { valid_hours: 1, role }).await.unwrap();
         self.client().join(&link, name).await
     }
 }
 
+pub async fn monitored(at: SocketAddr, page: &str) -> (StatusCode, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let plain = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    let answer = plain.get(format!("http://{at}/{page}")).send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
 async fn start(data: &DataDir, clock: &Arc<Shifted>) -> Running {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listen = match data.settings().unwrap().listen {
+        any if any.port() == 0 => SocketAddr::from(([127, 0, 0, 1], 0)),
+        one => one,
+    };
     serve::start(Options { data: data.clone(), listen, clock: Arc::clone(clock) as _ }).await.unwrap()
 }
 

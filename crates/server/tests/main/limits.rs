@@ -1,0 +1,192 @@
+//! Too much at once: some are sent away, all others go on.
+
+use crate::live::Stream;
+use crate::world::{World, eventually};
+use meantime_protocol::kinds::Role;
+use meantime_protocol::{Code, Problem};
+use reqwest::{Method, Response, StatusCode};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use serde_json::json;
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+const MONITORED: (&str, &str) = ("listen = \"\"", "listen = \"127.0.0.1:0\"");
+
+/// The seconds after which it may come back.
+async fn sent_away(answer: Response) -> u32 {
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let header: u32 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let problem: Problem = answer.json().await.unwrap();
+    assert_eq!((problem.code, problem.retry_after), (Code::Busy, Some(header)));
+    assert!(!problem.message.is_empty());
+    header
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_sent_away() {
+    let world = World::tuned(&[("streams = 20000", "streams = 2"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut open = vec![Stream::open(&ana).await, Stream::open(&ana).await];
+    let mut waits = HashSet::new();
+    for _ in 0..40 {
+        waits.insert(sent_away(ana.call(Method::GET, "/v1/live").send().await.unwrap()).await);
+    }
+    assert!(waits.len() > 2 && waits.iter().all(|wait| (1..=10).contains(wait)), "spread out: {waits:?}");
+    assert_eq!(world.number("meantime_live_streams").await, 2.0);
+    assert_eq!(world.number("meantime_shed_total{limit=\"streams\"}").await, 40.0);
+    // Everything else goes on, those streams too.
+    ana.thread("goes on").await;
+    assert!(open[0].next().await.is_some());
+    // Who goes makes room, and who is refused for another reason took none.
+    open.pop();
+    let stranger = world.client().call(Method::GET, "/v1/live").bearer_auth("nobody");
+    eventually("room", async || {
+        let answer = stranger.try_clone().unwrap().send().await.unwrap();
+        answer.status() == StatusCode::UNAUTHORIZED
+    })
+    .await;
+    Stream::open(&ana).await;
+    assert!(world.number("meantime_pokes_total").await >= 1.0);
+}
+
+#[tokio::test]
+async fn one_request_too_many_is_sent_away() {
+    let world = World::tuned(&[("requests = 1024", "requests = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut live = Stream::open(&ana).await;
+    // A body that does not end yet is a request under way.
+    let (end, more) = tokio::sync::oneshot::channel::<()>();
+    let body = serde_json::to_vec(&json!({"device": ana.joined.device, "ops": []})).unwrap();
+    let rest = futures::stream::once(async move {
+        let _ = more.await;
+        Ok::<_, std::io::Error>(body)
+    });
+    let slow = ana.call(Method::POST, "/v1/push").body(reqwest::Body::wrap_stream(rest)).send();
+    let slow = tokio::spawn(slow);
+    eventually("it to be under way", async || world.number("meantime_requests_under_way").await == 1.0).await;
+    sent_away(ana.call(Method::GET, "/v1/me").send().await.unwrap()).await;
+    // Whoever asks how the server is gets an answer, and streams go on.
+    assert!(ana.client.alive().await);
+    assert!(live.next().await.is_some());
+    end.send(()).unwrap();
+    assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
+    eventually("room", async || ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::OK).await;
+    assert!(world.number("meantime_shed_total{limit=\"requests\"}").await >= 1.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_too_many_of_an_address_is_closed() {
+    let few = ("connections_per_address = 1000", "connections_per_address = 4");
+    let world = World::tuned(&[few, ("exempt = [\"127.0.0.1\", \"::1\"]", "exempt = []"), MONITORED]).await;
+    let address = world.running.address();
+    let mut idle: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
+    eventually("them to be open", async || world.number("meantime_connections").await == 4.0).await;
+    let mut refused = TcpStream::connect(address).unwrap();
+    refused.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert!(!matches!(refused.read(&mut [0; 1]), Ok(1..)), "closed without a word");
+    assert_eq!(world.number("meantime_connections_refused_total").await, 1.0);
+    idle.pop();
+    eventually("room", async || world.client().alive().await).await;
+}
+
+/// A TLS connection in our own hands.
+fn connect(world: &World, protocol: &[u8]) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(world.data.file("ca.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    let tcp = TcpStream::connect(world.running.address()).unwrap();
+    tcp.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    tcp.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    StreamOwned::new(tls, tcp)
+}
+
+/// Of HTTP/2 (RFC 9113): length, type, flags, stream, payload.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A header as HPACK (RFC 7541) writes one that is not indexed.
+fn header(name: &str, value: &str) -> Vec<u8> {
+    let mut bytes = vec![0];
+    for text in [name, value] {
+        bytes.push(u8::try_from(text.len()).unwrap());
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_gone_without_a_word_is_dropped() {
+    let world = World::tuned(&[("stall_seconds = 30", "stall_seconds = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut gone = connect(&world, b"h2");
+    let token = format!("Bearer {}", ana.joined.token);
+    let headers = [
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", "localhost"),
+        (":path", "/v1/live"),
+        ("authorization", token.as_str()),
+        ("meantime-protocol", "1"),
+    ];
+    let block: Vec<u8> = headers.iter().flat_map(|(name, value)| header(name, value)).collect();
+    gone.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    gone.write_all(&frame(4, 0, 0, &[])).unwrap();
+    gone.write_all(&frame(1, 5, 1, &block)).unwrap();
+    gone.flush().unwrap();
+    // From here on it neither reads nor answers, as if its cable were cut.
+    eventually("its stream", async || world.number("meantime_live_streams").await == 1.0).await;
+    eventually("the server to drop it", async || world.number("meantime_live_streams").await == 0.0).await;
+    // A live client of the same server is not dropped, though it is as quiet.
+    let mut live = Stream::open(&ana).await;
+    live.next().await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        let mut rest = Vec::new();
+        // What was sent before it was dropped, and then the end.
+        let _ = gone.read_to_end(&mut rest);
+    })
+    .await
+    .unwrap();
+    ana.thread("News").await;
+    assert!(live.next().await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_is_dropped() {
+    let world = World::tuned(&[("stall_seconds = 30", "stall_seconds = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let thread = ana.thread("Long").await;
+    let text = "long ".repeat(10_000);
+    for _ in 0..4 {
+        ana.push((0..20).map(|_| ana.message(thread, &text)).collect()).await;
+    }
+    let mut lazy = connect(&world, b"http/1.1");
+    let request = format!(
+        "GET /v1/bootstrap?scope={}&limit=1000 HTTP/1.1\r\nhost: localhost\r\nmeantime-protocol: 1\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        ana.team(),
+        ana.joined.token
+    );
+    // More answers than all buffers between hold; none is read.
+    for _ in 0..12 {
+        lazy.write_all(request.as_bytes()).unwrap();
+    }
+    lazy.flush().unwrap();
+    eventually("it to be dropped", async || world.number("meantime_connections_stalled_total").await >= 1.0).await;
+    assert!(ana.client.alive().await);
+}

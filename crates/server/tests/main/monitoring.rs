@@ -1,0 +1,76 @@
+//! What monitoring and supervisors are told.
+
+use crate::world::{World, eventually, monitored};
+use meantime_protocol::Kind;
+use meantime_protocol::kinds::Role;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+const MONITORED: (&str, &str) = ("listen = \"\"", "listen = \"127.0.0.1:0\"");
+
+#[tokio::test]
+async fn the_numbers_tell_what_was_done() {
+    let world = World::tuned(&[MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let thread = ana.thread("Numbers").await;
+    let op = ana.message(thread, "once");
+    ana.push(vec![op.clone()]).await;
+    ana.push(vec![op]).await;
+    ana.push(vec![ana.change(Kind::AGREEMENT, uuid::Uuid::now_v7(), json!({"team": ""}))]).await;
+    let _ = ana.call(Method::GET, "/v1/nothing?secret=x").send().await.unwrap();
+    let _ = ana.call(Method::from_bytes(b"FROB").unwrap(), "/v1/me").send().await.unwrap();
+    for (name, at_least) in [
+        ("meantime_requests_total{method=\"POST\",route=\"/v1/push\",status=\"200\"}", 4.0),
+        ("meantime_requests_total{method=\"POST\",route=\"/v1/join\",status=\"200\"}", 1.0),
+        ("meantime_requests_total{method=\"GET\",route=\"none\",status=\"404\"}", 1.0),
+        ("meantime_requests_total{method=\"other\",route=\"/v1/me\",status=\"405\"}", 1.0),
+        ("meantime_request_seconds_count{route=\"/v1/push\"}", 4.0),
+        ("meantime_ops_total{outcome=\"applied\"}", 2.0),
+        ("meantime_ops_total{outcome=\"duplicate\"}", 1.0),
+        ("meantime_ops_total{outcome=\"rejected\"}", 1.0),
+        ("meantime_storage_calls_total{call=\"commit\"}", 3.0),
+        ("meantime_requests_under_way", 0.0),
+        ("meantime_connections", 1.0),
+        ("meantime_certificate_until_seconds", 1.8e9),
+        ("meantime_start_time_seconds", 1.7e9),
+    ] {
+        let value = world.number(name).await;
+        assert!(value >= at_least, "{name} is {value}:\n{}", world.monitored("metrics").await.1);
+    }
+    let (status, text) = world.monitored("metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.ends_with("# EOF\n"));
+    for hidden in ["secret", "Ana", "Numbers", &ana.joined.team.to_string(), &ana.joined.person.to_string()] {
+        assert!(!text.contains(hidden), "{hidden}");
+    }
+    // The numbers are not for whoever reaches the server.
+    let outside = ana.client.http.get(format!("{}/metrics", ana.client.base)).send().await.unwrap();
+    assert_eq!(outside.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_is_not_ready() {
+    let world = World::tuned(&[MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    for page in ["healthz", "readyz"] {
+        assert_eq!(world.monitored(page).await.0, StatusCode::OK);
+        let outside = ana.client.http.get(format!("{}/{page}", ana.client.base)).send().await.unwrap();
+        assert_eq!(outside.status(), StatusCode::OK, "{page}");
+    }
+    // A request under way lets the server wait for it.
+    let (end, more) = tokio::sync::oneshot::channel::<()>();
+    let body = serde_json::to_vec(&json!({"device": ana.joined.device, "ops": []})).unwrap();
+    let rest = futures::stream::once(async move {
+        let _ = more.await;
+        Ok::<_, std::io::Error>(body)
+    });
+    let slow = tokio::spawn(ana.call(Method::POST, "/v1/push").body(reqwest::Body::wrap_stream(rest)).send());
+    let at = world.running.monitoring().unwrap();
+    eventually("it to be under way", async || world.number("meantime_requests_under_way").await == 1.0).await;
+    let stopping = tokio::spawn(world.running.stop());
+    eventually("not ready", async || monitored(at, "readyz").await.0 == StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(monitored(at, "healthz").await.0, StatusCode::OK, "it ends, and is well");
+    end.send(()).unwrap();
+    let _ = slow.await.unwrap();
+    stopping.await.unwrap().unwrap();
+}
