@@ -31,7 +31,8 @@ const USAGE: &str = "cargo xtask COMMAND
   icons              draw the artwork's sizes again from icons/*.svg
   check-platforms    type-check the app for Windows and macOS
   bench NAME [--quick]
-                     one of: start, search; writes docs/bench/NAME.md";
+                     one of: start, search, sync, streams, storm; writes
+                     docs/bench/NAME.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -52,12 +52,22 @@ pub const TEST: Set = Set {
 /// To type-check for Windows.
 pub const PLATFORMS: Set = Set { debian: &["gcc-mingw-w64-x86-64"], fedora: "mingw64-gcc", arch: "mingw-w64-gcc" };
 
-/// What the benchmarks compare with.
+/// What the benchmarks of the app compare it with.
 pub const BENCH: Set = Set {
     debian: &["chromium", "libnotmuch-dev", "notmuch", "thunderbird"],
     fedora: "chromium notmuch notmuch-devel thunderbird",
     arch: "chromium notmuch thunderbird",
 };
+
+/// What the benchmarks of the team server compare it with, and run it on.
+pub const BENCH_SERVER: Set = Set {
+    debian: &["build-essential", "ejabberd", "nats-server", "postgresql", "procps", "python3-venv"],
+    fedora: "gcc ejabberd nats-server postgresql-server procps-ng python3",
+    arch: "base-devel ejabberd nats-server postgresql procps-ng python",
+};
+
+/// The peer of the team server that only PyPI has, and what it needs for PostgreSQL.
+const SYNAPSE: [&str; 2] = ["matrix-synapse==1.163.2", "psycopg2-binary==2.9.13"];
 
 /// Sees to it that all packages of these sets, and Node, are there.
 pub fn packages(sets: &[Set]) -> Result<()> {
@@ -100,6 +110,26 @@ pub fn tauri_driver() -> Result<()> {
     // Its own folder: it is built once, and never again with ours.
     cargo.env("CARGO_TARGET_DIR", paths::target().join("tools")).current_dir(env::temp_dir());
     step::run("cargo install tauri-driver", cargo, step::minutes(20))?.or_stop()
+}
+
+/// Where Synapse's programs are, once [`synapse`] succeeded.
+pub fn synapse_programs() -> PathBuf {
+    paths::tools().join("synapse/bin")
+}
+
+/// Synapse, in a virtual environment of its own.
+pub fn synapse() -> Result<()> {
+    let folder = paths::tools().join("synapse");
+    let python = synapse_programs().join("python");
+    if succeeds(&python.to_string_lossy(), &["-c", "import psycopg2, synapse"]) {
+        return Ok(());
+    }
+    let mut make = paths::command("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    step::run("a virtual environment for Synapse", make, step::minutes(5))?.or_stop()?;
+    let mut install = paths::command(&python.to_string_lossy());
+    install.args(["-m", "pip", "install", "--quiet"]).args(SYNAPSE);
+    step::run("pip install matrix-synapse", install, step::minutes(20))?.or_stop()
 }
 
 fn node() -> Result<()> {

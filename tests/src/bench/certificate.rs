@@ -26,10 +26,14 @@ impl Certificate {
     /// # Errors
     /// The disk.
     pub fn make(folder: &Path) -> Result<Self> {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".into(), "127.0.0.1".into()])?;
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])?;
+        // ejabberd drops one whose name is no host's.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2049, 1, 1));
+        let key = rcgen::KeyPair::generate()?;
         let at = |name: &str| folder.join(name);
         let files = Self { certificate: at("peer.pem"), key: at("peer.key"), both: at("peer-both.pem") };
-        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        let (certificate, key) = (params.self_signed(&key)?.pem(), key.serialize_pem());
         fs::write(&files.certificate, &certificate)?;
         fs::write(&files.key, &key)?;
         fs::write(&files.both, key + &certificate)?;

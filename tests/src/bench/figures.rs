@@ -21,12 +21,24 @@ impl Samples {
         self.add(time.as_secs_f64() * 1000.0);
     }
 
+    /// Adds many times, in milliseconds.
+    pub fn add_times(&mut self, times: impl IntoIterator<Item = Duration>) {
+        self.0.extend(times.into_iter().map(|time| time.as_secs_f64() * 1000.0));
+        self.0.sort_by(f64::total_cmp);
+    }
+
     /// The value that a part of the samples does not exceed: 0.5 is the median.
     #[must_use]
     pub fn quantile(&self, part: f64) -> f64 {
         let last = self.0.len().saturating_sub(1);
         let at = (part * last as f64).round() as usize;
         self.0.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The same as a time, where the samples are milliseconds.
+    #[must_use]
+    pub fn quantile_time(&self, part: f64) -> Duration {
+        Duration::try_from_secs_f64(self.quantile(part) / 1000.0).unwrap_or_default()
     }
 
     /// The median.

@@ -6,9 +6,13 @@
 pub mod app;
 pub mod certificate;
 pub mod corpus;
+pub mod ejabberd;
 pub mod figures;
+pub mod live;
+pub mod nats;
 pub mod plain;
 pub mod report;
 pub mod screen;
 pub mod seat;
 pub mod synapse;
+pub mod wire;

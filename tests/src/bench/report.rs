@@ -1,6 +1,7 @@
 //! A report as Markdown: what was measured, on what, and how it came out.
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -73,6 +74,29 @@ pub fn version(program: &str, args: &[&str]) -> String {
     let told = Command::new(program).args(args).output();
     let told = told.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
     told.lines().next().unwrap_or("unknown").trim().to_owned()
+}
+
+/// A program by its name; Debian has servers where only root's path looks.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let places = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(|folder| PathBuf::from(folder).join(name));
+    places.into_iter().find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// Lets this program, and what it starts, have so many files open at once.
+///
+/// # Errors
+/// The system does not.
+pub fn open_files(wanted: usize) -> Result<()> {
+    let wanted = wanted as u64 + 500;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit)?;
+    }
+    let most = getrlimit(Resource::Nofile).current;
+    anyhow::ensure!(most.is_none_or(|most| most >= wanted), "{wanted} files may not be open at once (ulimit -Hn)");
+    Ok(())
 }
 
 /// Compiles a small C program of `tests/bench`.
