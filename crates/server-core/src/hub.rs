@@ -233,6 +233,7 @@ impl<S: Storage> Live<S> {
         let scopes = self.actor.scopes();
         let upto = self.storage.upto(self.actor.team_scope(), &scopes).await?;
         for (scope, upto) in scopes.into_iter().zip(upto) {
+            self.watching.read(scope, upto);
             self.add(scope, upto);
         }
         self.anew = Anew::Nothing;
@@ -258,6 +259,7 @@ impl<S: Storage> Live<S> {
         self.waiting.gone.retain(|scope| !now.reaches(scope));
         self.actor = now;
         for (scope, upto) in fresh.into_iter().zip(upto) {
+            self.watching.read(scope, upto);
             self.add(scope, upto);
         }
         (self.access, self.anew) = (access, Anew::Nothing);

@@ -13,7 +13,7 @@ pub(crate) struct Watched(Arc<Mutex<HashMap<(TeamId, Scope), Feed>>>);
 #[derive(Debug, Default)]
 struct Feed {
     streams: usize,
-    /// The newest seq that was told or looked at; none before the first look.
+    /// Up to where all of them were told; none until one has read the counter.
     upto: Option<u64>,
 }
 
@@ -48,13 +48,10 @@ impl Watched {
     }
 
     /// The counter of a feed was looked at. Whether its streams have to be
-    /// told: at the first look they need not, since each of them reads the
-    /// counters itself once it listens.
+    /// told: not while none of them has read it, which each does first.
     pub(crate) fn look(&self, team: TeamId, scope: Scope, seq: u64) -> bool {
-        match self.lock().get_mut(&(team, scope)) {
-            Some(feed) => feed.upto.replace(seq.max(feed.upto.unwrap_or(0))).is_some_and(|upto| upto < seq),
-            None => false,
-        }
+        let known = self.lock().get(&(team, scope)).is_some_and(|feed| feed.upto.is_some());
+        known && self.tell(team, scope, seq)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(TeamId, Scope), Feed>> {
@@ -63,6 +60,14 @@ impl Watched {
 }
 
 impl Watching {
+    /// The stream has read a counter by itself. What the others were told
+    /// last is older, and they still have to be told of what came since.
+    pub(crate) fn read(&self, scope: Scope, seq: u64) {
+        if let Some(feed) = self.all.lock().get_mut(&(self.team, scope)) {
+            feed.upto.get_or_insert(seq);
+        }
+    }
+
     /// Listens to these from now on. Has to be said before the stream reads
     /// their counters.
     pub(crate) fn set(&mut self, scopes: Vec<Scope>) {
@@ -116,7 +121,13 @@ mod tests {
         let mut stream = watched.watching(team);
         stream.set(vec![feed]);
         assert!(!watched.look(team, feed, 5), "the stream reads the counter itself");
-        assert!(!watched.look(team, feed, 5));
+        // It got its answer before the look, and takes it in after it.
+        stream.read(feed, 4);
+        assert!(watched.look(team, feed, 5) && !watched.look(team, feed, 5));
+        // Another that comes later knows more than the first was told.
+        let mut second = watched.watching(team);
+        second.set(vec![feed]);
+        second.read(feed, 6);
         assert!(watched.look(team, feed, 6));
         assert!(watched.tell(team, feed, 7) && !watched.tell(team, feed, 7) && !watched.look(team, feed, 7));
         assert!(!watched.look(team, feed, 3) && !watched.tell(team, feed, 6), "an old answer that comes late");
