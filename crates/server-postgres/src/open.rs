@@ -1,0 +1,147 @@
+//! Opens the database: never one that is newer, foreign or silently empty.
+
+use crate::connections::Connections;
+use crate::failure::words;
+use crate::{Settings, schema};
+use meantime_protocol::Epoch;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+/// How long the owner's connection may take to be made.
+const CONNECTING: Duration = Duration::from_secs(15);
+
+/// The backend. Holds a bounded number of connections, which come back by
+/// themselves when the database does.
+#[derive(Debug)]
+pub struct Postgres {
+    pub(crate) connections: Connections,
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The settings make no sense.
+    #[error("{0}")]
+    Settings(String),
+    /// It is there, but of a newer server.
+    #[error(
+        "the database was written by a newer meantime-server (schema {found}, this one knows {known}); start that one"
+    )]
+    Newer {
+        /// Its schema.
+        found: i32,
+        /// The newest one known here.
+        known: i32,
+    },
+    /// It is of an older server, and who connected may not change it.
+    #[error(
+        "the database is of an older meantime-server, and only the tables' owner can bring it up to date ({0}); \
+         give the owner's address too"
+    )]
+    NotOwner(String),
+    /// Another program's tables stand where the server's would.
+    #[error("the schema `meantime` in the database is not meantime-server's")]
+    Foreign,
+    /// There are no tables where some were expected.
+    #[error("the database has no meantime-server in it; `meantime-server init` makes one")]
+    Missing,
+    /// There are some where none were expected.
+    #[error("the database has a meantime-server in it already")]
+    Exists,
+    /// The role isn't there, and can't be made.
+    #[error(
+        "the role {role} can't be made ({why}); let somebody who may run: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the users of meantime-server"
+    )]
+    NoRole {
+        /// Its name.
+        role: String,
+        /// PostgreSQL's reason.
+        why: String,
+    },
+    /// The role owns the tables or stands above row-level security.
+    #[error(
+        "the role {0} owns the tables or bypasses row-level security, so nothing would keep teams apart; use a plain one"
+    )]
+    Bypasses(String),
+    /// PostgreSQL is too old.
+    #[error("PostgreSQL 15 or newer is needed, this is {0}")]
+    OldPostgres(String),
+    /// It can't be reached, or refuses.
+    #[error("the database: {0}")]
+    Database(String),
+}
+
+impl OpenError {
+    pub(crate) fn of(error: &Error) -> Self {
+        let missing = [SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_TABLE];
+        match error.code() {
+            Some(code) if missing.contains(code) => Self::Missing,
+            Some(code) if *code == SqlState::UNDEFINED_COLUMN => Self::Foreign,
+            _ => Self::Database(words(error)),
+        }
+    }
+}
+
+impl Postgres {
+    /// Makes the tables in a database that has none, and opens it.
+    ///
+    /// # Errors
+    /// When there are some already, or the owner may not make them.
+    pub async fn create(settings: &Settings, epoch: Epoch) -> Result<Self, OpenError> {
+        let mut owner = Owner::connect(settings).await?;
+        schema::create(&mut owner.client, settings.role()?, epoch).await?;
+        drop(owner);
+        Self::open(settings).await
+    }
+
+    /// Opens a database that has the tables, and brings them up to date.
+    /// Several processes may do so at once.
+    ///
+    /// # Errors
+    /// When they are missing, foreign or newer, or the database can't be used.
+    pub async fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let mut owner = Owner::connect(settings).await?;
+        schema::upgrade(&mut owner.client, settings.role()?).await?;
+        drop(owner);
+        Ok(Self { connections: Connections::open(settings).await? })
+    }
+
+    /// Says that the data was restored from a backup: from now on it is
+    /// another life, and apps read their feeds from the start. No server may
+    /// be running on it.
+    ///
+    /// # Errors
+    /// When the tables are missing, or who connects doesn't own them.
+    pub async fn begin_anew(settings: &Settings, epoch: Epoch) -> Result<(), OpenError> {
+        let owner = Owner::connect(settings).await?;
+        let sql = "UPDATE meantime.life SET epoch = $1";
+        owner.client.execute(sql, &[&epoch.0.cast_signed()]).await.map_err(|e| OpenError::of(&e))?;
+        Ok(())
+    }
+}
+
+/// A connection of who owns the tables; closed when dropped.
+struct Owner {
+    client: Client,
+    connection: JoinHandle<()>,
+}
+
+impl Owner {
+    async fn connect(settings: &Settings) -> Result<Self, OpenError> {
+        let (config, tls) = (settings.owner()?, settings.tls()?);
+        let connected = tokio::time::timeout(CONNECTING, config.connect(tls)).await;
+        let connected = connected.map_err(|_| OpenError::Database("no answer".to_owned()))?;
+        let (client, connection) = connected.map_err(|e| OpenError::Database(words(&e)))?;
+        // How it ended shows in the calls.
+        let connection = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { client, connection })
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}

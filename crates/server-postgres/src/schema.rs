@@ -1,0 +1,149 @@
+//! The tables, and how older ones become them: numbered steps, each once,
+//! whoever starts first. Additive: a column or table is never renamed or
+//! dropped, so that servers that still run are not disturbed.
+
+use crate::OpenError;
+use crate::failure::words;
+use meantime_protocol::Epoch;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error, Transaction};
+
+/// One step each, from the version of its index to the next. They name the
+/// role as [`ROLE`].
+const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// The role's name in the steps.
+const ROLE: &str = "meantime_app";
+
+/// Who changes the tables holds this lock of the database. "Mntm".
+const LOCK: i64 = 0x4d6e_746d;
+
+/// Oldest PostgreSQL, as `server_version_num` has it.
+const OLDEST: i32 = 150_000;
+
+/// What a connection sees of the whole.
+pub(crate) struct Life {
+    pub(crate) epoch: u64,
+    /// Row-level security would not hold for who is connected.
+    pub(crate) bypasses: bool,
+}
+
+/// Who is connected, and to which life of the data.
+pub(crate) async fn look(client: &Client) -> Result<Life, Error> {
+    let sql = "SELECT epoch, (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
+                   OR pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'meantime.record'::regclass), 'USAGE')
+               FROM meantime.life";
+    let row = client.query_one(sql, &[]).await?;
+    let epoch: i64 = row.try_get(0)?;
+    Ok(Life { epoch: epoch.cast_unsigned(), bypasses: row.try_get(1)? })
+}
+
+/// Fills an empty database.
+pub(crate) async fn create(owner: &mut Client, role: &str, epoch: Epoch) -> Result<(), OpenError> {
+    let database = |e: Error| OpenError::Database(words(&e));
+    old_enough(owner).await?;
+    make_role(owner, role).await?;
+    let tx = owner.transaction().await.map_err(database)?;
+    alone(&tx).await?;
+    let there = tx.query_one("SELECT to_regnamespace('meantime') IS NOT NULL", &[]).await.map_err(database)?;
+    if there.try_get(0).map_err(database)? {
+        // Ours or another's: both are left as they are.
+        return Err(tx.query_one("SELECT epoch, version FROM meantime.life", &[]).await.map_or_else(
+            |e| match OpenError::of(&e) {
+                OpenError::Missing => OpenError::Foreign,
+                other => other,
+            },
+            |_| OpenError::Exists,
+        ));
+    }
+    steps(&tx, &STEPS, role, 0).await.map_err(database)?;
+    let sql = "INSERT INTO meantime.life (epoch, version) VALUES ($1, $2)";
+    tx.execute(sql, &[&epoch.0.cast_signed(), &version(&STEPS)]).await.map_err(database)?;
+    tx.commit().await.map_err(database)
+}
+
+/// Brings the tables up to date.
+pub(crate) async fn upgrade(owner: &mut Client, role: &str) -> Result<(), OpenError> {
+    upgrade_by(owner, role, &STEPS).await
+}
+
+async fn upgrade_by(owner: &mut Client, role: &str, known: &[&str]) -> Result<(), OpenError> {
+    old_enough(owner).await?;
+    // Without the lock: most starts change nothing, and not everybody may.
+    if found(owner.query_one(VERSION, &[]).await, known)? == version(known) {
+        return Ok(());
+    }
+    let tx = owner.transaction().await.map_err(|e| OpenError::of(&e))?;
+    alone(&tx).await?;
+    let from = found(tx.query_one(VERSION, &[]).await, known)?;
+    if from == version(known) {
+        return Ok(());
+    }
+    let refused = |e: Error| match e.code() {
+        Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => OpenError::NotOwner(words(&e)),
+        _ => OpenError::Database(words(&e)),
+    };
+    steps(&tx, known, role, usize::try_from(from).unwrap_or_default()).await.map_err(refused)?;
+    tx.execute("UPDATE meantime.life SET version = $1", &[&version(known)]).await.map_err(refused)?;
+    tx.commit().await.map_err(refused)?;
+    tracing::info!(from, to = version(known), "the database's tables were brought up to date");
+    Ok(())
+}
+
+const VERSION: &str = "SELECT version FROM meantime.life";
+
+fn version(steps: &[&str]) -> i32 {
+    i32::try_from(steps.len()).unwrap_or(i32::MAX)
+}
+
+fn found(row: Result<tokio_postgres::Row, Error>, known: &[&str]) -> Result<i32, OpenError> {
+    let found: i32 = row.and_then(|row| row.try_get(0)).map_err(|e| OpenError::of(&e))?;
+    if found > version(known) {
+        return Err(OpenError::Newer { found, known: version(known) });
+    }
+    Ok(found)
+}
+
+/// Waits until nobody else changes the tables; until the transaction ends.
+async fn alone(tx: &Transaction<'_>) -> Result<(), OpenError> {
+    let wait = "SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = 0";
+    tx.batch_execute(wait).await.map_err(|e| OpenError::of(&e))?;
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await.map_err(|e| OpenError::of(&e))?;
+    Ok(())
+}
+
+async fn steps(tx: &Transaction<'_>, known: &[&str], role: &str, from: usize) -> Result<(), Error> {
+    for step in known.iter().skip(from) {
+        tx.batch_execute(&step.replace(ROLE, role)).await?;
+    }
+    Ok(())
+}
+
+/// Roles belong to all databases of a PostgreSQL, so another may just have
+/// made it.
+async fn make_role(owner: &Client, role: &str) -> Result<(), OpenError> {
+    let no_role = |e: Error| OpenError::NoRole { role: role.to_owned(), why: words(&e) };
+    let there = owner.query_one("SELECT count(*) > 0 FROM pg_roles WHERE rolname = $1", &[&role]).await;
+    let there: bool = there.and_then(|row| row.try_get(0)).map_err(no_role)?;
+    if !there && let Err(e) = owner.batch_execute(&format!("CREATE ROLE {role} NOLOGIN")).await {
+        let made = [SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
+        if !e.code().is_some_and(|code| made.contains(code)) {
+            return Err(no_role(e));
+        }
+    }
+    let member = owner.query_one("SELECT pg_has_role(current_user, $1, 'MEMBER')", &[&role]).await;
+    if !member.and_then(|row| row.try_get::<_, bool>(0)).map_err(no_role)? {
+        owner.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await.map_err(no_role)?;
+    }
+    Ok(())
+}
+
+async fn old_enough(owner: &Client) -> Result<(), OpenError> {
+    let sql = "SELECT current_setting('server_version_num')::integer, current_setting('server_version')";
+    let row = owner.query_one(sql, &[]).await.map_err(|e| OpenError::of(&e))?;
+    let number: i32 = row.try_get(0).map_err(|e| OpenError::of(&e))?;
+    if number < OLDEST {
+        return Err(OpenError::OldPostgres(row.try_get(1).map_err(|e| OpenError::of(&e))?));
+    }
+    Ok(())
+}

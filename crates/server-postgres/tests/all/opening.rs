@@ -1,0 +1,107 @@
+//! Making, opening and upgrading a database.
+
+use crate::tools::{EPOCH, name_of, opened, put, row, team};
+use meantime_protocol::{Epoch, Scope};
+use meantime_server_core::Storage as _;
+use meantime_server_postgres::kit::PostgresServer;
+use meantime_server_postgres::{OpenError, Postgres, Settings};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_what_it_was() {
+    let (postgres, settings) = opened().await;
+    let team = team(&postgres).await;
+    put(&postgres, team, vec![row(team, Default::default())]).await;
+    drop(postgres);
+    assert!(matches!(Postgres::create(&settings, Epoch(1)).await, Err(OpenError::Exists)));
+    let again = Postgres::open(&settings).await.unwrap();
+    assert_eq!(again.epoch().await.unwrap(), EPOCH);
+    assert_eq!(again.upto(team, &[Scope::Team(team.id())]).await.unwrap(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_database_is_never_an_empty_one() {
+    let server = PostgresServer::shared();
+    let settings = server.database();
+    assert!(matches!(Postgres::open(&settings).await, Err(OpenError::Missing)));
+    assert_eq!(server.sql(name_of(&settings), "SELECT to_regnamespace('meantime') IS NULL"), "t");
+    server.sql(name_of(&settings), "CREATE SCHEMA meantime CREATE TABLE life (cells bigint); GRANT ALL ON SCHEMA meantime TO PUBLIC; GRANT ALL ON meantime.life TO PUBLIC");
+    assert!(matches!(Postgres::open(&settings).await, Err(OpenError::Foreign)));
+    assert!(matches!(Postgres::create(&settings, EPOCH).await, Err(OpenError::Foreign)));
+    let nowhere = Settings::new(&server.url("meantime", "not_there"));
+    assert!(matches!(Postgres::open(&nowhere).await, Err(OpenError::Database(_))));
+    let wrong = Settings::new(&settings.url.replace("only", "0nly"));
+    let refused = Postgres::open(&wrong).await.unwrap_err().to_string();
+    assert!(refused.contains("password") && !refused.contains("0nly"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_database_is_refused_in_words() {
+    let (postgres, settings) = opened().await;
+    PostgresServer::shared().sql(name_of(&settings), "UPDATE meantime.life SET version = 99");
+    let refused = Postgres::open(&settings).await.unwrap_err();
+    assert!(matches!(refused, OpenError::Newer { found: 99, .. }));
+    assert!(refused.to_string().contains("newer meantime-server"), "{refused}");
+    // One that is running goes on: what is newer only adds.
+    team(&postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_begin_at_once_one_does() {
+    let settings = PostgresServer::shared().database();
+    let begin = |epoch| {
+        let settings = settings.clone();
+        tokio::spawn(async move { Postgres::create(&settings, Epoch(epoch)).await })
+    };
+    let mut made = Vec::new();
+    for (epoch, task) in (1..=8).map(|epoch| (epoch, begin(epoch))).collect::<Vec<_>>() {
+        match task.await.unwrap() {
+            Ok(_) => made.push(epoch),
+            Err(error) => assert!(matches!(error, OpenError::Exists), "{error}"),
+        }
+    }
+    assert_eq!(made.len(), 1);
+    assert_eq!(Postgres::open(&settings).await.unwrap().epoch().await.unwrap(), Epoch(made[0]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restore_it_is_another_life() {
+    let (postgres, settings) = opened().await;
+    drop(postgres);
+    Postgres::begin_anew(&settings, Epoch(7)).await.unwrap();
+    assert_eq!(Postgres::open(&settings).await.unwrap().epoch().await.unwrap(), Epoch(7));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_is_checked_against_the_given_authority() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::new(params, key);
+    let leaf_key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let leaf = leaf.signed_by(&leaf_key, &issuer).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+
+    let mut server = PostgresServer::start();
+    let plain = server.database();
+    let (cert, key) = (server.write("tls.crt", &leaf.pem()), server.write("tls.key", &leaf_key.serialize_pem()));
+    server.configure(&format!("ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n", cert.display(), key.display()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, pem: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        Some(path)
+    };
+    let trusted = Settings { ca_file: file("ca.pem", authority.pem()), ..plain.clone() };
+    let postgres = Postgres::create(&trusted, EPOCH).await.unwrap();
+    team(&postgres).await;
+    let encrypted = server.sql(
+        name_of(&plain),
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'meantime'",
+    );
+    assert_eq!(encrypted, "t");
+    let fooled = Settings { ca_file: file("other.pem", other.cert.pem()), ..plain };
+    let refused = Postgres::open(&fooled).await.unwrap_err().to_string();
+    assert!(refused.contains("certificate"), "{refused}");
+}
