@@ -5,6 +5,7 @@
 //! Judges nothing about records, and serves nothing without TLS but what
 //! monitoring reads.
 
+pub mod attachments;
 pub mod backend;
 pub mod backup;
 pub mod clock;

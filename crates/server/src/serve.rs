@@ -1,6 +1,7 @@
 //! Starts the server and ends it: listening, the clockwork that releases what
 //! was sent to appear later, and a shutdown that open streams can't delay.
 
+use crate::attachments::{self, Attachments};
 use crate::backend::Backend;
 use crate::data::DataDir;
 use crate::http::{self, App, Room};
@@ -75,6 +76,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));
     let app = Arc::new(App {
         core: Core::new(storage, Arc::clone(&clock)),
+        attachments: Attachments::open(&settings.attachments)?,
         links: Links::new(&settings, address, tls.pin()),
         room: Room::new(&settings.limits),
         metrics: Arc::clone(&metrics),
@@ -95,6 +97,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     handle.listening().await.context("the listener failed")?;
     let mut chores = vec![
         tokio::spawn(clockwork(Arc::clone(&app))),
+        tokio::spawn(attachments::upkeep(Arc::clone(&app))),
         tokio::spawn(tls.keep(Arc::clone(&clock), Arc::clone(&metrics), stop.clone())),
     ];
     chores.extend(backup::scheduled(&data, &settings, &backend, &metrics, clock, &stop).map(tokio::spawn));

@@ -19,6 +19,7 @@ const DESKTOP: &str = "meantime-desktop";
 const CORE: &str = "meantime-server-core";
 const SQLITE: &str = "meantime-server-sqlite";
 const POSTGRES: &str = "meantime-server-postgres";
+const BLOBS: &str = "meantime-server-blobs";
 const NATS: &str = "meantime-server-nats";
 const SERVER: &str = "meantime-server";
 const TESTS: &str = "meantime-tests";
@@ -43,12 +44,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (SQLITE, &[MODEL, PROTOCOL, CORE]),
     (POSTGRES, &[MODEL, PROTOCOL, CORE]),
     (NATS, &[MODEL, PROTOCOL, CORE]),
-    (SERVER, &[MODEL, PROTOCOL, CORE, SQLITE, POSTGRES, NATS]),
+    (BLOBS, &[MODEL, PROTOCOL]),
+    (SERVER, &[MODEL, PROTOCOL, CORE, SQLITE, POSTGRES, NATS, BLOBS]),
     (
         TESTS,
         &[
             MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE, SQLITE,
-            POSTGRES, NATS, SERVER,
+            POSTGRES, NATS, BLOBS, SERVER,
         ],
     ),
     (XTASK, &[]),

@@ -1,6 +1,7 @@
 //! The HTTP surface: routes, and what every request goes through. Bodies and
 //! codes are the protocol crate's; docs/PROTOCOL.md describes them.
 
+mod attachments;
 pub(crate) mod health;
 mod live;
 mod people;
@@ -10,6 +11,7 @@ mod routes;
 mod shed;
 mod table;
 
+use crate::attachments::Attachments;
 use crate::link::Links;
 use crate::metrics::Metrics;
 use crate::tls::Current;
@@ -21,6 +23,7 @@ use axum::response::{IntoResponse as _, Response};
 use meantime_protocol::{Code, Problem, VERSION, VERSION_HEADER};
 use meantime_server_core::{Core, Shared};
 use refusal::Refusal;
+pub use attachments::Claims;
 pub use shed::Room;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +38,8 @@ const SLOW_REQUEST: Duration = Duration::from_secs(30);
 pub struct App {
     /// The rules.
     pub core: Core<Shared>,
+    /// Files that go with messages.
+    pub attachments: Attachments,
     /// How this server is invited to.
     pub links: Links,
     /// How much it does at once.
@@ -52,8 +57,9 @@ pub fn router(app: Arc<App>) -> Router {
     let calls = of(&[Door::Token, Door::Secret])
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
+    let bytes = of(&[Door::Bytes]).layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
     let live = of(&[Door::Stream]).layer(middleware::from_fn_with_state(Arc::clone(&app), shed::streams));
-    let versioned = calls.merge(live).layer(middleware::from_fn(version));
+    let versioned = calls.merge(bytes).merge(live).layer(middleware::from_fn(version));
     versioned
         .merge(of(&[Door::Open]))
         .fallback(routes::nothing)

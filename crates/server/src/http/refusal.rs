@@ -38,6 +38,7 @@ fn status(code: Code) -> StatusCode {
         Code::VersionUnsupported => StatusCode::UPGRADE_REQUIRED,
         Code::SlowDown => StatusCode::TOO_MANY_REQUESTS,
         Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -2,8 +2,8 @@
 //! else, and so is the test that no route tells anybody about what is not
 //! theirs: a route that is not here does not exist.
 
-use super::{App, health, live, people, routes};
-use axum::routing::{MethodRouter, delete, get, post, put};
+use super::{App, attachments, health, live, people, routes};
+use axum::routing::{MethodRouter, delete, get, head, post, put};
 use std::sync::Arc;
 
 /// One call.
@@ -24,6 +24,8 @@ pub enum Door {
     Token,
     /// As [`Door::Token`]; the answer is a stream that stays open.
     Stream,
+    /// As [`Door::Token`]; bytes come or go for as long as they flow.
+    Bytes,
     /// Whoever knows a secret that stands in the body: an invite's, a password.
     Secret,
     /// Anybody, without a protocol version: it tells nothing about anybody.
@@ -57,6 +59,10 @@ pub const ROUTES: &[Route] = &[
     route("PUT", "/v1/members/{id}/role", Door::Token, || put(people::set_role)),
     route("POST", "/v1/members/{id}/link", Door::Token, || post(people::member_link)),
     route("GET", "/v1/audit", Door::Token, || get(people::audit)),
+    route("HEAD", "/v1/attachments/{scope}/{sha256}", Door::Bytes, || head(attachments::head)),
+    route("GET", "/v1/attachments/{scope}/{sha256}", Door::Bytes, || get(attachments::get)),
+    route("PUT", "/v1/attachments/{scope}/{sha256}", Door::Bytes, || put(attachments::put)),
+    route("DELETE", "/v1/attachments/{scope}/{sha256}", Door::Bytes, || delete(attachments::delete)),
     route("GET", "/healthz", Door::Open, || get(health::healthz)),
     route("GET", "/readyz", Door::Open, || get(health::readyz)),
 ];

@@ -3,10 +3,12 @@
 //! What is not in it has its default; what is not known is a fault, with its
 //! line. Secrets never stand in it: it names files that hold them.
 
+mod attachments;
 mod faults;
 mod template;
 mod values;
 
+pub use attachments::{Attachments, AttachmentsKind};
 pub use faults::{Fault, Faults};
 pub use template::Beginning;
 pub use values::{
@@ -62,7 +64,7 @@ mod tests {
         assert_eq!(Settings::parse("").unwrap(), Settings::default());
         // Every setting is in it: without its line, its name is not known from elsewhere.
         let keys = text.lines().filter(|l| !l.starts_with('#') && l.contains(" = ")).count();
-        assert_eq!(keys, 29, "a new setting goes into server.toml with a comment, and is counted here");
+        assert_eq!(keys, 41, "a new setting goes into server.toml with a comment, and is counted here");
     }
 
     #[test]
@@ -91,6 +93,9 @@ mod tests {
             ("[storage]\nkind = \"postgres\"", Some(2), "url_file"),
             ("[storage]\n\nconnections = 0\n", Some(3), "at least 1"),
             ("[pokes]\nkind = \"nats\"", Some(2), "url_file"),
+            ("[attachments]\nkind = \"s3\"", Some(1), "https://"),
+            ("[attachments]\nlargest_mib = 0", Some(2), "1 to 1024"),
+            ("[attachments]\n\nteam_gib = -1", Some(3), "-1"),
             ("[tls]\nkind = \"files\"\nkey = \"k.pem\"", Some(2), "certificate"),
             ("[tls]\nkind = \"files\"\ncertificate = \"c.pem\"", Some(2), "key"),
             ("[tls]\nkind = \"acme\"", Some(2), "hosts"),

@@ -1,6 +1,6 @@
 //! Each setting with its default, and what it may be.
 
-use super::Fault;
+use super::{Attachments, Fault};
 use crate::data::PORT;
 use serde::{Deserialize, Deserializer};
 use std::fmt::Display;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub invite_address: Option<String>,
     /// What keeps the data.
     pub storage: Storage,
+    /// Files that go with messages.
+    pub attachments: Attachments,
     /// How several processes tell each other what moved.
     pub pokes: Pokes,
     /// Where the certificate comes from.
@@ -199,6 +201,7 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
             invite_address: None,
             storage: Storage::default(),
+            attachments: Attachments::default(),
             pokes: Pokes::default(),
             tls: Tls::default(),
             limits: Limits::default(),
@@ -292,9 +295,10 @@ impl Level {
 impl Settings {
     /// Makes paths absolute.
     pub(super) fn relative_to(&mut self, folder: &Path) {
-        let Self { data, storage, pokes, tls, backup, .. } = self;
+        let Self { data, storage, attachments, pokes, tls, backup, .. } = self;
         *data = folder.join(&data).components().collect();
         backup.folder = data.join(&backup.folder);
+        attachments.relative_to(data, folder);
         let Tls { certificate, key, ca, acme_ca, .. } = tls;
         for path in [&mut storage.url_file, &mut pokes.url_file, certificate, key, ca, acme_ca].into_iter().flatten() {
             *path = folder.join(&path);
@@ -307,6 +311,9 @@ impl Settings {
         let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(path) = named("MEANTIME_POSTGRES_URL_FILE") {
             self.storage.url_file = Some(path);
+        }
+        if let Some(path) = named("MEANTIME_S3_KEY_FILE") {
+            self.attachments.key_file = Some(path);
         }
         if let Some(path) = named("MEANTIME_NATS_URL_FILE") {
             self.pokes.url_file = Some(path);
@@ -344,6 +351,9 @@ impl Settings {
             && !from_environment("MEANTIME_NATS_URL_FILE")
         {
             wrong("pokes", "kind", "nats needs url_file, a file that holds nats://…");
+        }
+        for (key, message) in self.attachments.faults(from_environment("MEANTIME_S3_KEY_FILE")) {
+            wrong("attachments", key, message);
         }
         match self.tls.kind {
             TlsKind::OwnCa => {}
@@ -391,7 +401,7 @@ impl Settings {
 const MOST: u64 = 100_000_000;
 
 /// A text that may be empty, which says that there is none.
-fn optional<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+pub(super) fn optional<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,

@@ -1,0 +1,184 @@
+//! The store of attachments as the settings name it, its upkeep, and what
+//! whoever runs the server does with it.
+
+use crate::data::make;
+use crate::http::{App, Claims};
+use crate::settings::{self, AttachmentsKind};
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, TryStreamExt as _};
+use meantime_model::TeamId;
+use meantime_server_blobs::{Blob, Blobs, S3};
+use meantime_server_core::rules::Kept;
+use meantime_server_core::{Core, Storage, TeamScope};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often what is old is looked for.
+const SWEEP: Duration = Duration::from_secs(6 * 3600);
+/// Bytes looked up at once.
+const AT_ONCE: usize = 200;
+/// A folder's half written files are nobody's after this.
+const HALF_WRITTEN: TimeDelta = TimeDelta::days(1);
+
+/// Attachments of a running server.
+pub struct Attachments {
+    /// Their bytes.
+    pub blobs: Blobs,
+    /// How many.
+    pub limits: Limits,
+    /// Who is sending some.
+    pub claims: Claims,
+}
+
+/// How many bytes, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one.
+    pub largest: u64,
+    /// Bytes of a team's together.
+    pub team: u64,
+    /// Unfinished uploads of a device.
+    pub unfinished: usize,
+    /// An upload that doesn't go on is forgotten then.
+    pub stale: TimeDelta,
+    /// What no message refers to is removed then.
+    pub idle: TimeDelta,
+}
+
+impl Attachments {
+    /// Opens the store that the settings name; makes the folder if it is one.
+    ///
+    /// # Errors
+    /// When the folder can't be made or the key of the store can't be read.
+    /// An S3 store that doesn't answer is found out later: see [`Blobs::answers`].
+    pub fn open(settings: &settings::Attachments) -> anyhow::Result<Self> {
+        let blobs = match settings.kind {
+            AttachmentsKind::Folder => {
+                make(&settings.folder)?;
+                Blobs::folder(&settings.folder)?
+            }
+            AttachmentsKind::S3 => Blobs::s3(&s3(settings)?)?,
+        };
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let limits = Limits {
+            largest: settings.largest_mib << 20,
+            team: settings.team_gib << 30,
+            unfinished: settings.unfinished,
+            stale: TimeDelta::hours(whole(settings.unfinished_hours)),
+            idle: TimeDelta::days(whole(settings.unreferenced_days)),
+        };
+        Ok(Self { blobs, limits, claims: Claims::default() })
+    }
+
+    /// Forgets, of one team, uploads that don't go on, attachments that no
+    /// message refers to, and bytes that belong to no attachment.
+    ///
+    /// # Errors
+    /// When the storage or the store fails; the rest is for the next time.
+    pub async fn sweep(&self, core: &Core<impl Storage>, team: TeamId) -> anyhow::Result<()> {
+        let (scope, now) = (TeamScope::operator(team), core.now());
+        let uploads = self.blobs.sweep_unfinished(team, now - self.limits.stale).await?;
+        let unreferenced = core.sweep_attachments(scope, self.limits.idle).await?;
+        for kept in &unreferenced {
+            self.blobs.remove(&blob(team, kept)).await?;
+        }
+        // Only what is old: what has just become whole is noted a moment later,
+        // and a database that was put back for a try knows nothing of the newest.
+        let unknown = self.sweep_unknown(core, scope, now - self.limits.idle).await?;
+        if uploads + unknown + unreferenced.len() as u64 > 0 {
+            tracing::info!(%team, uploads, unreferenced = unreferenced.len(), unknown, "attachments were swept");
+        }
+        Ok(())
+    }
+
+    async fn sweep_unknown(
+        &self,
+        core: &Core<impl Storage>,
+        team: TeamScope,
+        before: DateTime<Utc>,
+    ) -> anyhow::Result<u64> {
+        let old = self.blobs.list(team.id()).try_filter(|(.., at)| std::future::ready(*at < before));
+        let mut chunks = old.map_ok(|(blob, ..)| blob).try_chunks(AT_ONCE).boxed();
+        let mut removed = 0;
+        while let Some(blobs) = chunks.try_next().await.map_err(|e| e.1)? {
+            let tags: Vec<_> = blobs.iter().map(|blob| (blob.scope, blob.sha256, blob.tag)).collect();
+            let known = core.are_attached(team, &tags).await?;
+            for (blob, _) in blobs.iter().zip(known).filter(|(_, known)| !known) {
+                self.blobs.remove(blob).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The attachments of a team that are noted, but whose bytes are not in the
+/// store, as after a restore without them: for checks and restore drills.
+///
+/// # Errors
+/// When the storage or the store fails.
+pub async fn missing(blobs: &Blobs, core: &Core<impl Storage>, team: TeamId) -> anyhow::Result<Vec<Kept>> {
+    let mut missing = Vec::new();
+    let mut after = None;
+    loop {
+        let some = core.attachments(TeamScope::operator(team), after, AT_ONCE).await?;
+        let Some((last, _)) = some.last() else { return Ok(missing) };
+        after = Some(*last);
+        for (_, kept) in some {
+            if blobs.bytes(&blob(team, &kept)).await? != Some(kept.bytes) {
+                missing.push(kept);
+            }
+        }
+    }
+}
+
+/// Where the bytes of an attachment are.
+#[must_use]
+pub fn blob(team: TeamId, kept: &Kept) -> Blob {
+    Blob { team, scope: kept.scope, sha256: kept.sha256, tag: kept.tag }
+}
+
+/// The work of sweeping while the server runs.
+pub(crate) async fn upkeep(app: Arc<App>) {
+    let mut turn = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = turn.tick() => {}
+            () = app.stop.cancelled() => return,
+        }
+        let swept = async {
+            app.attachments.blobs.sweep_half_written(app.core.now() - HALF_WRITTEN).await?;
+            for team in app.core.storage().teams().await? {
+                app.attachments.sweep(&app.core, team.id).await?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            result = swept => if let Err(error) = result {
+                tracing::error!("attachments could not be swept; it is tried again later: {error:#}");
+            },
+            () = app.stop.cancelled() => return,
+        }
+    }
+}
+
+fn s3(settings: &settings::Attachments) -> anyhow::Result<S3> {
+    let settings::Attachments { endpoint, region, bucket, key_file, ca, .. } = settings;
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("{} can't be read", path.display()));
+    let Some(path) = key_file else { bail!("attachments.key_file is not set") };
+    let text = String::from_utf8(read(path)?).with_context(|| format!("{} is no text", path.display()))?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (Some(key_id), Some(key), None) = (lines.next(), lines.next(), lines.next()) else {
+        bail!("{} has two lines: the key's id, and its secret", path.display());
+    };
+    Ok(S3 {
+        endpoint: endpoint.clone(),
+        region: region.clone(),
+        bucket: bucket.clone(),
+        key_id: key_id.to_owned(),
+        key: key.to_owned(),
+        ca: ca.as_deref().map(read).transpose()?,
+    })
+}
