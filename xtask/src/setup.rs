@@ -26,7 +26,8 @@ pub const BUILD: Set = Set {
 };
 
 /// To run the tests and the tour: a display, a session bus, a notification
-/// daemon, a keyring, mail servers, and what drives the window.
+/// daemon, a keyring, mail servers, what several team servers share, and what
+/// drives the window.
 pub const TEST: Set = Set {
     debian: &[
         "at-spi2-core",
@@ -37,16 +38,18 @@ pub const TEST: Set = Set {
         "fonts-dejavu-core",
         "gnome-keyring",
         "imagemagick",
+        "nats-server",
+        "postgresql",
         "procps",
         "python3-aiosmtpd",
         "webkit2gtk-driver",
         "xauth",
         "xvfb",
     ],
-    fedora: "at-spi2-core dbus-daemon dovecot dunst dejavu-sans-fonts gnome-keyring ImageMagick procps-ng \
-             python3-aiosmtpd webkit2gtk-driver xauth xorg-x11-server-Xvfb",
-    arch: "at-spi2-core dbus dovecot dunst ttf-dejavu gnome-keyring imagemagick procps-ng python-aiosmtpd \
-           webkit2gtk-4.1 xorg-xauth xorg-server-xvfb",
+    fedora: "at-spi2-core dbus-daemon dovecot dunst dejavu-sans-fonts gnome-keyring ImageMagick nats-server \
+             postgresql-server procps-ng python3-aiosmtpd webkit2gtk-driver xauth xorg-x11-server-Xvfb",
+    arch: "at-spi2-core dbus dovecot dunst ttf-dejavu gnome-keyring imagemagick nats-server postgresql procps-ng \
+           python-aiosmtpd webkit2gtk-4.1 xorg-xauth xorg-server-xvfb",
 };
 
 /// To type-check for Windows.
@@ -164,12 +167,21 @@ fn debian(wanted: Vec<&str>) -> Result<()> {
     let mut install = as_root("apt-get");
     install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(&missing);
     step::run("apt-get install", install, step::minutes(30))?.or_stop()?;
-    if missing.contains(&"dovecot-imapd") && Path::new("/run/systemd/system").exists() {
-        // The package starts a mail server for the whole machine. The tests
-        // start their own, so nobody asked for that one.
-        let mut disable = as_root("systemctl");
-        disable.args(["disable", "--now", "dovecot.service", "dovecot.socket"]);
-        step::run("the machine's own dovecot: off", disable, step::minutes(2))?;
+    if Path::new("/run/systemd/system").exists() {
+        // These packages start a server for the whole machine. The tests start
+        // their own, so nobody asked for those.
+        for (package, units) in [
+            ("dovecot-imapd", &["dovecot.service", "dovecot.socket"][..]),
+            ("ejabberd", &["ejabberd.service"]),
+            ("nats-server", &["nats-server.service"]),
+            ("postgresql", &["postgresql.service"]),
+        ] {
+            if missing.contains(&package) {
+                let mut disable = as_root("systemctl");
+                disable.args(["disable", "--now"]).args(units);
+                step::run(&format!("the machine's own {package}: off"), disable, step::minutes(2))?;
+            }
+        }
     }
     Ok(())
 }
@@ -223,7 +235,17 @@ fn other_linux(sets: &[Set]) -> Result<()> {
 /// Only for the tests: the programs they start.
 fn programs_there(sets: &[Set]) -> bool {
     let testing = sets.iter().any(|set| set.debian == TEST.debian);
-    let programs = ["Xvfb", "dbus-daemon", "dovecot", "dunst", "gnome-keyring-daemon", "import", "WebKitWebDriver"];
+    let programs = [
+        "Xvfb",
+        "dbus-daemon",
+        "dovecot",
+        "dunst",
+        "gnome-keyring-daemon",
+        "import",
+        "nats-server",
+        "postgres",
+        "WebKitWebDriver",
+    ];
     !testing || programs.iter().all(|program| succeeds("sh", &["-c", &format!("command -v {program}")]))
 }
 
