@@ -1,7 +1,7 @@
 //! Two servers on one PostgreSQL, and a real NATS that comes and goes.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use futures::StreamExt as _;
 use meantime_protocol::Epoch;

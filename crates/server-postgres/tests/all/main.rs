@@ -2,7 +2,7 @@
 //! database or a server process dies. All on real servers.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod killing;
 mod load;
