@@ -1,16 +1,26 @@
-//! The backend that the settings name.
+//! The backend that the settings name, and how processes on it tell each
+//! other what moved.
 
-use crate::data::DataDir;
-use crate::settings::{Settings, StorageKind};
+use crate::data::{DataDir, new_epoch};
+use crate::settings::{PokesKind, Settings, StorageKind};
+use anyhow::{Context as _, ensure};
+use meantime_server_core::pokes::{Pokes, Polling};
 use meantime_server_core::{Shared, Storage, Watch};
+use meantime_server_nats::Nats;
+use meantime_server_postgres::Postgres;
 use meantime_server_sqlite::Sqlite;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One of the backends.
 #[derive(Clone)]
 pub enum Backend {
     /// One file in the data folder.
     Sqlite(Arc<Sqlite>),
+    /// A PostgreSQL database.
+    Postgres(Arc<Postgres>),
 }
 
 impl Backend {
@@ -21,7 +31,7 @@ impl Backend {
     pub async fn open(data: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         match settings.storage.kind {
             StorageKind::Sqlite => Ok(Self::Sqlite(Arc::new(data.open()?))),
-            StorageKind::Postgres => anyhow::bail!("this build has no PostgreSQL"),
+            StorageKind::Postgres => Ok(Self::Postgres(Arc::new(Postgres::open(&postgres(settings)?).await?))),
         }
     }
 
@@ -32,7 +42,9 @@ impl Backend {
     pub async fn create(data: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
         match settings.storage.kind {
             StorageKind::Sqlite => Ok(Self::Sqlite(Arc::new(data.create_database()?))),
-            StorageKind::Postgres => anyhow::bail!("this build has no PostgreSQL"),
+            StorageKind::Postgres => {
+                Ok(Self::Postgres(Arc::new(Postgres::create(&postgres(settings)?, new_epoch()?).await?)))
+            }
         }
     }
 
@@ -41,7 +53,45 @@ impl Backend {
     pub fn shared(&self, watch: Arc<dyn Watch>) -> Shared {
         let storage: Arc<dyn Storage> = match self {
             Self::Sqlite(sqlite) => Arc::clone(sqlite) as _,
+            Self::Postgres(postgres) => Arc::clone(postgres) as _,
         };
         Shared::watched(storage, watch)
     }
+}
+
+/// How to reach PostgreSQL.
+///
+/// # Errors
+/// When a file that holds an address can't be read.
+pub fn postgres(settings: &Settings) -> anyhow::Result<meantime_server_postgres::Settings> {
+    let storage = &settings.storage;
+    let url = secret(storage.url_file.as_deref().context("storage.url_file is not set")?)?;
+    let owner_url = storage.owner_url_file.as_deref().map(secret).transpose()?;
+    let usual = meantime_server_postgres::Settings::new(&url);
+    let (ca_file, connections) = (storage.ca.clone(), storage.connections);
+    Ok(meantime_server_postgres::Settings { owner_url, ca_file, connections, ..usual })
+}
+
+/// What carries pokes. On SQLite too somebody else may write: the operator's
+/// commands.
+///
+/// # Errors
+/// When a file that holds an address can't be read, or it makes no sense.
+pub async fn pokes(settings: &Settings) -> anyhow::Result<Arc<dyn Pokes>> {
+    let poll = Duration::from_millis(settings.pokes.poll_ms);
+    if settings.pokes.kind == PokesKind::Poll {
+        return Ok(Arc::new(Polling(poll)));
+    }
+    let url = secret(settings.pokes.url_file.as_deref().context("pokes.url_file is not set")?)?;
+    let usual = meantime_server_nats::Settings::new(&url);
+    let nats = meantime_server_nats::Settings { poll, ca_file: settings.pokes.ca.clone(), ..usual };
+    Ok(Arc::new(Nats::connect(&nats).await?))
+}
+
+/// What stands in a file, without the line's end.
+fn secret(path: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
+    let text = text.trim();
+    ensure!(!text.is_empty(), "{} is empty", path.display());
+    Ok(text.to_owned())
 }

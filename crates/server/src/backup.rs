@@ -30,7 +30,7 @@ const DATABASE: &str = "server.db";
 const BESIDE: [&str; 2] = ["ca.key", "ca.pem"];
 const SETTINGS: &str = "server.toml";
 /// A backup's name is when it was made.
-const NAME: &str = "%Y-%m-%dT%H%M%S%.3fZ";
+pub(crate) const NAME: &str = "%Y-%m-%dT%H%M%S%.3fZ";
 /// Longest sleep between two looks at the clock.
 const NAP: Duration = Duration::from_secs(5);
 /// A failed one is tried again after this.

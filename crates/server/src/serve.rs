@@ -2,7 +2,7 @@
 //! was sent to appear later, and a shutdown that open streams can't delay.
 
 use crate::attachments::{self, Attachments};
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::data::DataDir;
 use crate::http::{self, App, Room};
 use crate::link::Links;
@@ -75,7 +75,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let stop = CancellationToken::new();
     let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));
     let app = Arc::new(App {
-        core: Core::new(storage, Arc::clone(&clock)),
+        core: Core::new(storage, Arc::clone(&clock)).beside(backend::pokes(&settings).await?),
         attachments: Attachments::open(&settings.attachments)?,
         links: Links::new(&settings, address, tls.pin()),
         room: Room::new(&settings.limits),
@@ -98,6 +98,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let mut chores = vec![
         tokio::spawn(clockwork(Arc::clone(&app))),
         tokio::spawn(attachments::upkeep(Arc::clone(&app))),
+        tokio::spawn(hear_others(Arc::clone(&app))),
         tokio::spawn(tls.keep(Arc::clone(&clock), Arc::clone(&metrics), stop.clone())),
     ];
     chores.extend(backup::scheduled(&data, &settings, &backend, &metrics, clock, &stop).map(tokio::spawn));
@@ -187,6 +188,14 @@ fn patience<A: Address, Acceptor>(server: &mut Server<A, Acceptor>, stall: Durat
         .keep_alive_interval(stall)
         .keep_alive_timeout(stall)
         .max_concurrent_streams(64);
+}
+
+/// Tells the streams here what other processes did; until the server ends.
+async fn hear_others(app: Arc<App>) {
+    tokio::select! {
+        () = app.core.hear_others() => {}
+        () = app.stop.cancelled() => {}
+    }
 }
 
 /// Releases what is due, and sweeps once a day; until the server ends.

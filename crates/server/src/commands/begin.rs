@@ -36,6 +36,9 @@ pub struct Init {
     /// Keep the data in PostgreSQL, whose URL stands in this file. A file in the data folder otherwise.
     #[arg(long)]
     postgres_url_file: Option<PathBuf>,
+    /// The same for who owns the tables, where that is somebody else.
+    #[arg(long, requires = "postgres_url_file")]
+    postgres_owner_url_file: Option<PathBuf>,
 }
 
 /// Arguments of `invite`.
@@ -88,22 +91,21 @@ fn monitoring(text: &str) -> Result<Monitoring, String> {
 
 /// Makes a server and a team. Either both are there in the end, or what was
 /// made can be used by calling it again.
-pub async fn init(Init { place, team, host, port, monitoring, postgres_url_file }: &Init) -> anyhow::Result<()> {
+pub async fn init(arguments: &Init) -> anyhow::Result<()> {
+    let Init { place, team, host, port, monitoring, postgres_url_file, postgres_owner_url_file } = arguments;
     let data = place.new_data()?;
     if data.has_server() {
         bail!("there is a server in {} already; `meantime-server serve` starts it", data.folder().display());
     }
     let storage = if postgres_url_file.is_some() { StorageKind::Postgres } else { StorageKind::Sqlite };
-    let url_file = match postgres_url_file {
-        Some(path) => Some(std::path::absolute(path).context("the path of the URL's file")?),
-        None => None,
-    };
+    let absolute = |path: &Option<PathBuf>| path.as_deref().map(std::path::absolute).transpose();
     let beginning = Beginning {
         data: std::path::absolute(data.folder()).context("the data folder's path")?,
         hosts: host.clone(),
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)),
         storage,
-        url_file,
+        url_file: absolute(postgres_url_file)?,
+        owner_url_file: absolute(postgres_owner_url_file)?,
         metrics: monitoring.0,
     };
     data.make()?;

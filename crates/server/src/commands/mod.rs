@@ -4,6 +4,8 @@
 mod begin;
 mod check;
 mod copies;
+mod handing;
+mod people;
 mod place;
 
 use crate::clock::SystemClock;
@@ -35,6 +37,16 @@ pub enum Command {
     Backup(copies::Backup),
     /// Put a backup back. The server must not be running.
     Restore(copies::Restore),
+    /// The people of a team: who there is, what they may do.
+    #[command(subcommand)]
+    User(people::User),
+    /// Somebody's devices: which there are, and ending one.
+    #[command(subcommand)]
+    Device(people::Device),
+    /// Write all of a team, or what is a person's in it, as JSON lines.
+    Export(handing::Export),
+    /// Delete a team, or a person and what they wrote.
+    Delete(handing::Delete),
     /// Serve a sample team to try Meantime with.
     Demo(Demo),
 }
@@ -77,7 +89,11 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Invite(arguments) => begin::invite(&arguments).await,
         Command::Check(arguments) => check::check(&arguments).await,
         Command::Backup(arguments) => copies::backup(&arguments).await,
-        Command::Restore(arguments) => copies::restore(&arguments),
+        Command::Restore(arguments) => copies::restore(&arguments).await,
+        Command::User(command) => people::user(&command).await,
+        Command::Device(command) => people::device(&command).await,
+        Command::Export(arguments) => handing::export(&arguments).await,
+        Command::Delete(arguments) => handing::delete(&arguments).await,
         Command::Demo(Demo { data, listen, watch_parent }) => {
             demo::run(&DataDir::new(&data), listen, watch_parent).await
         }

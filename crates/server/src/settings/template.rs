@@ -19,6 +19,8 @@ pub struct Beginning {
     pub storage: StorageKind,
     /// For PostgreSQL: where its URL stands.
     pub url_file: Option<PathBuf>,
+    /// For PostgreSQL: where the URL of the tables' owner stands, if that is another.
+    pub owner_url_file: Option<PathBuf>,
     /// Where monitoring reads, if at all.
     pub metrics: Option<SocketAddr>,
 }
@@ -31,6 +33,7 @@ impl Default for Beginning {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, crate::data::PORT)),
             storage: StorageKind::Sqlite,
             url_file: None,
+            owner_url_file: None,
             metrics: None,
         }
     }
@@ -47,6 +50,7 @@ impl Beginning {
             .replace("{listen}", &self.listen.to_string())
             .replace("{storage}", self.storage.name())
             .replace("{url_file}", &self.url_file.as_ref().map(path).unwrap_or_default())
+            .replace("{owner_url_file}", &self.owner_url_file.as_ref().map(path).unwrap_or_default())
             .replace("{metrics}", &self.metrics.map(|at| at.to_string()).unwrap_or_default())
     }
 }

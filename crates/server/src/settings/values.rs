@@ -48,6 +48,12 @@ pub struct Storage {
     /// PostgreSQL: the file with its URL.
     #[serde(deserialize_with = "optional")]
     pub url_file: Option<PathBuf>,
+    /// PostgreSQL: the file with the URL of who owns the tables, if somebody else does.
+    #[serde(deserialize_with = "optional")]
+    pub owner_url_file: Option<PathBuf>,
+    /// PostgreSQL: the CA of its certificate, if the system has no trust in it.
+    #[serde(deserialize_with = "optional")]
+    pub ca: Option<PathBuf>,
     /// PostgreSQL: connections at most.
     pub connections: usize,
 }
@@ -73,6 +79,9 @@ pub struct Pokes {
     /// NATS: the file with its URL.
     #[serde(deserialize_with = "optional")]
     pub url_file: Option<PathBuf>,
+    /// NATS: the CA of its certificate, if the system has no trust in it.
+    #[serde(deserialize_with = "optional")]
+    pub ca: Option<PathBuf>,
 }
 
 /// A way of poking.
@@ -214,13 +223,13 @@ impl Default for Settings {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { kind: StorageKind::Sqlite, url_file: None, connections: 16 }
+        Self { kind: StorageKind::Sqlite, url_file: None, owner_url_file: None, ca: None, connections: 16 }
     }
 }
 
 impl Default for Pokes {
     fn default() -> Self {
-        Self { kind: PokesKind::Poll, poll_ms: 500, url_file: None }
+        Self { kind: PokesKind::Poll, poll_ms: 500, url_file: None, ca: None }
     }
 }
 
@@ -300,7 +309,9 @@ impl Settings {
         backup.folder = data.join(&backup.folder);
         attachments.relative_to(data, folder);
         let Tls { certificate, key, ca, acme_ca, .. } = tls;
-        for path in [&mut storage.url_file, &mut pokes.url_file, certificate, key, ca, acme_ca].into_iter().flatten() {
+        let Storage { url_file, owner_url_file, ca: storage_ca, .. } = storage;
+        let files = [url_file, owner_url_file, storage_ca, &mut pokes.url_file, &mut pokes.ca, certificate, key, ca];
+        for path in files.into_iter().chain([acme_ca]).flatten() {
             *path = folder.join(&path);
         }
     }

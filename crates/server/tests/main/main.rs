@@ -12,6 +12,8 @@ mod limits;
 mod live;
 mod logs;
 mod monitoring;
+mod operator;
+mod postgres;
 mod robustness;
 mod tls;
 mod world;

@@ -1,0 +1,238 @@
+//! What whoever runs the server does with people and their data.
+
+use crate::binary::{Process, command, init};
+use crate::live::Stream;
+use crate::world::{Client, Someone, eventually};
+use chrono::TimeDelta;
+use meantime_protocol::http::Op;
+use meantime_protocol::{Kind, Scope};
+use meantime_server_core::Clock as _;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// `words` of the command line, on that server.
+fn told(data: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meantime-server"));
+    command.args(words).arg("--data").arg(data).stdin(Stdio::null());
+    command
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run(data: &Path, words: &[&str]) -> Vec<Value> {
+    lines(&told(data, words).output().unwrap())
+}
+
+fn refused(data: &Path, words: &[&str]) -> String {
+    let output = told(data, words).output().unwrap();
+    assert!(!output.status.success(), "{words:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+async fn team(data: &Path) -> (Process, Client, Someone, Someone) {
+    let owner = init(data);
+    let process = Process::serve(data);
+    let client = process.client(data);
+    let ana = client.join(&owner, "Ana").await;
+    let link = told(data, &["invite"]).output().unwrap();
+    let kofi = client.join(String::from_utf8(link.stdout).unwrap().trim(), "Kofi").await;
+    (process, client, ana, kofi)
+}
+
+#[tokio::test]
+async fn people_and_devices_are_listed_and_changed_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, client, ana, kofi) = team(data).await;
+    let people = run(data, &["user", "list"]);
+    let short: Vec<Value> = people.iter().map(|p| json!([p["name"], p["role"], p["devices"]])).collect();
+    assert_eq!(short, [json!(["Ana", "owner", 1]), json!(["Kofi", "member", 1])]);
+    assert!(refused(data, &["user", "role", "Nobody", "admin"]).contains("nobody here is called Nobody"));
+    assert!(refused(data, &["user", "role", "Ana", "member"]).contains("owner"), "the last owner stays");
+    run(data, &["user", "role", "Kofi", "admin"]);
+    let invite = json!({"valid_hours": 1, "role": "member"});
+    let invited = kofi.call(Method::POST, "/v1/invites").json(&invite).send().await.unwrap();
+    assert_eq!(invited.status(), StatusCode::OK, "admins invite");
+
+    let mut live = Stream::open(&kofi).await;
+    live.next().await.unwrap();
+    let devices = run(data, &["device", "list", "Kofi"]);
+    assert_eq!((devices.len(), &devices[0]["name"]), (1, &json!("laptop")));
+    run(data, &["device", "end", devices[0]["id"].as_str().unwrap()]);
+    let began = std::time::Instant::now();
+    while live.next().await.is_some() {}
+    assert!(began.elapsed().as_secs() < 5, "the stream of an ended device ends in time: {:?}", began.elapsed());
+    assert_eq!(kofi.call(Method::GET, "/v1/me").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+
+    // A link of one's own gives the same person another device.
+    let link = told(data, &["user", "link", "Kofi"]).output().unwrap();
+    let again = client.join(String::from_utf8(link.stdout).unwrap().trim(), "Kofi").await;
+    assert_eq!(again.joined.person, kofi.joined.person);
+    run(data, &["user", "reset-password", "Kofi"]);
+    run(data, &["user", "remove", "Kofi"]);
+    assert_eq!(again.call(Method::GET, "/v1/me").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let people = run(data, &["user", "list"]);
+    assert!(people[0]["removed_at"].is_null() && people[1]["removed_at"].is_string());
+    let log = run(data, &["user", "log", "--limit", "3"]);
+    assert_eq!(log.len(), 3);
+    ana.thread("goes on").await;
+}
+
+/// A team with something of everybody in it.
+async fn written(ana: &Someone, kofi: &Someone) {
+    let thread = ana.thread("Plans").await;
+    ana.push(vec![ana.message(thread, "ana's words")]).await;
+    kofi.push(vec![kofi.message(thread, "kofi's words")]).await;
+    let theirs = kofi.thread("Kofi's thread").await;
+    ana.push(vec![ana.message(theirs, "ana's answer")]).await;
+    let later = Some(meantime_server::SystemClock.now() + TimeDelta::days(3));
+    kofi.push(vec![Op { visible_from: later, ..kofi.message(thread, "kofi's later words") }]).await;
+    let mark = kofi.change(Kind::MARK, uuid::Uuid::now_v7(), json!({"muted": true, "note": "kofi's own"}));
+    let mark = Op { scope: Scope::User(kofi.joined.person), ..mark };
+    kofi.push(vec![mark]).await;
+}
+
+#[tokio::test]
+async fn all_goes_out_and_no_secret_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, _, ana, kofi) = team(data).await;
+    written(&ana, &kofi).await;
+    let whole = run(data, &["export"]);
+    assert_eq!(whole[0]["name"], "Blue Team");
+    let of = |name: &str| whole.iter().filter_map(|line| line.get(name)).cloned().collect::<Vec<Value>>();
+    assert_eq!(of("person").len(), 2);
+    let end = whole.last().unwrap();
+    assert_eq!((&end["whole"], end["records"].as_u64().unwrap()), (&json!(true), of("record").len() as u64));
+    let text = Value::Array(whole.clone()).to_string();
+    for words in ["ana's words", "kofi's words", "ana's answer", "kofi's later words", "kofi's own", "Kofi's thread"] {
+        assert_eq!(text.matches(words).count(), 1, "{words}");
+    }
+    for secret in [&ana.joined.token, &kofi.joined.token] {
+        assert!(!text.contains(secret.as_str()));
+    }
+    // One person's, into a file that only its owner reads.
+    let file = dir.path().join("kofi.jsonl");
+    let said = run(data, &["export", "--person", "Kofi", "--to", file.to_str().unwrap()]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(said[0]["records"].as_u64().unwrap() as usize, text.matches("{\"record\":").count());
+    for words in ["kofi's words", "kofi's later words", "kofi's own", "Kofi's thread", "\"name\":\"Kofi\""] {
+        assert!(text.contains(words), "{words}:\n{text}");
+    }
+    assert!(!text.contains("ana's") && !text.contains("Plans"), "{text}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_wrote_goes_from_everybodys_app() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, _, ana, kofi) = team(data).await;
+    written(&ana, &kofi).await;
+    let before = ana.bootstrap().await;
+    let mut live = Stream::open(&ana).await;
+    live.next().await.unwrap();
+
+    // Whoever doesn't mean it types something else.
+    let mut asks = told(data, &["delete", "--person", "Kofi"]);
+    let mut child = asks.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"yes\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("nothing was deleted"));
+    assert_eq!(ana.pull(before.start, 10).await.unwrap().rows.len(), 0);
+
+    let mut means = told(data, &["delete", "--person", "Kofi"]);
+    let mut child = means.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"Kofi\n").unwrap();
+    let done = lines(&child.wait_with_output().unwrap());
+    assert!(done[0]["records"].as_u64().unwrap() >= 5);
+    live.next().await.unwrap();
+    assert_eq!(kofi.call(Method::GET, "/v1/me").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    // Every app hears of it by an ordinary pull, and nothing is left anywhere.
+    let pulled = ana.pull(before.start, 100).await.unwrap().rows;
+    assert!(pulled.iter().any(|row| row.deleted && row.kind == Kind::MESSAGE));
+    let all = serde_json::to_string(&ana.all().await).unwrap() + &Value::Array(run(data, &["export"])).to_string();
+    assert!(!all.contains("kofi's") && !all.contains("Kofi's"), "{all}");
+    assert!(all.contains("ana's answer") && all.contains("ana's words"), "what others wrote stays");
+    assert_eq!(run(data, &["delete", "--person", "Somebody who left", "--yes"])[0]["records"].as_u64().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_team_goes_with_all_it_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, _, ana, kofi) = team(data).await;
+    written(&ana, &kofi).await;
+    assert!(refused(data, &["delete"]).contains("nothing was deleted"), "an empty answer is not the name");
+    assert!(run(data, &["delete", "--yes"])[0]["rows"].as_u64().unwrap() > 10);
+    eventually("nobody to be known any more", async || {
+        ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::UNAUTHORIZED
+    })
+    .await;
+    assert!(refused(data, &["user", "list"]).contains("has no team"));
+    assert!(refused(data, &["invite"]).contains("has no team"));
+}
+
+#[test]
+fn a_check_says_what_has_to_be_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("server");
+    init(&data);
+    let check = |data: &Path| {
+        let output = command("check", data).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (good, said) = check(&data);
+    assert!(good && said.lines().all(|line| line.starts_with("ok: ")) && said.contains("1 team"), "{said}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(data.join("ca.key"), fs::Permissions::from_mode(0o644)).unwrap();
+        let (good, said) = check(&data);
+        assert!(!good && said.contains("ca.key") && said.contains("chmod 600"), "{said}");
+        fs::set_permissions(data.join("ca.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let settings = data.join("server.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("keep = 7", "keep = 7\nkeeep = 8")).unwrap();
+    let line = text.lines().position(|line| line == "keep = 7").unwrap() + 2;
+    let (good, said) = check(&data);
+    assert!(!good && said.contains(&format!("line {line}: unknown field `keeep`")), "{said}");
+    // A server with such settings doesn't start.
+    let output = command("serve", &data).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("keeep"));
+    fs::write(&settings, &text).unwrap();
+    fs::remove_file(data.join("server.db")).unwrap();
+    let (good, said) = check(&data);
+    assert!(!good && said.contains("there is no database"), "{said}");
+}
+
+#[test]
+fn settings_may_lie_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, config) = (dir.path().join("data"), dir.path().join("etc/server.toml"));
+    let with = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meantime-server"));
+        command.args(words).arg("--config").arg(&config);
+        command
+    };
+    let mut init = with(&["init", "--team", "Blue Team", "--monitoring", "off"]);
+    let made = init.arg("--data").arg(&data).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(data.join("server.db").exists() && !data.join("server.toml").exists());
+    let people = with(&["user", "list"]).output().unwrap();
+    assert!(people.status.success() && people.stdout.is_empty());
+    let link = with(&["invite"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&link.stdout).starts_with("meantime://join#"));
+}
