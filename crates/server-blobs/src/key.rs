@@ -1,11 +1,12 @@
 //! What is kept under which key.
 //!
-//! `TEAM/whole/SCOPE/SHA256/TAG` is a whole attachment, and
-//! `TEAM/unfinished/DEVICE/SCOPE/SHA256/OFFSET` a piece of an upload: whatever
-//! is a team's begins with its id.
+//! `TEAM/whole/ID/TAG` is a whole attachment, and
+//! `TEAM/unfinished/DEVICE/ID/OFFSET` a piece of an upload: whatever is a
+//! team's begins with its id. The ids are made up: a key tells whoever sees the
+//! store's logs nothing about the bytes, as their hash would.
 
 use meantime_model::{DeviceId, TeamId};
-use meantime_protocol::{Scope, Sha256};
+use meantime_protocol::Sha256;
 use object_store::path::Path;
 use uuid::Uuid;
 
@@ -19,10 +20,8 @@ const UNFINISHED: &str = "unfinished";
 pub struct Blob {
     /// Whose.
     pub team: TeamId,
-    /// The feed it belongs to.
-    pub scope: Scope,
-    /// Its hash, which was checked.
-    pub sha256: Sha256,
+    /// Which attachment of theirs.
+    pub id: Uuid,
     /// Which upload of it.
     pub tag: Uuid,
 }
@@ -34,41 +33,34 @@ pub struct Upload {
     pub team: TeamId,
     /// The device.
     pub device: DeviceId,
-    /// The feed it is for.
-    pub scope: Scope,
+    /// Which attachment of theirs.
+    pub id: Uuid,
     /// What its hash shall be.
     pub sha256: Sha256,
 }
 
 impl Blob {
     pub(crate) fn path(&self) -> Path {
-        let Self { team, scope, sha256, tag } = self;
-        Path::from_iter([&*team.to_string(), WHOLE, &of_scope(*scope), &sha256.to_string(), &tag.to_string()])
+        let Self { team, id, tag } = self;
+        whole_of(*team).join(id.to_string()).join(tag.to_string())
     }
 
     /// Back from its key; none for what is not of ours.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         let parts: Vec<_> = path.parts().collect();
-        let [team, whole, scope, sha256, tag] = parts.as_slice() else { return None };
+        let [team, whole, id, tag] = parts.as_slice() else { return None };
         (whole.as_ref() == WHOLE).then_some(())?;
-        Some(Self {
-            team: team.as_ref().parse().ok()?,
-            scope: scope.as_ref().replacen('-', ":", 1).parse().ok()?,
-            sha256: sha256.as_ref().parse().ok()?,
-            tag: tag.as_ref().parse().ok()?,
-        })
+        Some(Self { team: team.as_ref().parse().ok()?, id: id.as_ref().parse().ok()?, tag: tag.as_ref().parse().ok()? })
     }
 }
 
 impl Upload {
     pub(crate) fn folder(&self) -> Path {
-        let Self { team, device, scope, sha256 } = self;
-        uploads_of(*team, *device).join(of_scope(*scope)).join(sha256.to_string())
+        uploads_of(self.team, self.device).join(self.id.to_string())
     }
 
-    /// Fixed width, so that the pieces are listed in their order.
     pub(crate) fn piece(&self, offset: u64) -> Path {
-        self.folder().join(format!("{offset:020}"))
+        self.folder().join(offset.to_string())
     }
 }
 
@@ -97,9 +89,4 @@ pub(crate) fn unfinished_of(team: TeamId) -> Path {
 
 pub(crate) fn uploads_of(team: TeamId, device: DeviceId) -> Path {
     unfinished_of(team).join(device.to_string())
-}
-
-/// As a scope is written, without the colon, which no Windows folder may have.
-fn of_scope(scope: Scope) -> String {
-    scope.to_string().replacen(':', "-", 1)
 }

@@ -91,8 +91,8 @@ impl Blobs {
     /// # Errors
     /// When the store fails; the pieces are still there then.
     pub async fn finish(&self, upload: &Upload, begun: Begun, last: Bytes) -> Result<Finished, BlobError> {
-        let Upload { team, scope, sha256, .. } = *upload;
-        let blob = Blob { team, scope, sha256, tag: Uuid::now_v7() };
+        let Upload { team, id, sha256, .. } = *upload;
+        let blob = Blob { team, id, tag: Uuid::now_v7() };
         let got = if begun.pieces.is_empty() {
             let got = Sha256(sha2::Sha256::digest(&last).into());
             if got == sha256 {

@@ -122,20 +122,17 @@ impl<S: Storage> Core<S> {
         Ok(found)
     }
 
-    /// Which of some bytes that are kept belong to a whole attachment.
+    /// Which of some bytes that are kept, by the id of their record and their
+    /// tag, belong to a whole attachment.
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn are_attached(
-        &self,
-        team: TeamScope,
-        tags: &[(Scope, Sha256, Uuid)],
-    ) -> Result<Vec<bool>, StorageError> {
-        let key = |(scope, sha256, _): &(Scope, Sha256, Uuid)| rules::attachment_key(team.id(), *scope, *sha256);
-        let keys: Vec<Key> = tags.iter().map(key).collect();
+    pub async fn are_attached(&self, team: TeamScope, tags: &[(Uuid, Uuid)]) -> Result<Vec<bool>, StorageError> {
+        let (scope, kind) = (rules::cupboard(team.id()), rules::kind_of_attachment());
+        let keys: Vec<Key> = tags.iter().map(|(id, _)| Key { scope, kind: kind.clone(), id: *id }).collect();
         let rows = self.storage.get(team, &keys).await?;
         let tag_of = |row: Option<Row>| row.as_ref().and_then(Kept::of).map(|kept| kept.tag);
-        Ok(rows.into_iter().zip(tags).map(|(row, (.., tag))| tag_of(row) == Some(*tag)).collect())
+        Ok(rows.into_iter().zip(tags).map(|(row, (_, tag))| tag_of(row) == Some(*tag)).collect())
     }
 
     /// Forgets the attachments of a team that no message has referred to for

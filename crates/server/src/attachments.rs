@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
 use meantime_model::TeamId;
 use meantime_server_blobs::{Blob, Blobs, S3};
-use meantime_server_core::rules::Kept;
+use meantime_server_core::rules::{Kept, attachment_key};
 use meantime_server_core::{Core, Storage, TeamScope};
 use std::path::Path;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Attachments {
         let mut chunks = old.map_ok(|(blob, ..)| blob).try_chunks(AT_ONCE).boxed();
         let mut removed = 0;
         while let Some(blobs) = chunks.try_next().await.map_err(|e| e.1)? {
-            let tags: Vec<_> = blobs.iter().map(|blob| (blob.scope, blob.sha256, blob.tag)).collect();
+            let tags: Vec<_> = blobs.iter().map(|blob| (blob.id, blob.tag)).collect();
             let known = core.are_attached(team, &tags).await?;
             for (blob, _) in blobs.iter().zip(known).filter(|(_, known)| !known) {
                 self.blobs.remove(blob).await?;
@@ -137,7 +137,7 @@ pub async fn missing(blobs: &Blobs, core: &Core<impl Storage>, team: TeamId) -> 
 /// Where the bytes of an attachment are.
 #[must_use]
 pub fn blob(team: TeamId, kept: &Kept) -> Blob {
-    Blob { team, scope: kept.scope, sha256: kept.sha256, tag: kept.tag }
+    Blob { team, id: attachment_key(team, kept.scope, kept.sha256).id, tag: kept.tag }
 }
 
 /// The work of sweeping while the server runs.

@@ -169,7 +169,7 @@ pub async fn a_team_has_so_much_and_no_more<S: Storage>(storage: S) {
     // One whose bytes are gone is replaced, and not counted twice.
     let gone = &all[0].1;
     let again = Whole { instead_of: Some(gone.tag), ..whole(scope, gone.sha256.0[0], 100) };
-    let tags = |tag| [(scope, gone.sha256, tag)];
+    let tags = |tag| [(all[0].0, tag)];
     assert_eq!(world.core.are_attached(team, &tags(gone.tag)).await.unwrap(), [true]);
     assert_eq!(keep(&world, &ana, again).await.tag, again.tag);
     assert_eq!(world.core.are_attached(team, &tags(gone.tag)).await.unwrap(), [false]);

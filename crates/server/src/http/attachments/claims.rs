@@ -95,11 +95,12 @@ fn busy(message: &str) -> Problem {
 mod tests {
     use super::*;
     use meantime_model::{DeviceId, TeamId};
-    use meantime_protocol::{Scope, Sha256};
+    use meantime_protocol::Sha256;
 
     fn upload(n: u8) -> Upload {
-        let team = TeamId(uuid::Uuid::nil());
-        Upload { team, device: DeviceId(uuid::Uuid::nil()), scope: Scope::Team(team), sha256: Sha256([n; 32]) }
+        let nil = uuid::Uuid::nil();
+        let id = uuid::Uuid::from_u128(n.into());
+        Upload { team: TeamId(nil), device: DeviceId(nil), id, sha256: Sha256([n; 32]) }
     }
 
     #[tokio::test]

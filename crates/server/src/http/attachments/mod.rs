@@ -9,6 +9,7 @@ mod receive;
 use super::App;
 use super::read::Caller;
 use super::refusal::Refusal;
+use crate::attachments::blob;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
@@ -20,7 +21,7 @@ use meantime_protocol::attachment::UPLOAD_OFFSET;
 use meantime_protocol::{Code, Problem, Scope, Sha256};
 use meantime_server_blobs::{Blob, BlobError, Upload};
 use meantime_server_core::Actor;
-use meantime_server_core::rules::Kept;
+use meantime_server_core::rules::{self, Kept};
 use range::{Part, Piece};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -94,15 +95,16 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
+    let stands = asked.stands(&app).await?;
     let piece = Piece::of(&headers)?;
+    let lost = match stands {
+        Stands::Whole(kept) => return Ok(receive::done(kept.bytes)),
+        Stands::Absent { lost } => lost,
+    };
     if piece.total > app.attachments.limits.largest {
         let most = app.attachments.limits.largest >> 20;
         return Err(Problem::new(Code::TooLarge, format!("an attachment is at most {most} MiB here")).into());
     }
-    let lost = match asked.stands(&app).await? {
-        Stands::Whole(kept) => return Ok(receive::done(kept.bytes)),
-        Stands::Absent { lost } => lost,
-    };
     let claim = app.attachments.claims.claim(asked.upload(), asked.actor.person).await?;
     // On its own: when the connection breaks, this future is dropped, and what
     // came shall be kept all the same.
@@ -133,11 +135,12 @@ impl Asked {
     }
 
     fn upload(&self) -> Upload {
-        Upload { team: self.actor.team, device: self.actor.device, scope: self.scope, sha256: self.sha256 }
+        let id = rules::attachment_key(self.actor.team, self.scope, self.sha256).id;
+        Upload { team: self.actor.team, device: self.actor.device, id, sha256: self.sha256 }
     }
 
     fn blob(&self, kept: &Kept) -> Blob {
-        Blob { team: self.actor.team, scope: kept.scope, sha256: kept.sha256, tag: kept.tag }
+        blob(self.actor.team, kept)
     }
 }
 

@@ -140,8 +140,8 @@ async fn take(
 
 /// Notes it. If somebody else was faster, or it may not be, its bytes are not needed.
 async fn keep(app: &App, asked: &Asked, blob: Blob, bytes: u64, lost: Option<Uuid>) -> Result<Response, Refused> {
-    let Blob { scope, sha256, tag, .. } = blob;
-    let whole = Whole { scope, sha256, bytes, tag, instead_of: lost };
+    let tag = blob.tag;
+    let whole = Whole { scope: asked.scope, sha256: asked.sha256, bytes, tag, instead_of: lost };
     let kept = app.core.keep_attachment(&asked.actor, whole, app.attachments.limits.team).await;
     // After a failure it may have been noted all the same: then they stay, and
     // are swept if they belong to nothing.
