@@ -123,6 +123,6 @@ pub struct Attachment {
     pub name: String,
     /// Media type as declared; not to be trusted.
     pub media_type: String,
-    /// Decoded size in bytes.
+    /// Decoded size in bytes; 0 where it is not known.
     pub bytes: u64,
 }

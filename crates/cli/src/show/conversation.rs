@@ -100,7 +100,8 @@ pub(super) fn contact(name: &str, address: &str) -> String {
 /// `12 KB`: sizes as people know them.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
-        0..1_000 => format!("{bytes} bytes"),
+        0 => "size not known".to_owned(),
+        1..1_000 => format!("{bytes} bytes"),
         1_000..1_000_000 => format!("{} KB", bytes / 1_000),
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }

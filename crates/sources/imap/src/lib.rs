@@ -16,6 +16,7 @@ pub mod import;
 mod inspect;
 pub mod mail;
 mod pull;
+mod raw;
 mod read;
 mod reply;
 mod session;

@@ -5,20 +5,15 @@
 //! the account; [`Mail::into_incoming`] puts those on.
 
 use crate::identity::{self, conversation_name, field, header_fields, message_name};
+use crate::raw::{PARTS, closed, decode_unlabelled, too_deep};
 use crate::reply::RECIPIENTS;
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders, PartType};
 use meantime_source::{Attachment, Flags, Incoming, Item, Message, Person, html, text};
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// More of a message is not looked at.
 pub const MESSAGE_BYTES: usize = 50 << 20;
-/// Messages inside of messages; the parser's result is a tree that is dropped
-/// recursively, so that its depth has to be bounded before.
-pub const NESTED_MESSAGES: usize = 100;
-/// Parts of any kind.
-pub const PARTS: usize = 5_000;
 /// People shown of one header.
 const PEOPLE: usize = 1_000;
 
@@ -53,6 +48,8 @@ pub struct Mail {
     pub attachments: Vec<Attachment>,
     /// Why it is not (fully) readable.
     pub unreadable: Option<String>,
+    /// It was cut in this one of its outermost parts (1 is the first).
+    pub cut_in: Option<u32>,
 }
 
 /// Whose mailbox a mail is in, and where.
@@ -92,14 +89,15 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
     let missing = size.saturating_sub(raw.len() as u64);
     let raw = closed(raw);
     // mail-parser computes offsets that can underflow on hostile input.
-    let last_part = match catch_unwind(AssertUnwindSafe(|| read_into(&mut mail, &raw))) {
-        Ok(Some(last_part)) => last_part,
+    let (last_part, outermost) = match catch_unwind(AssertUnwindSafe(|| read_into(&mut mail, &raw))) {
+        Ok(Some(seen)) => seen,
         Ok(None) => return salvage(mail, &fields, &raw, "This is not a mail: it has no headers."),
         Err(_) => return salvage(mail, &fields, &raw, "This mail is malformed; what could be made out is shown."),
     };
     // The one reads forms the other does not.
     mail.date = mail.date.or(written.map(|date| date.with_timezone(&Utc)));
     if missing > 0 {
+        mail.cut_in = outermost;
         // The last part was cut. An attachment is listed with about its size; a text says so.
         match mail.attachments.last_mut() {
             Some(last) => last.bytes += missing.saturating_mul(last.bytes) / last_part.max(1),
@@ -110,6 +108,17 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
 }
 
 impl Mail {
+    /// Lists what hangs on it behind the cut, by the headers of the parts
+    /// there. Their sizes are not known, and that of the one that was cut is
+    /// not either then.
+    pub fn list_rest(&mut self, heads: &[Vec<u8>]) {
+        let rest: Vec<Attachment> = heads.iter().filter_map(|head| listed(head)).collect();
+        if let Some(cut) = self.attachments.last_mut().filter(|_| !rest.is_empty()) {
+            cut.bytes = 0;
+        }
+        self.attachments.extend(rest);
+    }
+
     /// The mail as a source hands it out.
     #[must_use]
     pub fn into_incoming(self, place: Place<'_>, now: DateTime<Utc>) -> Incoming {
@@ -165,12 +174,18 @@ pub fn same_address(one: &str, other: &str) -> bool {
     !one.is_empty() && plain(one) == plain(other)
 }
 
-/// Parses; gives the encoded length of the last attachment.
-fn read_into(mail: &mut Mail, raw: &[u8]) -> Option<u64> {
+/// Parses; gives the encoded length of the last attachment, and how many
+/// outermost parts there are where there are parts.
+fn read_into(mail: &mut Mail, raw: &[u8]) -> Option<(u64, Option<u32>)> {
     let parsed = MessageParser::default().parse(raw)?;
     fill(mail, &parsed);
     let last = parsed.attachments().last();
-    Some(last.map_or(0, |part| u64::from(part.raw_end_offset().saturating_sub(part.raw_body_offset()))))
+    let length = last.map_or(0, |part| u64::from(part.raw_end_offset().saturating_sub(part.raw_body_offset())));
+    let outermost = match parsed.parts.first().map(|root| &root.body) {
+        Some(PartType::Multipart(parts)) => u32::try_from(parts.len()).ok(),
+        _ => None,
+    };
+    Some((length, outermost))
 }
 
 fn fill(mail: &mut Mail, parsed: &mail_parser::Message<'_>) {
@@ -232,6 +247,20 @@ fn attachment(part: &MessagePart<'_>) -> Attachment {
     Attachment { name: text::file_name(&name, "attachment"), media_type, bytes: part.contents().len() as u64 }
 }
 
+/// What a part is listed as, by its headers alone; text without a name and
+/// what holds other parts is not.
+fn listed(head: &[u8]) -> Option<Attachment> {
+    let head = [head.trim_ascii(), b"\r\n\r\n"].concat();
+    let read = || {
+        let parsed = MessageParser::default().parse(&head)?;
+        let part = parsed.parts.first()?;
+        let kind = part.content_type().map(|kind| kind.ctype().to_lowercase()).unwrap_or_default();
+        let body = matches!(kind.as_str(), "" | "text") && part.attachment_name().is_none();
+        (!body && kind != "multipart").then(|| Attachment { bytes: 0, ..attachment(part) })
+    };
+    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+}
+
 fn people(address: Option<&Address<'_>>) -> Vec<Person> {
     address.map_or_else(Vec::new, |address| {
         address
@@ -265,47 +294,6 @@ fn same_letters(one: &Person, other: &Person) -> bool {
     one.address.eq_ignore_ascii_case(&other.address)
 }
 
-/// A message that ends in the middle of a part (cut by us, or broken) gets the
-/// end it lacks: the parser takes a part without one for damaged.
-fn closed(raw: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    let boundaries: Vec<Vec<u8>> = raw
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| {
-            let at = line.windows(BOUNDARY.len()).position(|window| window.eq_ignore_ascii_case(BOUNDARY))?;
-            let value = line.get(at + BOUNDARY.len()..)?.trim_ascii_start();
-            let value = match value.split_first() {
-                Some((b'"', quoted)) => quoted.split(|&byte| byte == b'"').next()?,
-                _ => value.split(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r')).next()?,
-            };
-            (!value.is_empty()).then(|| value.to_vec())
-        })
-        .take(NESTED_MESSAGES)
-        .collect();
-    let last = raw.rsplit(|&byte| byte == b'\n').find_map(|line| {
-        let line = line.trim_ascii_end().strip_prefix(b"--")?;
-        let open = boundaries.iter().find(|boundary| line.starts_with(boundary))?;
-        Some((open.clone(), line.len() > open.len()))
-    });
-    match last {
-        Some((boundary, false)) => {
-            let mut whole = raw.into_owned();
-            // Whole lines, so that what is encoded in base64 can be decoded.
-            if let Some(end) = whole.iter().rposition(|&byte| byte == b'\n')
-                && whole.get(end..).is_some_and(|rest| rest.len() > 60)
-            {
-                whole.truncate(end + 1);
-            }
-            whole.extend_from_slice(b"\r\n--");
-            whole.extend_from_slice(&boundary);
-            whole.extend_from_slice(b"--\r\n");
-            Cow::Owned(whole)
-        }
-        _ => raw,
-    }
-}
-
-const BOUNDARY: &[u8] = b"boundary=";
-
 /// What the header fields and the raw text alone give.
 fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -> Mail {
     mail.subject = text::one_line(field(fields, "subject").unwrap_or_default());
@@ -319,49 +307,6 @@ fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -
     mail.text = text::plain(&String::from_utf8_lossy(raw.get(..64 << 10).unwrap_or(raw)));
     mail.unreadable = Some(why.to_owned());
     mail
-}
-
-/// Mail that names no charset at all and is not UTF-8 is Windows-1252 nearly
-/// always; the parser would make question marks of it.
-fn decode_unlabelled(raw: &[u8]) -> Cow<'_, [u8]> {
-    if std::str::from_utf8(raw).is_ok() || contains_any_case(raw, b"charset") {
-        return Cow::Borrowed(raw);
-    }
-    // Bytes above 0x9f are the same in Latin-1 and Unicode; the few below differ.
-    let decoded = raw.iter().map(|&byte| match byte {
-        0x80..=0x9f => WINDOWS_1252.get(usize::from(byte - 0x80)).copied().unwrap_or('\u{fffd}'),
-        _ => char::from(byte),
-    });
-    Cow::Owned(decoded.collect::<String>().into_bytes())
-}
-
-const WINDOWS_1252: [char; 32] = [
-    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘', '’',
-    '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
-];
-
-fn too_deep(raw: &[u8]) -> Option<&'static str> {
-    let (mut messages, mut parts) = (0usize, 0usize);
-    for line in raw.split(|&byte| byte == b'\n') {
-        if line.starts_with(b"--") {
-            parts += 1;
-        } else if contains_any_case(line, b"message/") || contains_any_case(line, b"multipart/digest") {
-            messages += 1;
-        } else if contains_any_case(line, b"multipart/") {
-            parts += 1;
-        }
-    }
-    if messages > NESTED_MESSAGES {
-        Some("This mail holds too many mails inside of mails to be taken apart.")
-    } else if parts > PARTS {
-        Some("This mail has too many parts to be taken apart.")
-    } else {
-        None
-    }
-}
-
-fn contains_any_case(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
 /// RFC 2919, 2369, 3834 and the habits of those who follow none.

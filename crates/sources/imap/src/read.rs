@@ -7,12 +7,16 @@ use crate::config::MailboxConfig;
 use crate::identity::{NAMING_FIELDS, header_fields, message_id_of, message_name};
 use crate::mail::{self, Place};
 use crate::session::{Fetched, Mailbox, quote, uid_set};
+use async_imap::imap_proto::{AttributeValue, Response, SectionPath};
 use chrono::{DateTime, Utc};
 use meantime_source::{Flags, Incoming, SourceError, SourceResult};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// As much of one message as is fetched.
 pub const FETCH_BYTES: u64 = 1 << 20;
+/// Parts behind a cut whose headers are asked for, and bytes of each.
+const PART_HEADS: u32 = 50;
+const PART_HEAD_BYTES: u32 = 8 << 10;
 /// Messages without an id that are looked through, the newest.
 const NAMELESS: usize = 500;
 
@@ -131,7 +135,13 @@ impl Reader<'_> {
                 },
             };
             match body {
-                Some(raw) => read.push(self.readable(uid, &raw, heads)),
+                Some(raw) => {
+                    let mut mail = self.parsed(uid, &raw, heads);
+                    if let Some(part) = mail.cut_in {
+                        mail.list_rest(&self.part_heads(uid, part + 1).await?);
+                    }
+                    read.push(Read { uid, incoming: mail.into_incoming(self.place(uid, heads), self.now) });
+                }
                 None if self.mailbox.search(&format!("UID {uid}")).await?.contains(&uid) => {
                     read.push(self.unreadable(uid, heads));
                 }
@@ -141,12 +151,39 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    fn readable(&self, uid: u32, raw: &[u8], heads: &BTreeMap<u32, Fetched>) -> Read {
+    /// The MIME headers of a message's outermost parts from `first` on (1 is
+    /// the one that comes first), as far as there are such parts; nothing
+    /// where the server can't say.
+    async fn part_heads(&mut self, uid: u32, first: u32) -> SourceResult<Vec<Vec<u8>>> {
+        let wanted = first..first.saturating_add(PART_HEADS);
+        let items: Vec<String> = wanted.map(|part| format!("BODY.PEEK[{part}.MIME]<0.{PART_HEAD_BYTES}>")).collect();
+        let fetch = format!("UID FETCH {uid} (UID {})", items.join(" "));
+        let mut heads = BTreeMap::new();
+        let asked = self.mailbox.ask(&fetch, |answer| {
+            let Response::Fetch(_, attributes) = answer else { return };
+            for attribute in attributes {
+                if let AttributeValue::BodySection {
+                    section: Some(SectionPath::Part(path, _)), data: Some(data), ..
+                } = attribute
+                    && let [part] = path.as_slice()
+                    && !data.trim_ascii().is_empty()
+                {
+                    heads.insert(*part, data.to_vec());
+                }
+            }
+        });
+        match asked.await {
+            Ok(()) => Ok(heads.into_values().collect()),
+            Err(SourceError::Protocol(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parsed(&self, uid: u32, raw: &[u8], heads: &BTreeMap<u32, Fetched>) -> mail::Mail {
         let size = heads.get(&uid).map_or(raw.len() as u64, |head| head.size);
         // Servers are off by a few bytes; only a message longer than what was asked for is cut.
         let size = if (raw.len() as u64) < FETCH_BYTES { raw.len() as u64 } else { size };
-        let mail = mail::parse(raw, size);
-        Read { uid, incoming: mail.into_incoming(self.place(uid, heads), self.now) }
+        mail::parse(raw, size)
     }
 
     fn unreadable(&self, uid: u32, heads: &BTreeMap<u32, Fetched>) -> Read {

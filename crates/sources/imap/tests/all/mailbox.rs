@@ -155,8 +155,30 @@ async fn a_long_mail_is_fetched_in_part() {
     dovecot.deliver(raw.as_bytes());
     dovecot
         .deliver(format!("From: a@x\r\nSubject: endless\r\n\r\n{}", "words and words\r\n".repeat(200_000)).as_bytes());
+    let part = |head: &str, body: &str| format!("--b\r\n{head}\r\n\r\n{body}\r\n");
+    let many = [
+        part("Content-Type: text/plain", "Three files."),
+        part("Content-Type: application/zip; name=first.zip\r\nContent-Transfer-Encoding: base64", &attachment),
+        part("Content-Type: image/png\r\nContent-Disposition: attachment; filename*=utf-8''Pl%C3%A4ne.png", "x"),
+        part("Content-Type: multipart/alternative; boundary=c", "--c\r\n\r\nx\r\n--c--"),
+        part("Content-Type: message/rfc822", "From: a@x\r\nSubject: inner\r\n\r\nx"),
+        part("Content-Type: text/plain", "-- the list's footer"),
+        part("Content-Type: text/csv; name=\"../../data.csv\"", "1,2"),
+    ];
+    dovecot.deliver(
+        format!(
+            "From: a@x\r\nSubject: many\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n",
+            many.concat()
+        )
+        .as_bytes(),
+    );
     let mut local = Local::default();
     local.pull_all(&source(&dovecot), Budget::default()).await.unwrap();
+    let (_, listed) = &local.messages[&local.named("many")];
+    assert_eq!((listed.text.as_str(), &listed.unreadable), ("Three files.", &None));
+    let files: Vec<_> = listed.attachments.iter().map(|file| (file.name.as_str(), file.bytes)).collect();
+    assert_eq!(files, [("first.zip", 0), ("Pläne.png", 0), ("attachment", 0), ("data.csv", 0)]);
+    assert_eq!(listed.attachments[2].media_type, "message/rfc822");
     let (_, heavy) = &local.messages[&local.named("heavy")];
     assert_eq!(heavy.text, "See the file.");
     assert_eq!(heavy.unreadable, None);
