@@ -143,7 +143,8 @@ impl Engine {
 
     async fn handed_over(&self, digest: &Notice) -> Vec<String> {
         let Some(block) = Body::of(digest).block else { return Vec::new() };
-        let items = self.read(move |db| Ok(meantime_store::item::handed_over(db, block)?)).await.unwrap_or_default();
+        let items =
+            self.read(move |db| Ok(meantime_store::focus::items_handed_over(db, block)?)).await.unwrap_or_default();
         items.into_iter().map(|id| id.to_string()).collect()
     }
 

@@ -86,6 +86,16 @@ pub fn handed_over(r: &Read<'_>) -> Result<Option<Block>> {
     Ok(r.conn.prepare_cached(sql)?.query_row([], read).optional()?)
 }
 
+/// What was handed over when a block ended, is in the inbox and has not been
+/// read since.
+pub fn items_handed_over(r: &Read<'_>, block: BlockId) -> Result<Vec<ItemId>> {
+    let sql = "SELECT item.id AS id FROM hold JOIN item ON item.id = hold.item_id
+               WHERE hold.block_id = ?1 AND item.held_block IS NULL AND item.bucket < 3 AND item.unread = 1";
+    let mut q = r.conn.prepare_cached(sql)?;
+    let ids = q.query_map([Id(block.0)], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(ids.into_iter().map(ItemId).collect())
+}
+
 /// Starts a block. An error if one runs: there is never more than one.
 pub fn start(tx: &Tx<'_>, block: &Block) -> Result<()> {
     let sql = "INSERT INTO focus (id, since, planned_minutes, reason) VALUES (?1, ?2, ?3, ?4)";

@@ -84,6 +84,7 @@ END;";
 /// Why no due could be counted where an answer is waited for.
 pub(crate) const V2: &str = "ALTER TABLE item ADD COLUMN no_due TEXT;";
 
+
 /// Columns [`read`] wants; the account stands beside as `account`.
 pub(crate) const COLUMNS: &str = "item.*, account.kind AS kind";
 
@@ -268,16 +269,6 @@ pub fn wake(tx: &Tx<'_>, now: DateTime<Utc>) -> Result<Vec<ItemId>> {
 pub fn next_wake(r: &Read<'_>) -> Result<Option<DateTime<Utc>>> {
     let mut q = r.conn.prepare_cached("SELECT min(snoozed_until) AS at FROM item WHERE bucket = 4")?;
     Ok(q.query_row([], |row| row.opt_time("at"))?)
-}
-
-/// What was handed over when a block ended, is in the inbox and has not been
-/// read since.
-pub fn handed_over(r: &Read<'_>, block: BlockId) -> Result<Vec<ItemId>> {
-    let sql = "SELECT item.id AS id FROM hold JOIN item ON item.id = hold.item_id
-               WHERE hold.block_id = ?1 AND item.held_block IS NULL AND item.bucket < 3 AND item.unread = 1";
-    let mut q = r.conn.prepare_cached(sql)?;
-    let ids = q.query_map([Id(block.0)], |row| row.uuid("id"))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(ids.into_iter().map(ItemId).collect())
 }
 
 /// When my answer is due; `None` when nobody waits for it, `Err` with why it
