@@ -39,9 +39,11 @@ pub const TEST: Set = Set {
         "gnome-keyring",
         "imagemagick",
         "nats-server",
+        "pebble",
         "postgresql",
         "procps",
         "python3-aiosmtpd",
+        "python3-venv",
         "webkit2gtk-driver",
         "xauth",
         "xvfb",
@@ -68,6 +70,9 @@ pub const BENCH_SERVER: Set = Set {
     fedora: "gcc ejabberd nats-server postgresql-server procps-ng python3",
     arch: "base-devel ejabberd nats-server postgresql procps-ng python",
 };
+
+/// Tries the team server out; only PyPI has it.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 /// The peer of the team server that only PyPI has, and what it needs for PostgreSQL.
 const SYNAPSE: [&str; 2] = ["matrix-synapse==1.163.2", "psycopg2-binary==2.9.13"];
@@ -118,6 +123,26 @@ pub fn tauri_driver() -> Result<()> {
 /// Where Synapse's programs are, once [`synapse`] succeeded.
 pub fn synapse_programs() -> PathBuf {
     paths::tools().join("synapse/bin")
+}
+
+/// Where schemathesis is, once [`schemathesis`] succeeded.
+pub fn schemathesis_path() -> PathBuf {
+    paths::tools().join("schemathesis/bin/schemathesis")
+}
+
+/// Schemathesis, which tries the server out by docs/openapi.json, in a virtual
+/// environment of its own; only PyPI has it.
+pub fn schemathesis() -> Result<()> {
+    if schemathesis_path().exists() {
+        return Ok(());
+    }
+    let folder = paths::tools().join("schemathesis");
+    let mut make = paths::command("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    step::run("a virtual environment for schemathesis", make, step::minutes(5))?.or_stop()?;
+    let mut install = paths::command(&folder.join("bin/python").to_string_lossy());
+    install.args(["-m", "pip", "install", "--quiet", SCHEMATHESIS]);
+    step::run("pip install schemathesis", install, step::minutes(10))?.or_stop()
 }
 
 /// Synapse, in a virtual environment of its own.

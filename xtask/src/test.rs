@@ -22,6 +22,7 @@ fn all(tally: &mut Tally) -> Result<()> {
     setup::packages(&[setup::BUILD, setup::TEST])?;
     setup::rust_components()?;
     setup::tauri_driver()?;
+    setup::schemathesis()?;
 
     tally.check(&step::run("rustfmt", paths::cargo(&["fmt", "--all", "--check"]), minutes(5))?);
     tally.checked("tidy", &tidy::problems()?);
@@ -62,5 +63,6 @@ fn cargo_tests() -> Result<Ended> {
     let mut test = everything("test");
     // What failed says enough; where in the runtime it did says nothing.
     test.arg("--no-fail-fast").env("RUST_BACKTRACE", "0").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
+    test.env("MEANTIME_SCHEMATHESIS", setup::schemathesis_path());
     step::run("tests", test, minutes(40))
 }

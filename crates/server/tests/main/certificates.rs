@@ -60,7 +60,7 @@ async fn files_are_followed_and_bad_ones_are_not() {
         ("kind = \"own-ca\"", "kind = \"files\""),
         ("certificate = \"\"", &file("certificate", "chain.pem")),
         ("key = \"\"", &file("key", "key.pem")),
-        ("ca = \"\"", &file("ca", "ca.pem")),
+        ("# sent along, and invites pin its key.\nca = \"\"", &file("ca", "ca.pem")),
         MONITORED,
     ])
     .await;

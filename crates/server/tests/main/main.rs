@@ -16,5 +16,6 @@ mod monitoring;
 mod operator;
 mod postgres;
 mod robustness;
+mod schemathesis;
 mod tls;
 mod world;

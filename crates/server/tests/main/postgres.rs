@@ -76,6 +76,22 @@ async fn two_processes_are_one_server() {
         .output()
         .unwrap();
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("already"));
+    a_team_is_deleted_as_the_handbook_says(&first, &ana);
+}
+
+/// The statements stand in docs/OPERATIONS.md.
+fn a_team_is_deleted_as_the_handbook_says(data: &Path, ana: &Someone) {
+    let refused = command("delete", data).arg("--yes").output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("docs/OPERATIONS.md"));
+    let handbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/OPERATIONS.md");
+    let handbook = fs::read_to_string(handbook).unwrap();
+    let sql = handbook.split("```sql\n").find(|part| part.starts_with("DO $$")).unwrap();
+    let sql = sql.split("```").next().unwrap().replace("TEAM-ID", &ana.joined.team.to_string());
+    let url = fs::read_to_string(data.with_file_name("url")).unwrap();
+    let database = url.trim().split('?').next().unwrap().rsplit('/').next().unwrap();
+    PostgresServer::shared().sql(database, &sql);
+    let teams = command("invite", data).output().unwrap();
+    assert!(String::from_utf8_lossy(&teams.stderr).contains("has no team"));
 }
 
 #[cfg(unix)]
