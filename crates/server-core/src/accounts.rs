@@ -1,71 +1,29 @@
-//! Passwords and authenticators: how somebody gets a further device without
-//! an invite. Wrong names, passwords and codes are answered alike, after the
-//! same work, and later each time.
+//! Passwords and authenticators: choosing, changing and losing them, and the
+//! waits after wrong ones. Getting in with them is [`crate::sign_in`]'s.
 
 use crate::access::active_role;
 use crate::audit::{Event, by, entry};
 use crate::core::{TRIES, busy, failed, internal, slow_down};
-use crate::join::{new_device, not_there};
+use crate::join::not_there;
 use crate::limits::FREE_TRIES;
 use crate::password::{Turn, Verified, acceptable};
-use crate::rules::name_of_person;
 use crate::storage::{Account, Batch, Change, Commit, Storage, Totp};
 use crate::{Actor, Core, TeamScope, totp, tries};
-use meantime_model::{PersonId, TeamId};
-use meantime_protocol::http::JoinResponse;
-use meantime_protocol::people::{AccountInfo, AccountRequest, SignInRequest, TotpConfirm, TotpRequest, TotpResponse};
+use meantime_model::PersonId;
+use meantime_protocol::people::{AccountInfo, AccountRequest, TotpConfirm, TotpRequest, TotpResponse};
 use meantime_protocol::{Code, Problem};
 use std::net::IpAddr;
 
 /// Whose password is tried, and from where.
-struct Try<'a> {
+pub(crate) struct Try<'a> {
     /// None: no such team, which is not told.
-    team: Option<TeamScope>,
-    login: &'a str,
-    account: Option<&'a Account>,
-    from: Option<IpAddr>,
+    pub team: Option<TeamScope>,
+    pub login: &'a str,
+    pub account: Option<&'a Account>,
+    pub from: Option<IpAddr>,
 }
 
 impl<S: Storage> Core<S> {
-    /// A further device for somebody with a password. `from`: where the
-    /// request came from.
-    ///
-    /// # Errors
-    /// `sign_in_failed`, one answer for all that may be wrong; `totp_needed`;
-    /// `slow_down` after failures; `limit_reached` for too many devices;
-    /// `busy` when many sign in.
-    pub async fn sign_in(&self, request: &SignInRequest, from: Option<IpAddr>) -> Result<JoinResponse, Problem> {
-        let device_name = name_of_person("the device's name", &request.device_name)?;
-        let team = self.team_to_sign_in_to(request.team).await?;
-        let login = normal(&request.login);
-        let turn = self.passwords.turn().await?;
-        let account = match team {
-            Some(team) => self.storage.account_named(team, &login).await.map_err(failed)?,
-            None => None,
-        };
-        let attempt = Try { team, login: &login, account: account.as_ref(), from };
-        let verified = self.try_password(&turn, &attempt, &request.password).await?;
-        let (Some(team), Some(mut account)) = (team, account.clone()) else { return Err(sign_in_failed()) };
-        let known = account.clone();
-        if let Some(totp) = account.totp.as_mut().filter(|totp| totp.confirmed) {
-            let needed = || Problem::new(Code::TotpNeeded, "the code of your authenticator is needed as well");
-            let code = request.totp.as_deref().ok_or_else(needed)?;
-            match totp::step(&totp.secret, code, totp.last_step, self.now()) {
-                Some(step) => totp.last_step = step,
-                None => {
-                    self.failed_try(&attempt).await?;
-                    return Err(sign_in_failed());
-                }
-            }
-        }
-        if verified == Verified::Outdated {
-            account.password = self.passwords.hash(&turn, &request.password).await?;
-        }
-        let joined = self.add_signed_in(team, &known, account, &device_name).await?;
-        self.storage.set_attempts(team, tries::slot(team.id(), &login), None).await.map_err(failed)?;
-        Ok(joined)
-    }
-
     /// How this person signs in.
     ///
     /// # Errors
@@ -213,44 +171,6 @@ impl<S: Storage> Core<S> {
         self.carry_out(team, Batch { at: now, changes, audit, ..Batch::default() }).await.map_err(failed).map(drop)
     }
 
-    /// Adds the device of somebody who showed what `known` asks for, if that
-    /// is still so.
-    async fn add_signed_in(
-        &self,
-        team: TeamScope,
-        known: &Account,
-        account: Account,
-        device_name: &str,
-    ) -> Result<JoinResponse, Problem> {
-        let person = known.person;
-        for _ in 0..TRIES {
-            let now = self.now();
-            let access = self.storage.access(team).await.map_err(failed)?;
-            // Changed, or used with the same code, since it was looked at.
-            if self.storage.account(team, person).await.map_err(failed)?.as_ref() != Some(known) {
-                return Err(sign_in_failed());
-            }
-            let member = self.member(team, person).await?.ok_or_else(sign_in_failed)?;
-            active_role(&member).ok_or_else(sign_in_failed)?;
-            self.room_for_a_device(team, person).await?;
-            let fresh = new_device(team, person, device_name, now)?;
-            let device = fresh.device.id;
-            let mut batch = Batch { at: now, access: Some(access), ..Batch::default() };
-            batch.expects.push((member.key(), member.record.seq));
-            let noted = entry(now, Event::SignedIn, Some(person.0));
-            batch.audit.push(crate::storage::AuditEntry { by: Some(person), device: Some(device), ..noted });
-            if account != *known {
-                batch.changes.push(Change::PutAccount(account.clone()));
-            }
-            batch.changes.push(Change::AddDevice(fresh.device, fresh.token));
-            if let Commit::Done(_) = self.carry_out(team, batch).await.map_err(failed)? {
-                let team_name = self.team_name(team).await?;
-                return Ok(JoinResponse { person, team: team.id(), team_name, device, token: fresh.secret.reveal() });
-            }
-        }
-        Err(busy())
-    }
-
     /// This person's account, given that they know its password.
     async fn with_password(&self, actor: &Actor, password: &str, from: Option<IpAddr>) -> Result<Account, Problem> {
         let team = actor.team_scope();
@@ -310,7 +230,12 @@ impl<S: Storage> Core<S> {
     }
 
     /// Right or outdated; wrong is an error, and noted.
-    async fn try_password(&self, turn: &Turn, attempt: &Try<'_>, password: &str) -> Result<Verified, Problem> {
+    pub(crate) async fn try_password(
+        &self,
+        turn: &Turn,
+        attempt: &Try<'_>,
+        password: &str,
+    ) -> Result<Verified, Problem> {
         self.may_try(attempt).await?;
         let kept = attempt.account.map(|account| account.password.as_str());
         match self.passwords.verify(turn, password, kept).await? {
@@ -322,7 +247,7 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    async fn failed_try(&self, attempt: &Try<'_>) -> Result<(), Problem> {
+    pub(crate) async fn failed_try(&self, attempt: &Try<'_>) -> Result<(), Problem> {
         let now = self.now();
         self.addresses.fail(attempt.from, now);
         let Some(team) = attempt.team else { return Ok(()) };
@@ -339,22 +264,10 @@ impl<S: Storage> Core<S> {
         }
         Ok(())
     }
-
-    /// `None`: there is no such team, which the caller doesn't tell.
-    async fn team_to_sign_in_to(&self, wanted: Option<TeamId>) -> Result<Option<TeamScope>, Problem> {
-        if let Some(team) = wanted {
-            let team = TeamScope::operator(team);
-            return Ok(self.storage.team(team).await.map_err(failed)?.map(|_| team));
-        }
-        match self.storage.teams().await.map_err(failed)?.as_slice() {
-            [team] => Ok(Some(TeamScope::operator(team.id))),
-            _ => Err(Problem::new(Code::Invalid, "this server has several teams: say which")),
-        }
-    }
 }
 
 /// A login as it is kept and looked for.
-fn normal(login: &str) -> String {
+pub(crate) fn normal(login: &str) -> String {
     login.trim().to_lowercase()
 }
 
@@ -367,6 +280,6 @@ fn info(account: Option<&Account>) -> AccountInfo {
     AccountInfo { login: account.map(|account| account.login.clone()), totp }
 }
 
-fn sign_in_failed() -> Problem {
+pub(crate) fn sign_in_failed() -> Problem {
     Problem::new(Code::SignInFailed, "the name, the password or the code is wrong")
 }

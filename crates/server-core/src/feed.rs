@@ -58,6 +58,11 @@ impl<S: Storage> Core<S> {
             return Err(cursor_gone());
         }
         let mut rows: Vec<Record> = Vec::new();
+        // What a circle is and who is in it, before what is in it.
+        let space = match query.scope {
+            Scope::Private(circle) if query.page.is_none() => self.one(team, &rules::space_key(circle)).await?,
+            _ => None,
+        };
         let more = loop {
             let left = Limit { rows: limit.rows - rows.len(), ..limit };
             let current = Current {
@@ -84,6 +89,10 @@ impl<S: Storage> Core<S> {
         };
         if !actor.is_guest_in(&query.scope) {
             rows.extend(self.threads_of(actor, &query.scope, &rows).await?);
+        }
+        if let Some(space) = space {
+            rows.retain(|row| row.kind != Kind::SPACE);
+            rows.insert(0, space.record);
         }
         Ok(BootstrapPage { rows, next_page: more.then(|| place.text()), start: place.start })
     }

@@ -29,6 +29,7 @@ pub mod row;
 pub mod rules;
 pub mod secret;
 pub mod shared;
+pub mod sign_in;
 pub mod storage;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;

@@ -67,6 +67,23 @@ pub async fn a_circle_is_its_members_alone<S: Storage>(storage: S) {
     let kofi = world.again(&kofi).await;
     world.put(&kofi, kofi.message(&scope, thread_id, "yes")).await;
 
+    // A new device gets to know what the circle is before what is in it.
+    let mut query = BootstrapQuery { scope, page: None, limit: Some(1) };
+    let mut all: Vec<(String, u64)> = Vec::new();
+    loop {
+        let page = world.core.bootstrap(&kofi.actor, &query).await.unwrap();
+        all.extend(page.rows.iter().map(|row| (row.kind.to_string(), row.seq)));
+        query.page = page.next_page;
+        if query.page.is_none() {
+            break;
+        }
+    }
+    assert_eq!(all[0].0, "space");
+    all.sort();
+    all.dedup();
+    let kinds: Vec<&str> = all.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["message", "message", "space", "thread"]);
+
     // For others, the owner too, it is as if it were not.
     let absent = Scope::Private(Uuid::now_v7());
     assert_eq!(reads(&world, &owner, absent).await, Err(Code::ScopeGone));
