@@ -16,6 +16,17 @@ use std::sync::Arc;
 /// Bytes as they come.
 pub type Bytestream = BoxStream<'static, Result<Bytes, BlobError>>;
 
+/// An attachment that lies in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Which.
+    pub blob: Blob,
+    /// How many bytes.
+    pub bytes: u64,
+    /// When it was written, by the store's clock.
+    pub at: DateTime<Utc>,
+}
+
 /// The store. Cloning is cheap and gives the same one.
 #[derive(Clone, Debug)]
 pub struct Blobs {
@@ -76,11 +87,12 @@ impl Blobs {
         self.forget(&blob.path()).await
     }
 
-    /// Every whole attachment of a team that lies in the store, with its bytes
-    /// and when it was written; also those that nobody knows of.
-    pub fn list(&self, team: TeamId) -> BoxStream<'_, Result<(Blob, u64, DateTime<Utc>), BlobError>> {
-        let of_ours = |meta: ObjectMeta| async move {
-            Ok(Blob::of_path(&meta.location).map(|blob| (blob, meta.size, meta.last_modified)))
+    /// Every whole attachment of a team that lies in the store, also those that
+    /// nobody knows of.
+    pub fn list(&self, team: TeamId) -> BoxStream<'_, Result<Stored, BlobError>> {
+        let of_ours = |meta: ObjectMeta| {
+            let stored = |blob| Stored { blob, bytes: meta.size, at: meta.last_modified };
+            std::future::ready(Ok(Blob::of_path(&meta.location).map(stored)))
         };
         self.store.list(Some(&whole_of(team))).map_err(BlobError::from).try_filter_map(of_ours).boxed()
     }

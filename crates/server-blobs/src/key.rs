@@ -40,6 +40,12 @@ pub struct Upload {
 }
 
 impl Blob {
+    /// Where in the store it is.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.path().to_string()
+    }
+
     pub(crate) fn path(&self) -> Path {
         let Self { team, id, tag } = self;
         whole_of(*team).join(id.to_string()).join(tag.to_string())

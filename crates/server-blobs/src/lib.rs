@@ -15,7 +15,7 @@ mod key;
 mod place;
 mod upload;
 
-pub use blobs::{Blobs, Bytestream};
+pub use blobs::{Blobs, Bytestream, Stored};
 pub use error::BlobError;
 pub use key::{Blob, Upload};
 pub use place::S3;

@@ -8,7 +8,7 @@ use crate::rules::{self, Kept};
 use crate::storage::{Batch, Commit, Storage, StorageError};
 use crate::{Actor, Core, Key, Row, Run, TeamScope, feed};
 use chrono::{DateTime, TimeDelta, Utc};
-use meantime_model::TeamId;
+use meantime_model::{PersonId, TeamId};
 use meantime_protocol::{Code, Fields, Kind, Problem, Record, Scope, Sha256};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,6 +29,19 @@ pub struct Whole {
     pub tag: Uuid,
     /// The tag of one whose bytes turned out to be gone: this takes its place.
     pub instead_of: Option<Uuid>,
+}
+
+/// An attachment as whoever runs the server sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The id of its record, by which its bytes are kept.
+    pub id: Uuid,
+    /// Who brought it first.
+    pub by: PersonId,
+    /// When.
+    pub since: DateTime<Utc>,
+    /// What it is.
+    pub kept: Kept,
 }
 
 impl<S: Storage> Core<S> {
@@ -110,14 +123,14 @@ impl<S: Storage> Core<S> {
         team: TeamScope,
         after: Option<Uuid>,
         limit: usize,
-    ) -> Result<Vec<(Uuid, Kept)>, StorageError> {
+    ) -> Result<Vec<Listed>, StorageError> {
         let mut after = after;
         let mut found = Vec::new();
         while found.len() < limit {
             let rows = self.some_attachments(team, after, limit - found.len()).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.record.id);
-            found.extend(rows.iter().filter_map(|row| Some((row.record.id, Kept::of(row)?))));
+            found.extend(rows.iter().filter_map(listed));
         }
         Ok(found)
     }
@@ -142,6 +155,19 @@ impl<S: Storage> Core<S> {
     /// When the storage fails; what was forgotten before that is not told, and
     /// its bytes belong to nothing.
     pub async fn sweep_attachments(&self, team: TeamScope, idle: TimeDelta) -> Result<Vec<Kept>, StorageError> {
+        self.forget(team, idle, None).await
+    }
+
+    /// The same of what one person brought, and at once: for when everything
+    /// of theirs shall go. What others' messages refer to stays.
+    ///
+    /// # Errors
+    /// As [`Core::sweep_attachments`].
+    pub async fn forget_attachments_of(&self, team: TeamScope, person: PersonId) -> Result<Vec<Kept>, StorageError> {
+        self.forget(team, TimeDelta::zero(), Some(person)).await
+    }
+
+    async fn forget(&self, team: TeamScope, idle: TimeDelta, by: Option<PersonId>) -> Result<Vec<Kept>, StorageError> {
         let mut forgotten = Vec::new();
         let mut after = None;
         loop {
@@ -149,7 +175,8 @@ impl<S: Storage> Core<S> {
             let Some(last) = rows.last() else { return Ok(forgotten) };
             after = Some(last.record.id);
             for row in rows {
-                if let Some(kept) = Kept::of(&row) {
+                let theirs = by.is_none_or(|by| row.record.author == by);
+                if let Some(kept) = Kept::of(&row).filter(|_| theirs) {
                     forgotten.extend(self.look_at(team, row, kept, idle).await?);
                 }
             }
@@ -182,7 +209,7 @@ impl<S: Storage> Core<S> {
         let live: Vec<Uuid> = live.map(|row| row.record.id).collect();
         let expects = vec![(row.key(), row.record.seq)];
         let batch = match kept.idle_since {
-            Some(since) if live.is_empty() && now - since >= idle => {
+            since if live.is_empty() && now - since.unwrap_or(now) >= idle => {
                 let total = self.storage.get(team, &[total_key(team.id())]).await?.into_iter().next().flatten();
                 let Some(total) = total else { return Ok(None) };
                 let left = taken(Some(&total)).saturating_sub(kept.bytes);
@@ -233,6 +260,11 @@ fn within(others: u64, bytes: u64, most: u64) -> Result<(), Problem> {
 /// The record with the bytes of all attachments of a team.
 fn total_key(team: TeamId) -> Key {
     Key { scope: rules::cupboard(team), kind: Kind::new("attachments"), id: team.0 }
+}
+
+fn listed(row: &Row) -> Option<Listed> {
+    let Record { id, author, created_at, .. } = row.record;
+    Some(Listed { id, by: author, since: created_at, kept: Kept::of(row)? })
 }
 
 fn taken(total: Option<&Row>) -> u64 {

@@ -7,8 +7,9 @@ use crate::settings::{self, AttachmentsKind};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
-use meantime_model::TeamId;
+use meantime_model::{PersonId, TeamId};
 use meantime_server_blobs::{Blob, Blobs, S3};
+use meantime_server_core::attachments::Listed;
 use meantime_server_core::rules::{Kept, attachment_key};
 use meantime_server_core::{Core, Storage, TeamScope};
 use std::path::Path;
@@ -93,14 +94,28 @@ impl Attachments {
         Ok(())
     }
 
+    /// Forgets what one person brought, at once, but for what others' messages
+    /// refer to; how many. For when everything of theirs shall go: their
+    /// messages first.
+    ///
+    /// # Errors
+    /// When the storage or the store fails.
+    pub async fn forget_of(&self, core: &Core<impl Storage>, team: TeamId, by: PersonId) -> anyhow::Result<usize> {
+        let gone = core.forget_attachments_of(TeamScope::operator(team), by).await?;
+        for kept in &gone {
+            self.blobs.remove(&blob(team, kept)).await?;
+        }
+        Ok(gone.len())
+    }
+
     async fn sweep_unknown(
         &self,
         core: &Core<impl Storage>,
         team: TeamScope,
         before: DateTime<Utc>,
     ) -> anyhow::Result<u64> {
-        let old = self.blobs.list(team.id()).try_filter(|(.., at)| std::future::ready(*at < before));
-        let mut chunks = old.map_ok(|(blob, ..)| blob).try_chunks(AT_ONCE).boxed();
+        let old = self.blobs.list(team.id()).try_filter(|stored| std::future::ready(stored.at < before));
+        let mut chunks = old.map_ok(|stored| stored.blob).try_chunks(AT_ONCE).boxed();
         let mut removed = 0;
         while let Some(blobs) = chunks.try_next().await.map_err(|e| e.1)? {
             let tags: Vec<_> = blobs.iter().map(|blob| (blob.id, blob.tag)).collect();
@@ -124,9 +139,9 @@ pub async fn missing(blobs: &Blobs, core: &Core<impl Storage>, team: TeamId) -> 
     let mut after = None;
     loop {
         let some = core.attachments(TeamScope::operator(team), after, AT_ONCE).await?;
-        let Some((last, _)) = some.last() else { return Ok(missing) };
-        after = Some(*last);
-        for (_, kept) in some {
+        let Some(last) = some.last() else { return Ok(missing) };
+        after = Some(last.id);
+        for Listed { kept, .. } in some {
             if blobs.bytes(&blob(team, &kept)).await? != Some(kept.bytes) {
                 missing.push(kept);
             }

@@ -1,13 +1,18 @@
 //! A team, or what is a person's in it, as JSON lines. Without secrets: no
 //! token, no password, nothing an invite could be made of.
 //!
+//! Of attachments it says which there are, and under which key of their store
+//! their bytes are.
+//!
 //! The first line says what it is, the last one that it is whole.
 
+use crate::attachments::blob;
 use crate::feeds;
 use chrono::{DateTime, Utc};
 use meantime_model::PersonId;
 use meantime_protocol::people::AuditQuery;
 use meantime_protocol::{MAX_PAGE, Record, Scope};
+use meantime_server_core::attachments::Listed;
 use meantime_server_core::members::Person;
 use meantime_server_core::storage::Team;
 use meantime_server_core::{By, Core, Shared, Storage as _, TeamScope};
@@ -55,6 +60,7 @@ impl<'a, W: Write> Export<'a, W> {
         for record in feeds::held(core, team, now).await? {
             self.record(&record, true)?;
         }
+        self.attachments(team).await?;
         self.audit(team).await?;
         self.line(&json!({"whole": true, "records": self.records}))?;
         self.out.flush()?;
@@ -81,6 +87,24 @@ impl<'a, W: Write> Export<'a, W> {
         }
         self.records += 1;
         self.line(&if held { json!({"record": record, "waits": true}) } else { json!({ "record": record }) })
+    }
+
+    async fn attachments(&mut self, team: TeamScope) -> anyhow::Result<()> {
+        let mut after = None;
+        loop {
+            let some = self.core.attachments(team, after, MAX_PAGE).await?;
+            let Some(last) = some.last() else { return Ok(()) };
+            after = Some(last.id);
+            let of = self.of;
+            for Listed { by, since, kept, .. } in some.iter().filter(|a| of.is_none_or(|of| a.by == of)) {
+                let key = blob(team.id(), kept).key();
+                let attachment = json!({
+                    "scope": kept.scope, "sha256": kept.sha256, "bytes": kept.bytes, "by": by, "since": since,
+                    "key": key,
+                });
+                self.line(&json!({ "attachment": attachment }))?;
+            }
+        }
     }
 
     async fn audit(&mut self, team: TeamScope) -> anyhow::Result<()> {

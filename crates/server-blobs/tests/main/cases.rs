@@ -42,7 +42,7 @@ async fn read(blobs: &Blobs, blob: &Blob, part: std::ops::Range<u64>) -> Option<
 
 async fn list(blobs: &Blobs, team: TeamId) -> Vec<Blob> {
     let all: Vec<_> = blobs.list(team).try_collect().await.unwrap();
-    all.into_iter().map(|(blob, ..)| blob).collect()
+    all.into_iter().map(|stored| stored.blob).collect()
 }
 
 pub async fn pieces_make_a_whole(blobs: Blobs) {

@@ -55,7 +55,7 @@ async fn what_is_half_written_is_not_there() {
     std::fs::write(half(&format!("{own}#1")), b"half").unwrap();
     std::fs::write(half("0192f0c1-2345-7890-abcd-0123456789ab#12"), b"half").unwrap();
     let listed: Vec<_> = blobs.list(upload.team).try_collect().await.unwrap();
-    assert_eq!(listed.iter().map(|(blob, ..)| *blob).collect::<Vec<_>>(), [blob]);
+    assert_eq!(listed.iter().map(|stored| stored.blob).collect::<Vec<_>>(), [blob]);
     assert_eq!(blobs.sweep_half_written(long_ago()).await.unwrap(), 0);
     assert_eq!(files(dir.path()).len(), 3);
     assert_eq!(blobs.sweep_half_written(far_ahead()).await.unwrap(), 2);

@@ -164,12 +164,13 @@ pub async fn a_team_has_so_much_and_no_more<S: Storage>(storage: S) {
     assert_eq!(world.core.room_for_attachment(team, u64::MAX, 450).await.unwrap_err().code, Code::LimitReached);
     let all = world.core.attachments(team, None, 1000).await.unwrap();
     assert_eq!(all.len(), 4);
-    let rest = world.core.attachments(team, Some(all[0].0), 2).await.unwrap();
+    let rest = world.core.attachments(team, Some(all[0].id), 2).await.unwrap();
     assert_eq!(rest, all[1..3]);
     // One whose bytes are gone is replaced, and not counted twice.
-    let gone = &all[0].1;
+    let gone = &all[0].kept;
+    assert_eq!(all[0].by, ana.actor.person);
     let again = Whole { instead_of: Some(gone.tag), ..whole(scope, gone.sha256.0[0], 100) };
-    let tags = |tag| [(all[0].0, tag)];
+    let tags = |tag| [(all[0].id, tag)];
     assert_eq!(world.core.are_attached(team, &tags(gone.tag)).await.unwrap(), [true]);
     assert_eq!(keep(&world, &ana, again).await.tag, again.tag);
     assert_eq!(world.core.are_attached(team, &tags(gone.tag)).await.unwrap(), [false]);
@@ -219,6 +220,15 @@ pub async fn what_nobody_refers_to_is_forgotten<S: Storage>(storage: S) {
     world.clock.pass(TimeDelta::days(60));
     assert_eq!(sweep().await, [0u8; 0]);
     assert!(world.core.attachment(&ana.actor, scope, hash(1)).await.unwrap().is_some());
+    // When somebody's things shall go, theirs go at once, but for what is referred to.
+    let ben = world.someone("Ben", Role::Member).await;
+    for (who, n) in [(&ben, 8), (&ana, 9)] {
+        keep(&world, who, whole(scope, n, 10)).await;
+    }
+    let gone = world.core.forget_attachments_of(team, ana.actor.person).await.unwrap();
+    assert_eq!(gone.iter().map(|kept| kept.sha256).collect::<Vec<_>>(), [hash(9)]);
+    let gone = world.core.forget_attachments_of(team, ben.actor.person).await.unwrap();
+    assert_eq!(gone.iter().map(|kept| kept.sha256).collect::<Vec<_>>(), [hash(8)]);
     // What was forgotten can be brought again.
     keep(&world, &ana, whole(scope, 3, 10)).await;
     assert_eq!(world.core.attached_bytes(team).await, Ok(20));

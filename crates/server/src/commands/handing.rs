@@ -3,6 +3,7 @@
 use super::people::named;
 use super::place::Place;
 use super::say;
+use crate::attachments::Attachments;
 use crate::clock::SystemClock;
 use crate::data;
 use crate::erase;
@@ -78,16 +79,21 @@ pub async fn delete(Delete { place, team, person, yes }: &Delete) -> anyhow::Res
             let person = named(opened.core.people(scope).await?, wanted)?;
             asked(*yes, &person.name, "takes this person out of the team and what they wrote out of everybody's app")?;
             let erased = erase::person(&opened.core, scope, person.id).await?;
-            say(&json!({"deleted": person.id, "records": erased}).to_string())
+            let attachments = Attachments::open(&opened.settings.attachments)?;
+            let files = attachments.forget_of(&opened.core, team.id, person.id).await?;
+            say(&json!({"deleted": person.id, "records": erased, "attachments": files}).to_string())
         }
         None => {
             if opened.settings.storage.kind == StorageKind::Postgres {
                 bail!("in PostgreSQL the tables' owner deletes a team; docs/OPERATIONS.md has the statements");
             }
             asked(*yes, &team.name, "deletes this team with everything that was ever written in it")?;
+            // First what could not be found again once the team is gone.
+            let attachments = Attachments::open(&opened.settings.attachments)?;
+            let files = attachments.blobs.remove_team(team.id).await?;
             let path = place.data()?.database();
             let rows = tokio::task::spawn_blocking(move || upkeep::erase_team(&path, team.id)).await??;
-            say(&json!({"deleted": team.id, "rows": rows}).to_string())
+            say(&json!({"deleted": team.id, "rows": rows, "files": files}).to_string())
         }
     }
 }

@@ -76,7 +76,8 @@ pub(super) async fn receive(
         let problem = Problem::new(Code::Invalid, format!("what is not the end has at least {LEAST_PIECE} bytes"));
         return Err(Refused { problem, offset: Some(begun.offset) });
     }
-    if !rest.is_empty() && !(little && end == End::Cut) {
+    let too_little = little && end == End::Cut;
+    if !rest.is_empty() && !too_little {
         blobs.append(&upload, &mut begun, rest).await?;
     }
     if end == End::Cut {
