@@ -70,6 +70,11 @@ impl Passwords {
         Ok(Turn { _turn: turn, _waited: waited })
     }
 
+    /// How many are hashed or wait for it.
+    pub(crate) fn queued(&self) -> usize {
+        (HASHES_AT_ONCE + HASHES_WAITING).saturating_sub(self.waiting.available_permits())
+    }
+
     /// A new hash of a password.
     pub(crate) async fn hash(&self, _turn: &Turn, password: &str) -> Result<String, Problem> {
         let mut salt = [0; SALT];

@@ -29,6 +29,8 @@ pub struct Metrics {
     pub streams: Gauge,
     /// Pokes sent to live streams.
     pub pokes: Counter,
+    /// Passwords that are hashed or wait for it.
+    pub passwords_queued: Gauge,
     ops: Family<Labels<1>, Counter>,
     storage: Family<Labels<1>, Counter>,
     storage_errors: Family<Labels<2>, Counter>,
@@ -63,6 +65,7 @@ impl Default for Metrics {
             under_way: Gauge::default(),
             streams: Gauge::default(),
             pokes: Counter::default(),
+            passwords_queued: Gauge::default(),
             ops: Family::default(),
             storage: Family::default(),
             storage_errors: Family::default(),
@@ -89,6 +92,7 @@ impl Metrics {
         r.register("requests_under_way", "Requests worked on, live streams apart", self.under_way.clone());
         r.register("live_streams", "Open live streams", self.streams.clone());
         r.register("pokes", "Pokes sent to live streams", self.pokes.clone());
+        r.register("passwords_queued", "Passwords hashed or waiting for it", self.passwords_queued.clone());
         r.register("ops", "Changes pushed, by what became of them", self.ops.clone());
         r.register("storage_calls", "Calls to the storage", self.storage.clone());
         r.register("storage_errors", "Calls to the storage that failed", self.storage_errors.clone());

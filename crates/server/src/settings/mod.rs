@@ -5,6 +5,7 @@
 
 mod attachments;
 mod faults;
+mod sense;
 mod template;
 mod values;
 

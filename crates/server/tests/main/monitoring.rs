@@ -37,6 +37,7 @@ async fn the_numbers_tell_what_was_done() {
         let value = world.number(name).await;
         assert!(value >= at_least, "{name} is {value}:\n{}", world.monitored("metrics").await.1);
     }
+    assert!(world.monitored("metrics").await.1.contains("\nmeantime_passwords_queued 0\n"));
     let (status, text) = world.monitored("metrics").await;
     assert_eq!(status, StatusCode::OK);
     assert!(text.ends_with("# EOF\n"));

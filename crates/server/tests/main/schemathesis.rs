@@ -47,7 +47,7 @@ async fn every_route_refuses_what_is_no_request_in_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn schemathesis_finds_no_fault_of_the_servers() {
     // `cargo xtask test` installs it and says where.
-    let Some(program) = std::env::var_os("MEANTIME_SCHEMATHESIS") else {
+    let Some(program) = std::env::var_os("MEANTIME_SCHEMATHESIS").filter(|path| !path.is_empty()) else {
         eprintln!("MEANTIME_SCHEMATHESIS names no schemathesis: this was not tried");
         return;
     };
