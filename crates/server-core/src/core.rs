@@ -115,6 +115,12 @@ impl<S: Storage> Core<S> {
         Live::new(Arc::clone(&self.storage), &self.hub, actor.clone())
     }
 
+    /// How many passwords are hashed or wait for it: for monitoring.
+    #[must_use]
+    pub fn passwords_queued(&self) -> usize {
+        self.passwords.queued()
+    }
+
     /// The present moment by the clock it was given, in whole milliseconds.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
