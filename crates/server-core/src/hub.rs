@@ -100,10 +100,10 @@ impl Hub {
     async fn look(&self, storage: &impl Storage) {
         for feeds in self.watched.feeds().chunks(AT_ONCE) {
             // The storage has said what is wrong with it; the next look may do.
-            let Ok(seqs) = storage.counters(feeds).await else { return };
-            for ((team, scope), seq) in feeds.iter().zip(seqs) {
-                if self.watched.look(*team, *scope, seq) {
-                    self.tell(*team, Signal::Moved(*scope, seq));
+            let Ok(newer) = storage.newer(feeds).await else { return };
+            for Moved { team, scope, seq } in newer {
+                if self.watched.tell(team, scope, seq) {
+                    self.tell(team, Signal::Moved(scope, seq));
                 }
             }
         }

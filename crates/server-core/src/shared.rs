@@ -4,6 +4,7 @@
 //! Every method of [`Storage`] is passed on here, those with a default too:
 //! whoever adds one there adds its line here.
 
+use crate::pokes::Moved;
 use crate::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Page, Standing, Storage,
     StorageError, Sweep, Taken, Team, Token,
@@ -105,8 +106,8 @@ impl Storage for Shared {
         self.told("upto", self.storage.upto(team, scopes)).await
     }
 
-    async fn counters(&self, feeds: &[(TeamId, Scope)]) -> Result<Vec<u64>, StorageError> {
-        self.told("counters", self.storage.counters(feeds)).await
+    async fn newer(&self, known: &[Moved]) -> Result<Vec<Moved>, StorageError> {
+        self.told("newer", self.storage.newer(known)).await
     }
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {

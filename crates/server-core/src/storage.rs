@@ -2,6 +2,7 @@
 
 mod people;
 
+use crate::pokes::Moved;
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -59,14 +60,19 @@ pub trait Storage: Send + Sync + 'static {
     /// The newest seq of each scope; 0 for one that has none.
     async fn upto(&self, team: TeamScope, scopes: &[Scope]) -> Result<Vec<u64>, StorageError>;
 
-    /// The newest seq of feeds of any teams, in their order; 0 for one that has
-    /// none. For the server's own streams, which look at many at once.
-    async fn counters(&self, feeds: &[(TeamId, Scope)]) -> Result<Vec<u64>, StorageError> {
-        let mut seqs = Vec::with_capacity(feeds.len());
-        for (team, scope) in feeds {
-            seqs.extend(self.upto(TeamScope::operator(*team), std::slice::from_ref(scope)).await?);
+    /// Which feeds, of any teams, are beyond a seq that is known of them; those
+    /// of one team stand together. For the server's own streams, which look at
+    /// many at once.
+    async fn newer(&self, known: &[Moved]) -> Result<Vec<Moved>, StorageError> {
+        let mut newer = Vec::new();
+        for feeds in known.chunk_by(|a, b| a.team == b.team) {
+            let Some(Moved { team, .. }) = feeds.first() else { continue };
+            let scopes: Vec<Scope> = feeds.iter().map(|feed| feed.scope).collect();
+            let seqs = self.upto(TeamScope::operator(*team), &scopes).await?;
+            let moved = feeds.iter().zip(seqs).filter(|(feed, seq)| *seq > feed.seq);
+            newer.extend(moved.map(|(feed, seq)| Moved { seq, ..*feed }));
         }
-        Ok(seqs)
+        Ok(newer)
     }
 
     /// What changed after a seq, oldest first, tombstones too, as `reader` may see it.

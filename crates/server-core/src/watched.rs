@@ -1,6 +1,7 @@
 //! Which feeds have a stream in this process, and up to where those streams
 //! were told. Knows nothing of the streams themselves.
 
+use crate::pokes::Moved;
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
 use std::collections::HashMap;
@@ -31,9 +32,14 @@ impl Watched {
         Watching { all: self.clone(), team, scopes: Vec::new() }
     }
 
-    /// Every one of them, once.
-    pub(crate) fn feeds(&self) -> Vec<(TeamId, Scope)> {
-        self.lock().keys().copied().collect()
+    /// What their streams were told, those of one team together. A feed whose
+    /// counter nobody has read yet is left out: each stream does that first.
+    pub(crate) fn feeds(&self) -> Vec<Moved> {
+        let feeds = self.lock();
+        let told = feeds.iter().filter_map(|((team, scope), feed)| Some((*team, *scope, feed.upto?)));
+        let mut told: Vec<Moved> = told.map(|(team, scope, seq)| Moved { team, scope, seq }).collect();
+        told.sort_unstable_by_key(|feed| feed.team);
+        told
     }
 
     /// The streams of a feed are being told of a seq. Whether it is news.
@@ -45,13 +51,6 @@ impl Watched {
             }
             _ => false,
         }
-    }
-
-    /// The counter of a feed was looked at. Whether its streams have to be
-    /// told: not while none of them has read it, which each does first.
-    pub(crate) fn look(&self, team: TeamId, scope: Scope, seq: u64) -> bool {
-        let known = self.lock().get(&(team, scope)).is_some_and(|feed| feed.upto.is_some());
-        known && self.tell(team, scope, seq)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(TeamId, Scope), Feed>> {
@@ -103,12 +102,17 @@ mod tests {
         let (all, own) = (Scope::Team(team), Scope::User(PersonId::new()));
         let (mut first, mut second) = (watched.watching(team), watched.watching(team));
         first.set(vec![all, own]);
+        assert!(watched.feeds().is_empty(), "the stream reads the counters itself");
+        first.read(all, 3);
+        first.read(own, 0);
         second.set(vec![all]);
+        second.read(all, 9);
         assert_eq!(watched.feeds().len(), 2);
         first.set(vec![all]);
-        assert_eq!(watched.feeds(), [(team, all)]);
+        let told = Moved { team, scope: all, seq: 3 };
+        assert_eq!(watched.feeds(), [told], "the first does not know yet what the second does");
         drop(first);
-        assert_eq!(watched.feeds(), [(team, all)]);
+        assert_eq!(watched.feeds(), [told]);
         drop(second);
         assert!(watched.feeds().is_empty());
     }
@@ -120,16 +124,10 @@ mod tests {
         assert!(!watched.tell(team, feed, 1), "nobody listens");
         let mut stream = watched.watching(team);
         stream.set(vec![feed]);
-        assert!(!watched.look(team, feed, 5), "the stream reads the counter itself");
-        // It got its answer before the look, and takes it in after it.
         stream.read(feed, 4);
-        assert!(watched.look(team, feed, 5) && !watched.look(team, feed, 5));
-        // Another that comes later knows more than the first was told.
-        let mut second = watched.watching(team);
-        second.set(vec![feed]);
-        second.read(feed, 6);
-        assert!(watched.look(team, feed, 6));
-        assert!(watched.tell(team, feed, 7) && !watched.tell(team, feed, 7) && !watched.look(team, feed, 7));
-        assert!(!watched.look(team, feed, 3) && !watched.tell(team, feed, 6), "an old answer that comes late");
+        assert!(watched.tell(team, feed, 5) && !watched.tell(team, feed, 5));
+        assert!(!watched.tell(team, feed, 3), "an old answer that comes late");
+        stream.read(feed, 4);
+        assert!(!watched.tell(team, feed, 5));
     }
 }

@@ -147,3 +147,61 @@ async fn old_enough(owner: &Client) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use meantime_server_postgres::kit::PostgresServer;
+    use std::sync::Arc;
+    use tokio::sync::Barrier;
+
+    const ADDED: &str = "CREATE TABLE meantime.added (n integer); GRANT SELECT ON meantime.added TO meantime_app";
+    const FILLED: &str = "INSERT INTO meantime.added VALUES (1)";
+
+    async fn owner(url: &str) -> Client {
+        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_many_that_start_at_once_one_takes_each_step() {
+        let url = PostgresServer::shared().database().url;
+        create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
+        let begin = Arc::new(Barrier::new(8));
+        let starts: Vec<_> = (0..8)
+            .map(|_| {
+                let (url, begin) = (url.clone(), Arc::clone(&begin));
+                tokio::spawn(async move {
+                    let mut owner = owner(&url).await;
+                    begin.wait().await;
+                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], ADDED, FILLED]).await
+                })
+            })
+            .collect();
+        for start in starts {
+            start.await.unwrap().unwrap();
+        }
+        let (sql, reader) =
+            ("SELECT count(*), (SELECT version FROM meantime.life) FROM meantime.added", owner(&url).await);
+        let row = reader.query_one(sql, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 3));
+        let refused = upgrade(&mut owner(&url).await, "meantime_app").await.unwrap_err();
+        assert!(matches!(refused, OpenError::Newer { found: 3, known: 1 }), "{refused}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_step_that_fails_leaves_everything_as_it_was() {
+        let url = PostgresServer::shared().database().url;
+        create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
+        let steps = [STEPS[0], ADDED, FILLED, "SELECT 1 / 0"];
+        let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &steps).await.unwrap_err();
+        assert!(failed.to_string().contains("division by zero"), "{failed}");
+        let left = owner(&url).await.query_one("SELECT to_regclass('meantime.added') IS NULL", &[]).await.unwrap();
+        assert!(left.get::<_, bool>(0));
+        upgrade(&mut owner(&url).await, "meantime_app").await.unwrap();
+        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..3]).await.unwrap();
+    }
+}

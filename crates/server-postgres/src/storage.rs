@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Scope};
+use meantime_server_core::pokes::Moved;
 use meantime_server_core::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Limit, Page, Standing,
     Sweep, Taken, Team, Token,
@@ -192,15 +193,20 @@ impl Storage for Postgres {
         Ok(upto)
     }
 
-    async fn counters(&self, feeds: &[(TeamId, Scope)]) -> Result<Vec<u64>, StorageError> {
-        let teams: Vec<Uuid> = feeds.iter().map(|(team, _)| team.0).collect();
-        let scopes: Vec<String> = feeds.iter().map(|(_, scope)| scope.to_string()).collect();
-        let sql = "SELECT nth, seq FROM meantime.counters($1, $2)";
-        let mut seqs = vec![0; feeds.len()];
-        for columns in self.connections.lookup(Query { sql, values: &[&teams, &scopes] }).await? {
-            put_plain(&mut seqs, unsigned(&columns, 0)?, unsigned(&columns, 1)?);
+    async fn newer(&self, known: &[Moved]) -> Result<Vec<Moved>, StorageError> {
+        let teams: Vec<Uuid> = known.iter().map(|feed| feed.team.0).collect();
+        let scopes: Vec<String> = known.iter().map(|feed| feed.scope.to_string()).collect();
+        let seqs: Vec<i64> = known.iter().map(|feed| signed(feed.seq)).collect();
+        let sql = "SELECT nth, seq FROM meantime.newer($1, $2, $3)";
+        let rows = self.connections.lookup(Query { sql, values: &[&teams, &scopes, &seqs] }).await?;
+        let mut places: Vec<Moved> = known.to_vec();
+        let mut newer = Vec::with_capacity(rows.len());
+        for columns in rows {
+            if let Some(feed) = nth(&mut places, unsigned(&columns, 0)?) {
+                newer.push(Moved { seq: unsigned(&columns, 1)?, ..*feed });
+            }
         }
-        Ok(seqs)
+        Ok(newer)
     }
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {

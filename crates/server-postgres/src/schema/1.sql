@@ -161,11 +161,12 @@ CREATE FUNCTION meantime.next_held() RETURNS TABLE (visible_from timestamptz, te
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = meantime, pg_temp
     AS $$ SELECT r.visible_from, r.team_id FROM record AS r
           WHERE r.held AND NOT r.deleted ORDER BY r.visible_from, r.team_id LIMIT 1 $$;
--- For those feeds that have a listener in the asking process.
-CREATE FUNCTION meantime.counters(teams uuid[], scopes text[]) RETURNS TABLE (nth bigint, seq bigint)
+-- Of the feeds that have a listener in the asking process, those that moved
+-- beyond what it knows.
+CREATE FUNCTION meantime.newer(teams uuid[], scopes text[], seqs bigint[]) RETURNS TABLE (nth bigint, seq bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = meantime, pg_temp
-    AS $$ SELECT w.nth, s.seq FROM unnest(teams, scopes) WITH ORDINALITY AS w (team_id, scope, nth)
-          JOIN scope AS s ON s.team_id = w.team_id AND s.scope = w.scope $$;
+    AS $$ SELECT k.nth, s.seq FROM unnest(teams, scopes, seqs) WITH ORDINALITY AS k (team_id, scope, seq, nth)
+          JOIN scope AS s ON s.team_id = k.team_id AND s.scope = k.scope AND s.seq > k.seq $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA meantime FROM PUBLIC;
 GRANT USAGE ON SCHEMA meantime TO meantime_app;

@@ -3,6 +3,7 @@
 use crate::tools::{name_of, noon, opened, put, row, team};
 use meantime_model::PersonId;
 use meantime_protocol::{Kind, Scope};
+use meantime_server_core::pokes::Moved;
 use meantime_server_core::storage::{Batch, Changes, Commit, Limit};
 use meantime_server_core::{Key, Storage as _, row::FIRST};
 use meantime_server_postgres::kit::PostgresServer;
@@ -56,10 +57,13 @@ async fn a_commit_of_many_feeds_is_one() {
     assert_eq!(postgres.commit(team, batch.clone()).await.unwrap(), Commit::Done(vec![1; 100]));
     assert_eq!(postgres.commit(team, batch).await.unwrap(), Commit::Stale);
     assert_eq!(postgres.upto(team, &scopes).await.unwrap(), [1; 100]);
-    let feeds: Vec<_> =
-        scopes.iter().map(|scope| (team.id(), *scope)).chain([(meantime_model::TeamId::new(), scopes[0])]).collect();
-    let counters = postgres.counters(&feeds).await.unwrap();
-    assert_eq!((&counters[..100], counters[100]), (&[1; 100][..], 0), "another team's is another feed");
+    let feed = |team, scope: &Scope, seq| Moved { team, scope: *scope, seq };
+    let known: Vec<_> = scopes.iter().zip(0..).map(|(scope, i)| feed(team.id(), scope, i % 2)).collect();
+    let newer = postgres.newer(&known).await.unwrap();
+    assert_eq!(newer.len(), 50);
+    assert!(newer.iter().all(|moved| moved.seq == 1 && known.contains(&Moved { seq: 0, ..*moved })));
+    let theirs = feed(meantime_model::TeamId::new(), &scopes[0], 0);
+    assert_eq!(postgres.newer(&[theirs]).await.unwrap(), [], "another team's is another feed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

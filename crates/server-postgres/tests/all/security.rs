@@ -149,14 +149,20 @@ async fn what_looks_across_teams_tells_little() {
         "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
          WHERE pronamespace = 'meantime'::regnamespace AND prosecdef",
     );
-    assert_eq!(functions, "all_teams counters next_held team_of_invite team_of_token");
+    assert_eq!(functions, "all_teams newer next_held team_of_invite team_of_token");
     let nobody = "SELECT has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc
                   WHERE pronamespace = 'meantime'::regnamespace GROUP BY 1";
     assert_eq!(PostgresServer::shared().sql(database, nobody), "f");
     let token = "sha256('nobody has this')";
     assert_eq!(as_app(database, &format!("SELECT * FROM meantime.team_of_token({token})")).unwrap(), "");
-    let counted = format!("SELECT * FROM meantime.counters(ARRAY['{0}'::uuid], ARRAY['team:{0}'])", ours.id());
-    assert_eq!(as_app(database, &counted).unwrap(), "1|1");
+    let newer = |seq: u32| {
+        let sql = "SELECT * FROM meantime.newer(ARRAY['{0}'::uuid], ARRAY['team:{0}'], ARRAY[{1}::bigint])";
+        sql.replace("{0}", &ours.id().to_string()).replace("{1}", &seq.to_string())
+    };
+    assert_eq!(
+        (as_app(database, &newer(0)).unwrap(), as_app(database, &newer(1)).unwrap()),
+        ("1|1".into(), String::new())
+    );
     // Who finds a team by a secret gets that secret's row and no other.
     let hash = SecretHash::of(&format!("token {}", ours.id()));
     assert_eq!(postgres.bearer(hash).await.unwrap().unwrap().standing.device.team, ours.id());
