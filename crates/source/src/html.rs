@@ -58,7 +58,17 @@ pub fn to_text(raw: &str) -> String {
         .allow_width_overflow()
         .link_footnotes(false)
         .string_from_read(clean.as_bytes(), LINE_WIDTH);
-    text::plain(&rendered.unwrap_or_else(|_| strip_tags(&clean)))
+    let rendered = rendered.unwrap_or_else(|_| strip_tags(&clean));
+    text::plain(&rendered.lines().map(without_heading_sign).collect::<Vec<_>>().join("\n"))
+}
+
+/// html2text writes headings as Markdown does; ours is plain text.
+fn without_heading_sign(line: &str) -> &str {
+    let rest = line.trim_start_matches('#');
+    match rest.strip_prefix(' ') {
+        Some(heading) if line.len() - rest.len() <= 6 && rest.len() < line.len() => heading,
+        _ => line,
+    }
 }
 
 /// Wide enough that html2text wraps no paragraph of ordinary length; the
@@ -344,9 +354,9 @@ mod tests {
     #[test]
     fn text_reads_well() {
         let text = to_text(
-            "<title>no</title><style>x</style><p>One &amp; two</p><ul><li>a</li><li>b</li></ul><table><tr><td>x<td>y</table><a href='http://h/'>link</a>",
+            "<title>no</title><style>x</style><h2>Head</h2><p>#1 One &amp; two</p><ul><li>a</li><li>b</li></ul><table><tr><td>x<td>y</table><a href='http://h/'>link</a>",
         );
-        assert!(text.contains("One & two"), "{text}");
+        assert!(text.starts_with("Head\n") && text.contains("#1 One & two"), "{text}");
         assert!(text.contains("a\n") && text.contains("link"), "{text}");
         assert!(!text.contains("no") && !text.contains("http://h/"), "{text}");
     }
