@@ -13,7 +13,7 @@ it('says that a day is off, and leads to the next that is not', async () => {
   expect(await screen.findAllByTestId('person')).toHaveLength(7);
   expect(screen.queryByTestId('day-off')).toBeNull();
   await fireEvent.click(screen.getByLabelText('The day before'));
-  expect((await screen.findByTestId('day-off')).textContent).toContain('A day off for everybody');
+  expect((await screen.findByTestId('day-off')).textContent).toContain('Nobody has working hours');
   await eventually(() => expect(screen.getByTestId('overlap').textContent).toContain('Nobody works on Sunday'));
   const next = await screen.findByTestId('next-workday');
   expect(next.textContent).toBe('Show today');

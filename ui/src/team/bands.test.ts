@@ -33,8 +33,8 @@ describe('ticks', () => {
 });
 
 it('knows a day on which nobody works', () => {
-  const person = (kind: 'work' | 'away') => ({ bands: [{ span: DAY, kind, label: '' }] }) as unknown as TeamPerson;
-  expect(anybody([person('away'), { bands: [] } as unknown as TeamPerson])).toBe(false);
+  const person = (kind: 'work' | 'focus' | 'away') => ({ bands: [{ span: DAY, kind, label: '' }] }) as unknown as TeamPerson;
+  expect(anybody([person('away'), person('focus'), { bands: [] } as unknown as TeamPerson])).toBe(false);
   expect(anybody([person('away'), person('work')])).toBe(true);
 });
 

@@ -34,9 +34,9 @@ export function ticks(day: Span, zone: string): Array<{ at: number; text: string
   return found;
 }
 
-/** Whether somebody works or focuses on the day that is shown. */
+/** Whether somebody has working hours on the day that is shown. */
 export function anybody(people: TeamPerson[]): boolean {
-  return people.some((person) => person.bands.some((band) => band.kind !== 'away'));
+  return people.some((person) => person.bands.some((band) => band.kind === 'work'));
 }
 
 /** Those whose name, place or work holds all the words. */
