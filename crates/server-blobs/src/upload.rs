@@ -107,7 +107,9 @@ impl Blobs {
                     got
                 }
                 poured => {
-                    whole.abort().await?;
+                    if let Err(error) = whole.abort().await {
+                        tracing::warn!(%error, "what was half written was not removed");
+                    }
                     poured?
                 }
             }

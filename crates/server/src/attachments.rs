@@ -197,3 +197,41 @@ fn s3(settings: &settings::Attachments) -> anyhow::Result<S3> {
         ca: ca.as_deref().map(read).transpose()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[tokio::test]
+    async fn the_store_is_the_one_of_the_settings() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a").join("b");
+        let settings = settings::Attachments { folder: folder.clone(), largest_mib: 3, ..Default::default() };
+        let opened = Attachments::open(&settings).unwrap();
+        assert_eq!((opened.limits.largest, opened.limits.team), (3 << 20, 10 << 30));
+        opened.blobs.answers().await.unwrap();
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&folder.metadata().unwrap().permissions()) & 0o777, 0o700);
+
+        let key = dir.path().join("key");
+        let settings = settings::Attachments {
+            kind: AttachmentsKind::S3,
+            endpoint: "https://s3.example.org".to_owned(),
+            bucket: "attachments".to_owned(),
+            key_file: Some(key.clone()),
+            ..Default::default()
+        };
+        for (text, words) in [(None, "can't be read"), (Some("id\n"), "two lines"), (Some("a\nb\nc\n"), "two lines")] {
+            if let Some(text) = text {
+                fs::write(&key, text).unwrap();
+            }
+            let error = format!("{:#}", Attachments::open(&settings).err().unwrap());
+            assert!(error.contains(words), "{error}");
+        }
+        fs::write(&key, "id\n\n the secret \r\n").unwrap();
+        let read = s3(&settings).unwrap();
+        assert_eq!((read.key_id.as_str(), read.key.as_str()), ("id", "the secret"));
+        Attachments::open(&settings).unwrap();
+    }
+}

@@ -385,6 +385,40 @@ async fn what_is_old_is_swept() {
     assert!(read(&ana, team, hash(&kept)).await == kept);
 }
 
+/// On a small disk of its own, which needs a kernel with user namespaces.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_said_and_survived() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let link = crate::binary::init(&data);
+    let folder = data.join("attachments");
+    std::fs::create_dir(&folder).unwrap();
+    let mut small = std::process::Command::new("unshare");
+    let on_small = "mount -t tmpfs -o size=6m,mode=700 small \"$0\" && exec \"$@\"";
+    small.args(["--map-root-user", "--mount", "sh", "-c", on_small]).arg(&folder);
+    let serve = crate::binary::command("serve", &data);
+    small.arg(serve.get_program()).args(serve.get_args()).args(["--listen", "127.0.0.1:0"]);
+    let server = Process::start(small);
+    let ana = server.client(&data).join(&link, "Ana").await;
+    // The pieces have room, the whole beside them has not.
+    let all = bytes(11, 5 * MIB);
+    assert_eq!(refused(send(&ana, ana.team(), hash(&all), 0, &all).await).await, (507, Code::StorageFull));
+    assert!(ana.client.alive().await);
+    assert_eq!(at(&ana, Method::GET, ana.team(), hash(&all)).send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    // What came is kept. Nor is there room for the pieces of another.
+    assert_eq!(offset(&ana, ana.team(), hash(&all)).await, Some(4 << 20));
+    let other = bytes(12, 5 * MIB);
+    assert_eq!(refused(send(&ana, ana.team(), hash(&other), 0, &other).await).await, (507, Code::StorageFull));
+    for given_up in [&all, &other] {
+        let answer = at(&ana, Method::DELETE, ana.team(), hash(given_up)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    }
+    let small = bytes(13, 2 * MIB + 7);
+    let sha256 = sent(&ana, ana.team(), &small).await;
+    assert!(read(&ana, ana.team(), sha256).await == small);
+}
+
 #[tokio::test]
 async fn killed_in_the_middle_it_goes_on() {
     let dir = tempfile::tempdir().unwrap();
