@@ -11,8 +11,12 @@ pub enum RemoteError {
     /// Not reached, or no whole answer: it may have been carried out.
     #[error("{0}")]
     Offline(String),
-    /// The token is not (any more) valid.
-    #[error("the server does not know this device any more; join the team again with a new invite")]
+    /// The token is not (any more) valid: the device was ended, or the person
+    /// is not in the team any more.
+    #[error(
+        "This device was signed out of the team. Sign in again, or ask for a new link. \
+         What you wrote is kept here and goes out then."
+    )]
     Unauthorized,
     /// The server is not the one trusted.
     #[error("{0}")]

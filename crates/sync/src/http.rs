@@ -1,22 +1,27 @@
 //! The server over HTTPS.
 
+mod attachments;
+
 use crate::pin::{OtherKey, PinnedCa};
 use crate::sse::Parser;
+use crate::token::{Rotation, Token, TokenPlace};
 use crate::{Pokes, Remote, RemoteError};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
-use meantime_protocol::http::{
-    BootstrapPage, InviteRequest, InviteResponse, JoinRequest, JoinResponse, Me, PullPage, PushRequest, PushResponse,
-};
+use meantime_protocol::http::{BootstrapPage, JoinRequest, JoinResponse, Me, PullPage, PushRequest, PushResponse};
+use meantime_protocol::people::TokenResponse;
 use meantime_protocol::{Cursor, Invite, MAX_PAGE, Problem, Scope, VERSION, VERSION_HEADER};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+pub use attachments::TransferError;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(60);
@@ -28,29 +33,14 @@ const MAX_ANSWER: usize = 64 << 20;
 /// that many of the largest records still fit.
 const SMALL_PAGE: usize = 100;
 
-/// A device's secret. `Debug` leaves it out.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// As [`JoinResponse::token`] has it.
-    #[must_use]
-    pub fn new(token: String) -> Self {
-        Self(token)
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 /// A team server over HTTPS. Follows no redirect, speaks no plain HTTP.
 #[derive(Debug)]
 pub struct HttpRemote {
     client: Client,
     host: String,
+    /// None for somebody who has no device yet.
+    token: Mutex<Option<HeaderValue>>,
+    rotation: Option<Rotation>,
 }
 
 impl HttpRemote {
@@ -61,10 +51,15 @@ impl HttpRemote {
     /// [`RemoteError::Protocol`] when the token can't stand in a header or
     /// TLS can't be set up.
     pub fn new(host: &str, ca: Option<[u8; 32]>, token: &Token) -> Result<Self, RemoteError> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.0))
-            .map_err(|_| RemoteError::Protocol("the token is damaged".into()))?;
-        value.set_sensitive(true);
-        Ok(Self { client: client(ca, Some(value))?, host: host.to_owned() })
+        let token = Mutex::new(Some(header(token)?));
+        Ok(Self { token, ..Self::nobody(client(ca)?, host) })
+    }
+
+    /// The token is replaced each day by one that `place` keeps. `since`: when
+    /// the present one was handed out; none: it is not known.
+    #[must_use]
+    pub fn keeping(self, place: Arc<dyn TokenPlace>, since: Option<DateTime<Utc>>) -> Self {
+        Self { rotation: Some(Rotation::new(place, since)), ..self }
     }
 
     /// Turns an invite into a person and a device.
@@ -73,29 +68,53 @@ impl HttpRemote {
     /// [`RemoteError::Refused`] with [`meantime_protocol::Code::InviteInvalid`]
     /// for an invite that is unknown, used or lapsed; else as any call.
     pub async fn join(invite: &Invite, name: &str, device_name: &str) -> Result<JoinResponse, RemoteError> {
-        let remote = Self { client: client(invite.ca, None)?, host: invite.host.clone() };
+        let remote = Self::nobody(client(invite.ca)?, &invite.host);
         let request =
             JoinRequest { secret: invite.secret.clone(), name: name.to_owned(), device_name: device_name.to_owned() };
-        remote.call(remote.client.post(remote.url("join")).json(&request)).await
+        remote.call(remote.post("join").json(&request)).await
     }
 
-    /// Makes an invite link (owners and admins).
-    ///
-    /// # Errors
-    /// As any call.
-    pub async fn invite(&self, request: &InviteRequest) -> Result<InviteResponse, RemoteError> {
-        self.call(self.client.post(self.url("invites")).json(request)).await
+    pub(crate) fn nobody(client: Client, host: &str) -> Self {
+        Self { client, host: host.to_owned(), token: Mutex::new(None), rotation: None }
     }
 
-    fn url(&self, call: &str) -> String {
-        format!("https://{}/v1/{call}", self.host)
+    pub(crate) fn get(&self, call: &str) -> RequestBuilder {
+        self.request(Method::GET, call)
     }
 
-    async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, RemoteError> {
-        let answer = request.timeout(CALL).send().await.map_err(|e| self.failed(&e))?;
-        let answer = refused(answer).await?;
-        let body = self.body(answer).await?;
+    pub(crate) fn post(&self, call: &str) -> RequestBuilder {
+        self.request(Method::POST, call)
+    }
+
+    pub(crate) fn put(&self, call: &str) -> RequestBuilder {
+        self.request(Method::PUT, call)
+    }
+
+    pub(crate) fn delete(&self, call: &str) -> RequestBuilder {
+        self.request(Method::DELETE, call)
+    }
+
+    fn request(&self, method: Method, call: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("https://{}/v1/{call}", self.host));
+        match self.token.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
+    }
+
+    /// A call that is answered with a body.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, RemoteError> {
+        let body = self.body(self.answer(request).await?).await?;
         serde_json::from_slice(&body).map_err(|e| RemoteError::Protocol(e.to_string()))
+    }
+
+    /// A call that is answered without one.
+    pub(crate) async fn done(&self, request: RequestBuilder) -> Result<(), RemoteError> {
+        self.answer(request).await.map(drop)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, RemoteError> {
+        refused(request.timeout(CALL).send().await.map_err(|e| self.failed(&e))?).await
     }
 
     async fn body(&self, answer: Response) -> Result<Vec<u8>, RemoteError> {
@@ -138,18 +157,36 @@ impl HttpRemote {
 
 #[async_trait]
 impl Remote for HttpRemote {
+    async fn renew(&self, now: DateTime<Utc>) -> Result<(), RemoteError> {
+        let Some(rotation) = &self.rotation else { return Ok(()) };
+        if !rotation.is_due(now).await {
+            return Ok(());
+        }
+        let next = Token::new(self.call::<TokenResponse>(self.post("token")).await?.token);
+        let value = header(&next)?;
+        match rotation.place.replace(&next, now).await {
+            Ok(()) => {
+                *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+                rotation.done(now).await;
+            }
+            // The one in use is good until the next one is used.
+            Err(message) => tracing::warn!(%message, "this device's next token could not be kept"),
+        }
+        Ok(())
+    }
+
     async fn me(&self) -> Result<Me, RemoteError> {
-        self.call(self.client.get(self.url("me"))).await
+        self.call(self.get("me")).await
     }
 
     async fn push(&self, request: &PushRequest) -> Result<PushResponse, RemoteError> {
-        self.call(self.client.post(self.url("push")).json(request)).await
+        self.call(self.post("push").json(request)).await
     }
 
     async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError> {
         let ask = |limit: usize| {
             let query = [("scope", scope.to_string()), ("cursor", cursor.to_string()), ("limit", limit.to_string())];
-            self.call(self.client.get(self.url("pull")).query(&query))
+            self.call(self.get("pull").query(&query))
         };
         match ask(MAX_PAGE).await {
             Err(e) if e == too_long() => ask(SMALL_PAGE).await,
@@ -161,7 +198,7 @@ impl Remote for HttpRemote {
         let ask = |limit: usize| {
             let mut query = vec![("scope", scope.to_string()), ("limit", limit.to_string())];
             query.extend(page.map(|page| ("page", page.to_owned())));
-            self.call(self.client.get(self.url("bootstrap")).query(&query))
+            self.call(self.get("bootstrap").query(&query))
         };
         match ask(MAX_PAGE).await {
             Err(e) if e == too_long() => ask(SMALL_PAGE).await,
@@ -170,7 +207,7 @@ impl Remote for HttpRemote {
     }
 
     async fn live(&self) -> Result<Pokes, RemoteError> {
-        let request = self.client.get(self.url("live")).header("accept", "text/event-stream").send();
+        let request = self.get("live").header("accept", "text/event-stream").send();
         let silent = || RemoteError::Offline(format!("{} has gone silent", self.host));
         let answer =
             tokio::time::timeout(SILENCE, request).await.map_err(|_| silent())?.map_err(|e| self.failed(&e))?;
@@ -194,10 +231,16 @@ impl Remote for HttpRemote {
     }
 }
 
-fn client(ca: Option<[u8; 32]>, token: Option<HeaderValue>) -> Result<Client, RemoteError> {
+fn header(token: &Token) -> Result<HeaderValue, RemoteError> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
+        .map_err(|_| RemoteError::Protocol("the token is damaged".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(crate) fn client(ca: Option<[u8; 32]>) -> Result<Client, RemoteError> {
     let mut headers = HeaderMap::new();
     headers.insert(VERSION_HEADER, HeaderValue::from(VERSION));
-    headers.extend(token.map(|token| (AUTHORIZATION, token)));
     let builder = Client::builder()
         .default_headers(headers)
         .https_only(true)

@@ -2,6 +2,7 @@
 
 use crate::RemoteError;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use meantime_protocol::http::{BootstrapPage, Me, Poke, PullPage, PushRequest, PushResponse};
 use meantime_protocol::{Cursor, Scope};
@@ -21,6 +22,11 @@ pub trait Remote: Send + Sync {
     async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError>;
     /// A page of the current rows; the first without `page`.
     async fn bootstrap(&self, scope: Scope, page: Option<&str>) -> Result<BootstrapPage, RemoteError>;
+    /// Replaces what this device proves itself with, when it is time for that.
+    /// Whatever happens, the device has something that is good.
+    async fn renew(&self, _now: DateTime<Utc>) -> Result<(), RemoteError> {
+        Ok(())
+    }
     /// Open the live stream.
     async fn live(&self) -> Result<Pokes, RemoteError>;
 }

@@ -24,6 +24,9 @@ pub enum State {
     Refused {
         /// What happened and what to do, in plain words.
         message: String,
+        /// The server does not know this device (any more): only signing in
+        /// or joining again helps.
+        signed_out: bool,
     },
 }
 

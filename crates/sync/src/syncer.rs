@@ -115,9 +115,10 @@ impl Syncer {
         };
         tracing::debug!(%message, "the connection ended");
         let refused = matches!(end, End::Remote(e) if e.is_final());
+        let signed_out = matches!(end, End::Remote(RemoteError::Unauthorized));
         self.state.send_modify(|state| {
             *state = match state {
-                _ if refused => State::Refused { message },
+                _ if refused => State::Refused { message, signed_out },
                 State::Offline { since, .. } => State::Offline { since: *since, message },
                 _ => State::Offline { since: (self.clock)(), message },
             }
@@ -137,6 +138,7 @@ impl Syncer {
         // The stream is opened first: what happens after is poked.
         let mut pokes = self.remote.live().await?;
         self.look_around(&mut work).await?;
+        self.renew().await?;
         loop {
             if work.push {
                 self.push(&mut work).await?;
@@ -165,7 +167,8 @@ impl Syncer {
                 Some(Ok(poke)) => {
                     let feeds: BTreeMap<Scope, Option<Cursor>> =
                         self.log.feeds().await?.into_iter().map(|f| (f.scope, f.cursor)).collect();
-                    if poke.scopes.keys().any(|scope| !feeds.contains_key(scope)) {
+                    let appeared = poke.scopes.keys().any(|scope| !feeds.contains_key(scope));
+                    if appeared || poke.gone.iter().any(|scope| feeds.contains_key(scope)) {
                         self.look_around(work).await?;
                     }
                     let moved = poke.scopes.into_iter().filter(|(scope, upto)| {
@@ -175,17 +178,34 @@ impl Syncer {
                 }
             },
             () = self.nudge.notified() => work.push = true,
-            () = self.now.notified() => { self.look_around(work).await?; }
+            () = self.now.notified() => {
+                self.look_around(work).await?;
+                self.renew().await?;
+            }
             () = sleep_until(push_at) => {
                 work.push = true;
                 if Instant::now() >= work.poll_at {
                     work.poll_at = Instant::now() + jitter(self.tuning.poll, 0.8, 1.2);
                     work.history = true;
                     self.look_around(work).await?;
+                    self.renew().await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// What fails here for a while is tried again in the next hour: the token
+    /// in use goes on.
+    async fn renew(&self) -> Result<(), End> {
+        match self.remote.renew((self.clock)()).await {
+            Err(e @ RemoteError::Unauthorized) => Err(e.into()),
+            Err(e) => {
+                tracing::debug!(message = %e, "the token was not replaced");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Asks who we are: feeds that appeared are followed, those that are gone
@@ -310,6 +330,7 @@ impl Syncer {
             }
             Err(e) => match (feed.cursor, &e) {
                 (Some(cursor), _) => self.recover(scope, cursor, e, work).await,
+                (None, RemoteError::Gone) => self.gone_or(scope, e, work).await,
                 (None, RemoteError::Refused(problem)) if problem.code == Code::NotFound => {
                     self.gone_or(scope, e, work).await
                 }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attachments;
 mod converge;
 mod device;
 mod https;
 mod real;
 mod server;
+mod several;
 mod single;

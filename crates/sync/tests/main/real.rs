@@ -1,7 +1,7 @@
 //! The real server over TLS, and the app's real store on each device.
 
 use async_trait::async_trait;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use meantime_model::{AccountId, ItemId, OpId, PersonId};
 use meantime_protocol::http::{BootstrapPage, InviteRequest, JoinResponse, OpResult, PullPage};
 use meantime_protocol::kinds::Role;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -31,7 +32,7 @@ const QUICK: Tuning = Tuning {
     refused: Duration::from_secs(900),
 };
 
-async fn start(folder: &Path) -> Running {
+pub async fn start(folder: &Path) -> Running {
     let data = DataDir::new(folder);
     if !data.has_server() {
         let storage = data.create(&Config { hosts: Vec::new(), port: 0 }).unwrap();
@@ -41,13 +42,24 @@ async fn start(folder: &Path) -> Running {
     serve::start(Options { data, listen, clock: Arc::new(SystemClock) }).await.unwrap()
 }
 
+/// A server in a folder of its own (`server` within it).
+pub async fn folder_and_server() -> (tempfile::TempDir, Running) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&folder.path().join("server")).await;
+    (folder, server)
+}
+
 /// One device of one person, its app running.
-struct App {
-    store: Store,
+pub struct App {
+    pub store: Store,
     account: AccountId,
-    joined: JoinResponse,
-    handle: Handle,
+    pub joined: JoinResponse,
+    pub handle: Handle,
     run: JoinHandle<()>,
+    invite: Invite,
+    /// By how much its clock is wrong.
+    skew: TimeDelta,
+    poisoned: AtomicUsize,
     _dir: tempfile::TempDir,
 }
 
@@ -56,13 +68,21 @@ struct Stored {
     store: Store,
     account: AccountId,
     me: PersonId,
+    skew: TimeDelta,
 }
 
 impl App {
-    async fn join(server: &Running, name: &str) -> Self {
+    pub async fn join(server: &Running, name: &str) -> Self {
+        Self::join_with(server, name, TimeDelta::zero()).await
+    }
+
+    pub async fn join_with(server: &Running, name: &str, skew: TimeDelta) -> Self {
         let request = InviteRequest { valid_hours: 1, role: Role::Member };
-        let invite: Invite = server.invite(&request).await.unwrap().parse().unwrap();
-        let joined = HttpRemote::join(&invite, name, "laptop").await.unwrap();
+        Self::enter(&server.invite(&request).await.unwrap().parse().unwrap(), name, skew).await
+    }
+
+    pub async fn enter(invite: &Invite, name: &str, skew: TimeDelta) -> Self {
+        let joined = HttpRemote::join(invite, name, "laptop").await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("meantime.db"), SystemClock.now()).unwrap().store;
         let account = AccountId::new();
@@ -78,58 +98,126 @@ impl App {
             position: 0,
         };
         store.write(|tx| account::put(tx, &row)).unwrap();
-        let log = Stored { store: store.clone(), account, me: joined.person };
+        let (handle, run) = Self::run(&store, account, &joined, invite, skew);
+        let (invite, poisoned) = (invite.clone(), AtomicUsize::new(0));
+        Self { store, account, joined, handle, run, invite, skew, poisoned, _dir: dir }
+    }
+
+    fn run(
+        store: &Store,
+        account: AccountId,
+        joined: &JoinResponse,
+        invite: &Invite,
+        skew: TimeDelta,
+    ) -> (Handle, JoinHandle<()>) {
+        let log = Stored { store: store.clone(), account, me: joined.person, skew };
         let remote = HttpRemote::new(&invite.host, invite.ca, &Token::new(joined.token.clone())).unwrap();
-        let (syncer, handle) = Syncer::new(Arc::new(log), Arc::new(remote), joined.device, || SystemClock.now(), QUICK);
-        let run = tokio::spawn(syncer.run(std::future::pending()));
-        Self { store, account, joined, handle, run, _dir: dir }
+        let clock = move || SystemClock.now() + skew;
+        let (syncer, handle) = Syncer::new(Arc::new(log), Arc::new(remote), joined.device, clock, QUICK);
+        (handle, tokio::spawn(syncer.run(std::future::pending())))
+    }
+
+    /// The app ends, wherever it is.
+    pub fn end(&mut self) {
+        self.run.abort();
+    }
+
+    /// And is started again.
+    pub fn begin(&mut self) {
+        (self.handle, self.run) = Self::run(&self.store, self.account, &self.joined, &self.invite, self.skew);
+    }
+
+    pub fn remote(&self) -> HttpRemote {
+        HttpRemote::new(&self.invite.host, self.invite.ca, &Token::new(self.joined.token.clone())).unwrap()
+    }
+
+    fn now(&self) -> chrono::DateTime<Utc> {
+        SystemClock.now() + self.skew
     }
 
     fn team(&self) -> Team {
-        Team { account: self.account, me: self.joined.person, now: SystemClock.now() }
+        Team { account: self.account, me: self.joined.person, now: self.now() }
     }
 
-    fn feed(&self) -> Scope {
+    pub fn feed(&self) -> Scope {
         Scope::Team(self.joined.team)
     }
 
     fn push(&self, kind: Kind, id: Uuid, item: ItemId, fields: Value) {
+        self.put(self.feed(), kind, id, Some(item), fields);
+    }
+
+    pub fn put(&self, scope: Scope, kind: Kind, id: Uuid, item: Option<ItemId>, fields: Value) {
+        self.write(scope, kind, id, item, fields, ("Thread", "", None));
+    }
+
+    pub fn mark(&self, id: ItemId, fields: Value) {
+        self.put(Scope::User(self.joined.person), Kind::MARK, id.0, Some(id), fields);
+    }
+
+    /// Words for a thread that are not to be sent yet.
+    pub fn hold_back(&self, scope: Scope, thread: ItemId, text: &str) {
+        let fields = json!({"thread": thread.0, "text": text});
+        let later = Some(self.now() + TimeDelta::hours(1));
+        self.write(scope, Kind::MESSAGE, Uuid::now_v7(), Some(thread), fields, ("Your message", text, later));
+    }
+
+    /// What nobody may do: it is refused and blocks nothing behind it.
+    pub fn poison(&self) {
+        self.poisoned.fetch_add(1, Ordering::Relaxed);
+        let fields = json!({"name": "Root", "role": "owner"});
+        self.write(self.feed(), Kind::MEMBER, self.joined.person.0, None, fields, ("Poison", "", None));
+    }
+
+    pub fn poisoned(&self) -> usize {
+        self.poisoned.load(Ordering::Relaxed)
+    }
+
+    fn write(
+        &self,
+        scope: Scope,
+        kind: Kind,
+        id: Uuid,
+        item: Option<ItemId>,
+        fields: Value,
+        (what, text, not_before): (&str, &str, Option<chrono::DateTime<Utc>>),
+    ) {
         let Value::Object(fields) = fields else { panic!("an object") };
         let op = NewOp {
             account: self.account,
             op_id: OpId::new(),
-            target: Target::Record { scope: self.feed(), kind, id, change: Change { fields, ..Change::default() } },
-            item: Some(item),
-            what: "Thread".into(),
-            text: String::new(),
-            not_before: None,
-            made_at: SystemClock.now(),
+            target: Target::Record { scope, kind, id, change: Change { fields, ..Change::default() } },
+            item,
+            what: what.into(),
+            text: text.into(),
+            not_before,
+            made_at: self.now(),
         };
         self.store.write(|tx| team::push(tx, &self.team(), &op)).unwrap();
         self.handle.nudge();
     }
 
-    fn ask(&self, title: &str, asked: &[PersonId]) -> ItemId {
+    pub fn ask(&self, title: &str, asked: &[PersonId]) -> ItemId {
         let id = ItemId::new();
         self.push(Kind::THREAD, id.0, id, json!({"title": title, "urgency": "yellow", "asked": asked}));
         self.say(id, title);
         id
     }
 
-    fn say(&self, thread: ItemId, text: &str) {
+    pub fn say(&self, thread: ItemId, text: &str) {
         self.push(Kind::MESSAGE, Uuid::now_v7(), thread, json!({"thread": thread.0, "text": text}));
     }
 
-    fn item(&self, id: ItemId) -> Option<item::Item> {
+    pub fn item(&self, id: ItemId) -> Option<item::Item> {
         self.store.read(|r| item::get(r, id)).unwrap()
     }
 
-    fn texts(&self, id: ItemId) -> Vec<String> {
+    pub fn texts(&self, id: ItemId) -> Vec<String> {
         let messages = self.store.read(|r| message::of_item(r, id, 999)).unwrap();
         messages.into_iter().map(|m| m.text).collect()
     }
 
-    fn waiting(&self) -> u32 {
+    pub fn waiting(&self) -> u32 {
         self.store.read(|r| outbox::count_waiting(r, None)).unwrap()
     }
 }
@@ -146,7 +234,7 @@ impl Stored {
         f: impl FnOnce(&Tx<'_>, &Team) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, LogError> {
         let this = self.clone();
-        let now: chrono::DateTime<Utc> = SystemClock.now();
+        let now: chrono::DateTime<Utc> = SystemClock.now() + this.skew;
         let team = Team { account: this.account, me: this.me, now };
         let done = tokio::task::spawn_blocking(move || this.store.write(|tx| f(tx, &team))).await.unwrap();
         done.map_err(|e| LogError(e.to_string()))
@@ -189,7 +277,7 @@ impl Log for Stored {
     }
 }
 
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "in a minute: {what}");

@@ -170,7 +170,9 @@ async fn refusals_wait_for_the_person_in_plain_words() {
         meantime_sync::Syncer::new(log, Arc::new(odd), DeviceId(Uuid::nil()), now, crate::device::QUICK);
     let run = tokio::spawn(syncer.run(std::future::pending()));
     let state = until(&handle, |s| matches!(s, State::Refused { .. })).await;
-    assert!(matches!(state, State::Refused { message } if message.contains("join the team again")));
+    assert!(
+        matches!(state, State::Refused { message, signed_out: true } if message.contains("signed out of the team"))
+    );
     run.abort();
 }
 

@@ -1,0 +1,87 @@
+//! A device's token, and how it is replaced by the next one each day.
+//!
+//! The next token is kept before it is used: whatever is in the keyring is
+//! good at any moment. The server takes the old one until the new one was
+//! used, so that a reply that is lost, or an end between the two, costs
+//! nothing.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// How long one token is used.
+const LIFE: TimeDelta = TimeDelta::hours(24);
+/// After a failure it is not tried again before that has passed: the server
+/// hands out few an hour.
+const AGAIN: TimeDelta = TimeDelta::hours(1);
+
+/// A device's secret. `Debug` leaves it out.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// As [`meantime_protocol::http::JoinResponse::token`] has it.
+    #[must_use]
+    pub fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// The secret itself, for the keyring and for the request's header.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Where a device's token is kept.
+#[async_trait]
+pub trait TokenPlace: Send + Sync {
+    /// Keeps the next token in place of the present one; it is there after a
+    /// crash once this returns. `at` is when it was handed out.
+    ///
+    /// # Errors
+    /// A sentence for people; the present token then goes on.
+    async fn replace(&self, next: &Token, at: DateTime<Utc>) -> Result<(), String>;
+}
+
+/// When the present token is to be replaced, and where the next is kept.
+pub(crate) struct Rotation {
+    pub place: Arc<dyn TokenPlace>,
+    due: Mutex<DateTime<Utc>>,
+}
+
+impl Rotation {
+    pub fn new(place: Arc<dyn TokenPlace>, since: Option<DateTime<Utc>>) -> Self {
+        let due = since.map_or(DateTime::UNIX_EPOCH, |since| since + LIFE);
+        Self { place, due: Mutex::new(due) }
+    }
+
+    /// Whether it is time; then it counts as tried.
+    pub async fn is_due(&self, now: DateTime<Utc>) -> bool {
+        let mut due = self.due.lock().await;
+        // A clock that was put back must not keep a token for years.
+        let is = now >= *due || *due - now > LIFE;
+        if is {
+            *due = now + AGAIN;
+        }
+        is
+    }
+
+    pub async fn done(&self, now: DateTime<Utc>) {
+        *self.due.lock().await = now + LIFE;
+    }
+}
+
+impl fmt::Debug for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rotation").finish_non_exhaustive()
+    }
+}
