@@ -35,6 +35,9 @@ impl Kind {
     pub const SPACE: Self = Self(Cow::Borrowed("space"));
     /// One person's read, done and snoozed state of one item.
     pub const MARK: Self = Self(Cow::Borrowed("mark"));
+    /// Those of a person's settings that follow them, in their own feed, its
+    /// id the person's. The server does not look into it.
+    pub const SETTINGS: Self = Self(Cow::Borrowed("settings"));
 
     /// A kind by its name.
     #[must_use]

@@ -11,6 +11,7 @@ use crate::{Read, Result, Tx};
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, BlockId, ItemId, Urgency};
 use rusqlite::{OptionalExtension, Row, params};
+use uuid::Uuid;
 
 /// `bucket` says which list and group a row is in: 0 handed over, 1 due,
 /// 2 for information, 3 begun by me and nobody answered since my last word,
@@ -84,6 +85,8 @@ END;";
 /// Why no due could be counted where an answer is waited for.
 pub(crate) const V2: &str = "ALTER TABLE item ADD COLUMN no_due TEXT;";
 
+/// The closed circle that a team thread belongs to.
+pub(crate) const V3: &str = "ALTER TABLE item ADD COLUMN circle BLOB;";
 
 /// Columns [`read`] wants; the account stands beside as `account`.
 pub(crate) const COLUMNS: &str = "item.*, account.kind AS kind";
@@ -103,6 +106,8 @@ pub struct Item {
     pub title: String,
     /// A mailbox, a feed's title, a space.
     pub place: String,
+    /// The closed circle that a team thread belongs to; none for everybody.
+    pub circle: Option<Uuid>,
     /// As shown: the person's own view of it, else what rules or the thread say.
     pub urgency: Urgency,
     /// The person's own view, where they have one.
@@ -370,6 +375,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Item> {
         upstream: row.get("upstream")?,
         title: row.get("title")?,
         place: row.get("place")?,
+        circle: row.opt_uuid("circle")?,
         urgency: row.get::<_, Urg>("shown_urgency")?.0,
         own_urgency: row.get::<_, Option<Urg>>("own_urgency")?.map(|u| u.0),
         addressed: row.get("addressed")?,

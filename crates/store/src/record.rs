@@ -32,9 +32,11 @@ CREATE INDEX record_parent ON record (parent) WHERE parent IS NOT NULL;
 CREATE INDEX record_scope ON record (scope, kind);
 CREATE INDEX record_old ON record (scope) WHERE old = 1;";
 
-/// One record as the server sent it, tombstones included.
+/// One record as the server sent it, tombstones included. Should somebody
+/// give a record of a circle the id of the team's, the team's counts.
 pub fn get(r: &Read<'_>, kind: &Kind, id: Uuid) -> Result<Option<Record>> {
-    let mut q = r.conn.prepare_cached("SELECT * FROM record WHERE kind = ?1 AND id = ?2 ORDER BY scope LIMIT 1")?;
+    let mut q =
+        r.conn.prepare_cached("SELECT * FROM record WHERE kind = ?1 AND id = ?2 ORDER BY scope DESC LIMIT 1")?;
     Ok(q.query_row(params![kind.as_str(), Id(id)], read).optional()?)
 }
 

@@ -32,6 +32,7 @@ const STEPS: &[&[&str]] = &[
     &[item::V2, message::V2],
     &[search::V2],
     &[search::V3],
+    &[item::V3],
 ];
 
 /// The version this build writes.

@@ -5,7 +5,7 @@ use super::project::{Stale, project};
 use super::{Applied, Team};
 use crate::outbox::{self, Change, NewOp, Target};
 use crate::sql::RowExt;
-use crate::{Result, Tx, record, scope};
+use crate::{Result, Tx, draft, record, scope};
 use meantime_model::{ItemId, OpId};
 use meantime_protocol::http::{BootstrapPage, PullPage};
 use meantime_protocol::{Code, Fields, Kind, Record, Scope};
@@ -75,6 +75,7 @@ pub fn forget(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<Applied> {
     for row in record::of_scope(tx, scope)? {
         stale.note(tx, &row.kind, row.id)?;
     }
+    keep_drafts(tx, team, scope)?;
     let message = "You are no longer part of where this was to go.";
     let sql = "UPDATE outbox SET state = 'refused', n = NULL, code = ?2, message = ?3
                WHERE scope = ?1 AND state = 'waiting'";
@@ -83,6 +84,35 @@ pub fn forget(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<Applied> {
     tx.conn.execute("DELETE FROM outbox WHERE scope = ?1 AND state = 'sent'", [&name])?;
     tx.conn.execute("DELETE FROM scope WHERE scope = ?1", [&name])?;
     project(tx, team, &stale, true)
+}
+
+/// What was being typed into a feed that goes becomes a refused message.
+fn keep_drafts(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<()> {
+    for row in record::of_scope(tx, scope)? {
+        let item = ItemId(row.id);
+        let typed = if row.kind == Kind::THREAD { draft::get(tx, Some(item))? } else { None };
+        let Some(text) = typed else { continue };
+        let mut fields = Fields::new();
+        fields.insert("thread".into(), serde_json::json!(row.id));
+        fields.insert("text".into(), serde_json::json!(text));
+        let change = Change { fields, ..Change::default() };
+        let target = Target::Record { scope, kind: Kind::MESSAGE, id: Uuid::now_v7(), change };
+        let what = "Your draft".into();
+        let op_id = OpId::new();
+        let draft = NewOp {
+            account: team.account,
+            op_id,
+            target,
+            item: Some(item),
+            what,
+            text,
+            not_before: None,
+            made_at: team.now,
+        };
+        outbox::push(tx, &draft)?;
+        draft::put(tx, Some(item), "", team.now)?;
+    }
+    Ok(())
 }
 
 fn store_rows(tx: &Tx<'_>, team: &Team, scope: Scope, rows: &[Record], stale: &mut Stale) -> Result<()> {
@@ -204,5 +234,5 @@ fn resend(tx: &Tx<'_>, team: &Team, row: &Record, fields: Fields, base_seq: Opti
 /// Kinds that a person writes about their own work; members and agreements
 /// are the server's and the admins' matter.
 fn is_own_word(kind: &Kind) -> bool {
-    [Kind::THREAD, Kind::MESSAGE, Kind::MARK, Kind::SCHEDULE].contains(kind)
+    [Kind::THREAD, Kind::MESSAGE, Kind::MARK, Kind::SCHEDULE, Kind::SETTINGS, Kind::SPACE].contains(kind)
 }

@@ -5,6 +5,7 @@
 //! and survives a pull. Whatever touches a thread projects it anew into
 //! [`crate::item`] and [`crate::message`]; nothing else writes those rows.
 
+mod circle;
 mod effective;
 mod feed;
 mod mark;
@@ -12,6 +13,7 @@ mod project;
 mod push;
 mod rejoin;
 
+pub use circle::{circle_members, circle_of_people};
 pub use effective::{Effective, all, effective};
 pub use feed::{apply_bootstrap, apply_page, begin_anew, forget};
 pub use push::{next_ops, push, replay, settle};

@@ -7,8 +7,8 @@ use crate::message::{Correspondent, NewMessage};
 use crate::sql::{Id, Ms, RowExt, Urg};
 use crate::{Read, Result, Tx, item, message};
 use meantime_model::{ItemId, PersonId, Urgency};
-use meantime_protocol::Kind;
 use meantime_protocol::kinds::{Mark, Member, Message, Thread};
+use meantime_protocol::{Kind, Scope};
 use rusqlite::{OptionalExtension, params};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -124,9 +124,9 @@ fn project_thread(tx: &Tx<'_>, team: &Team, id: Uuid) -> Result<bool> {
         return Ok(false);
     };
     let thread = read_thread(&record);
-    let sql = "INSERT INTO item (id, account_id, upstream, title, place, urgency, addressed, at, own)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-        ON CONFLICT (id) DO UPDATE SET title = ?4, place = ?5, urgency = ?6, addressed = ?7, own = ?9";
+    let sql = "INSERT INTO item (id, account_id, upstream, title, place, urgency, addressed, at, own, circle)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        ON CONFLICT (id) DO UPDATE SET title = ?4, place = ?5, urgency = ?6, addressed = ?7, own = ?9, circle = ?10";
     tx.conn.prepare_cached(sql)?.execute(params![
         Id(id),
         Id(team.account.0),
@@ -137,8 +137,17 @@ fn project_thread(tx: &Tx<'_>, team: &Team, id: Uuid) -> Result<bool> {
         thread.asked.contains(&team.me),
         Ms(record.shown_at()),
         is_mine(&record, team),
+        circle_of(record.scope).map(Id),
     ])?;
     Ok(true)
+}
+
+/// The closed circle that a feed is.
+fn circle_of(scope: Scope) -> Option<Uuid> {
+    match scope {
+        Scope::Private(circle) => Some(circle),
+        Scope::Team(_) | Scope::User(_) => None,
+    }
 }
 
 /// A thread's fields; one that is not of the known form is shown as far as it goes.
@@ -161,16 +170,18 @@ struct Projected {
 }
 
 /// One message row; `None` if there is none (any more). Without its thread it
-/// waits: it is projected when the thread comes.
+/// waits: it is projected when the thread comes. A thread of another circle,
+/// or of the team, is not its thread: what is said there is for others.
 fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Result<Option<Projected>> {
     let upstream = id.to_string();
     let record = effective(tx, &Kind::MESSAGE, id)?;
     let thread = record.as_ref().and_then(|r| r.fields.get("thread")?.as_str()?.parse().ok()).map(ItemId);
-    let sql = "SELECT title FROM item WHERE id = ?1 AND account_id = ?2";
+    let circle = record.as_ref().and_then(|record| circle_of(record.scope));
+    let sql = "SELECT title FROM item WHERE id = ?1 AND account_id = ?2 AND circle IS ?3";
     let title: Option<String> = tx
         .conn
         .prepare_cached(sql)?
-        .query_row(params![thread.map(|t| Id(t.0)), Id(team.account.0)], |row| row.get(0))
+        .query_row(params![thread.map(|t| Id(t.0)), Id(team.account.0), circle.map(Id)], |row| row.get(0))
         .optional()?;
     let (Some(record), Some(item), Some(title)) = (record, thread, title) else {
         let sql = "DELETE FROM message WHERE account_id = ?1 AND upstream = ?2";
