@@ -140,7 +140,7 @@ impl Engine {
         self.write_back(id, source.as_ref()).await
     }
 
-    pub(crate) async fn sign_in(self: &Arc<Self>, args: SignIn) -> Result<Account, Failure> {
+    pub(crate) async fn new_password(self: &Arc<Self>, args: SignIn) -> Result<Account, Failure> {
         let row = self.account_row(args.id).await?;
         let secret = Secret::new(args.password);
         self.adapters.open(kind(row.kind), &row.config, Some(secret.clone()))?.check().await?;

@@ -91,7 +91,7 @@ impl Commands for Arc<Engine> {
         self.check_now(args.id).await
     }
     async fn sign_in_account(&self, args: SignIn) -> Result<Account, Failure> {
-        self.sign_in(args).await
+        self.new_password(args).await
     }
     async fn unsent(&self, args: AccountRef) -> Result<Unsent, Failure> {
         self.unsent_of(args.id).await
@@ -108,6 +108,48 @@ impl Commands for Arc<Engine> {
     }
     async fn join(&self, args: Join) -> Result<Joined, Failure> {
         self.join_team(args).await
+    }
+    async fn sign_in(&self, args: SignInToTeam) -> Result<Joined, Failure> {
+        self.sign_in_to_team(args).await
+    }
+    async fn devices(&self, _: Nothing) -> Result<Vec<Device>, Failure> {
+        self.my_devices().await
+    }
+    async fn end_device(&self, args: DeviceRef) -> Result<Nothing, Failure> {
+        self.end_my_device(args).await
+    }
+    async fn device_link(&self, _: Nothing) -> Result<Link, Failure> {
+        self.link_for_device().await
+    }
+    async fn sign_in_info(&self, _: Nothing) -> Result<SignInInfo, Failure> {
+        self.how_i_sign_in().await
+    }
+    async fn set_password(&self, args: SetPassword) -> Result<SignInInfo, Failure> {
+        self.change_password(args).await
+    }
+    async fn totp_begin(&self, args: WithPassword) -> Result<Authenticator, Failure> {
+        self.begin_authenticator(args).await
+    }
+    async fn totp_confirm(&self, args: TotpCode) -> Result<SignInInfo, Failure> {
+        self.confirm_authenticator(args).await
+    }
+    async fn totp_end(&self, args: WithPassword) -> Result<SignInInfo, Failure> {
+        self.end_authenticator(args).await
+    }
+    async fn members(&self, _: Nothing) -> Result<Members, Failure> {
+        self.team_members().await
+    }
+    async fn set_role(&self, args: SetRole) -> Result<Nothing, Failure> {
+        self.change_role(args).await
+    }
+    async fn remove_member(&self, args: MemberRef) -> Result<Nothing, Failure> {
+        self.take_out(args).await
+    }
+    async fn member_link(&self, args: MemberRef) -> Result<Link, Failure> {
+        self.link_for_member(args).await
+    }
+    async fn invite(&self, args: NewInvite) -> Result<Link, Failure> {
+        self.link_for_newcomer(args).await
     }
     async fn start_sample(&self, _: Nothing) -> Result<Joined, Failure> {
         self.start_sample_team().await

@@ -14,8 +14,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{ItemId, PersonId, Schedule, Urgency};
 use meantime_protocol::{Fields, Kind};
 use meantime_source::{Person, What};
-use meantime_store::{Tx, account, draft, item, message, outbox};
+use meantime_store::{Tx, account, draft, item, message, outbox, team as records};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -46,10 +47,13 @@ impl Engine {
                     account::AccountKind::Team => {
                         let team = Team::load(tx)?.ok_or_else(no_team)?;
                         let asked = thread(tx, Some(&team), &found)?;
-                        let people = asked.map(|(t, author, _)| [vec![author], t.asked].concat()).unwrap_or_default();
+                        let people = match found.circle {
+                            Some(circle) => records::circle_members(tx, circle)?,
+                            None => asked.map(|(t, author, _)| [vec![author], t.asked].concat()).unwrap_or_default(),
+                        };
                         let visible = deliver(args.deliver, &team, &people, now)?;
                         sending = on_its_way(visible);
-                        send_message(tx, &team.config, id, &args.text, visible, until, now)?
+                        send_message(tx, &team.config, (id, found.circle), &args.text, visible, until, now)?
                     }
                     _ if args.deliver != Deliver::Now => {
                         let message = "deliver: only messages to the team can be delivered later";
@@ -102,9 +106,11 @@ impl Engine {
             if let Some(space) = args.space.filter(|space| !space.trim().is_empty()) {
                 fields.insert("space".to_owned(), json!(space.trim()));
             }
-            let change = out::Change::new(Kind::THREAD, id.0, fields).later(visible, until).of(id, &said, &args.text);
+            let circle = if args.private { Some(circle_for(tx, &team, &args.asked, now)?) } else { None };
+            let change = out::Change::new(Kind::THREAD, id.0, fields).within(circle);
+            let change = change.later(visible, until).of(id, &said, &args.text);
             let begun = out::team_op(tx, &team.config, change, now)?;
-            let first = send_message(tx, &team.config, id, &args.text, visible, until, now)?;
+            let first = send_message(tx, &team.config, (id, circle), &args.text, visible, until, now)?;
             draft::put(tx, None, "", now)?;
             let back = Back::unsent(vec![first, begun], None, args.text);
             keep_step(tx, &said, Some(id), Some(until), &back, now)?;
@@ -196,7 +202,7 @@ fn when_they_start(schedules: &[&Schedule], now: DateTime<Utc>) -> Option<DateTi
 fn send_message(
     tx: &Tx<'_>,
     team: &TeamConfig,
-    thread: ItemId,
+    (thread, circle): (ItemId, Option<Uuid>),
     text: &str,
     visible: Option<DateTime<Utc>>,
     until: DateTime<Utc>,
@@ -206,8 +212,29 @@ fn send_message(
     fields.insert("thread".to_owned(), json!(thread.0));
     fields.insert("text".to_owned(), json!(text));
     fields.insert("written_at".to_owned(), json!(now));
-    let change = out::Change::new(Kind::MESSAGE, Uuid::now_v7(), fields);
+    let change = out::Change::new(Kind::MESSAGE, Uuid::now_v7(), fields).within(circle);
     out::team_op(tx, team, change.later(visible, until).of(thread, "Your message", text), now)
+}
+
+/// The closed circle of exactly me and those who are asked: the one there is,
+/// or a new one. A new one stays when the thread is taken back: empty, it
+/// tells nobody anything, and the next thread of these people uses it.
+fn circle_for(tx: &Tx<'_>, team: &Team, asked: &[PersonId], now: DateTime<Utc>) -> Result<Uuid, Failure> {
+    let mut people: BTreeSet<PersonId> = asked.iter().copied().collect();
+    people.insert(team.config.person);
+    if people.len() < 2 {
+        let message = "asked: a private thread names those it is for";
+        return Err(Failure::new(FailureCode::Invalid, message));
+    }
+    if let Some(circle) = records::circle_of_people(tx, &people)? {
+        return Ok(circle);
+    }
+    let circle = Uuid::now_v7();
+    let mut fields = Fields::new();
+    fields.insert("members".to_owned(), json!(people));
+    let change = out::Change::new(Kind::SPACE, circle, fields).within(Some(circle));
+    out::team_op(tx, &team.config, change, now)?;
+    Ok(circle)
 }
 
 /// Queues an answer to a mail, and shows it in its conversation at once.

@@ -11,6 +11,7 @@ use meantime_protocol::Kind;
 use meantime_protocol::kinds::Thread;
 use meantime_store::{Read, account, draft, item, message, team as records};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// Messages of one conversation that are shown, the newest ones.
 const MAX_MESSAGES: u32 = 1000;
@@ -27,9 +28,11 @@ impl Engine {
             let thread = thread(db, team.as_ref(), &found)?;
             let can_reply = can_reply(db, &found)?;
             let (asked, recipients, redirected) = match (&team, &thread) {
-                (Some(team), Some((thread, author, at))) => {
-                    (asked(team, thread, *at, &messages), team_recipients(team, thread, *author, now), Vec::new())
-                }
+                (Some(team), Some((thread, author, at))) => (
+                    asked(team, thread, *at, &messages),
+                    team_recipients(db, team, (thread, *author), found.circle, now)?,
+                    Vec::new(),
+                ),
                 _ if can_reply => {
                     let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
                     let answered = reply_target(&messages);
@@ -99,13 +102,23 @@ fn asked(team: &Team, thread: &Thread, at: DateTime<Utc>, messages: &[message::M
         .collect()
 }
 
-/// Everybody in a thread but me: its author and those it asks.
-fn team_recipients(team: &Team, thread: &Thread, author: PersonId, now: DateTime<Utc>) -> Vec<Recipient> {
+/// Whom an answer is for, without me: a thread's author and those it asks; in
+/// a closed circle everybody of it.
+fn team_recipients(
+    db: &Read<'_>,
+    team: &Team,
+    (thread, author): (&Thread, PersonId),
+    circle: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Recipient>, Failure> {
     let mut people = vec![author];
     people.extend(thread.asked.iter().copied().filter(|id| *id != author));
+    if let Some(circle) = circle {
+        people = records::circle_members(db, circle)?;
+    }
     people.retain(|id| *id != team.config.person);
     let known = people.iter().filter_map(|id| team.people.get(id));
-    known.map(|person| recipient(team, person, thread.urgency, now)).collect()
+    Ok(known.map(|person| recipient(team, person, thread.urgency, now)).collect())
 }
 
 /// What a sender should know about somebody before sending.

@@ -100,6 +100,7 @@ pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
         title: item.title,
         urgency: item.urgency,
         source: kind(item.kind),
+        private: item.circle.is_some(),
         people: item.people,
         note,
         why: (!why.is_empty()).then(|| why.join("; ")),

@@ -1,18 +1,31 @@
-//! Joining a team by its invite, and where secrets are kept.
+//! Joining a team by its invite or by login and password, and where secrets
+//! are kept.
 
 use crate::accounts::secret_name;
 use crate::api::*;
+use crate::devices::parse_server;
 use crate::engine::Engine;
 use crate::people::{self, TeamConfig};
 use meantime_model::AccountId;
 use meantime_platform::Secrets as _;
 use meantime_platform::secrets::{Choice, Kept};
 use meantime_protocol::Invite;
+use meantime_protocol::http::JoinResponse;
 use meantime_store::{account, focus, team as records};
 use std::sync::Arc;
 
 /// Longest name of a person, in characters.
 const MAX_NAME: usize = 80;
+
+/// The account and the team that this device was in.
+type Before = (AccountId, TeamConfig);
+
+/// The server that was joined.
+struct Place {
+    host: String,
+    pin: Option<[u8; 32]>,
+    sample: bool,
+}
 
 /// What a link invites to; nothing is asked and nothing joined.
 pub(crate) fn look_at(link: &str) -> Result<InvitePreview, Failure> {
@@ -44,13 +57,28 @@ impl Engine {
         }
     }
 
-    /// The team this device is in, if that is the one of the invite and its
+    /// By login and password.
+    pub(crate) async fn sign_in_to_team(self: &Arc<Self>, args: SignInToTeam) -> Result<Joined, Failure> {
+        let _one = self.joining.lock().await;
+        let (host, pin) = parse_server(&args.server)?;
+        let before = self.signed_out_of(|team| team.host == host).await?;
+        // The key it was joined with still holds where none is given.
+        let pin = match (&before, pin) {
+            (Some((_, team)), None) => team.pin()?,
+            (_, pin) => pin,
+        };
+        self.room_for_the_token().await?;
+        let team = before.as_ref().map(|(_, team)| team.team);
+        let joined = crate::team_sync::sign_in(&host, pin, team, args).await?;
+        self.enter(Place { host, pin, sample: false }, joined, before).await
+    }
+
+    /// The team this device is in, if it is the `same` as is meant and its
     /// server does not know this device any more; none if it is in no team.
-    async fn signed_out_of(&self, invite: &Invite) -> Result<Option<(AccountId, TeamConfig)>, Failure> {
+    async fn signed_out_of(&self, same: impl FnOnce(&TeamConfig) -> bool) -> Result<Option<Before>, Failure> {
         let found = self.read(|db| Ok(people::team_account(db)?.map(|row| row.id).zip(people::config(db)?))).await?;
         let Some((id, config)) = found else { return Ok(None) };
-        let same = invite.host == config.host || invite.team == config.team_name;
-        if config.sample || !same {
+        if config.sample || !same(&config) {
             return Err(in_a_team(&config));
         }
         let token = self.safe.get(&secret_name(id)).await?;
@@ -61,6 +89,14 @@ impl Engine {
         if gone { Ok(Some((id, config))) } else { Err(in_a_team(&config)) }
     }
 
+    /// Before an invite is used up or a device made: is there a place for the
+    /// token?
+    async fn room_for_the_token(&self) -> Result<(), Failure> {
+        let probe = secret_name(AccountId::new());
+        self.safe.set(&probe, "probe").await?;
+        Ok(self.safe.delete(&probe).await?)
+    }
+
     /// The caller holds `joining`.
     pub(crate) async fn join_alone(self: &Arc<Self>, args: Join, sample: bool) -> Result<Joined, Failure> {
         let invite = parse(&args.link)?;
@@ -68,26 +104,34 @@ impl Engine {
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Failure::new(FailureCode::Invalid, format!("name: 1 to {MAX_NAME} characters")));
         }
-        let before = self.signed_out_of(&invite).await?;
-        // Before the one-use invite is used up: is there a place for the token?
-        let probe = secret_name(AccountId::new());
-        self.safe.set(&probe, "probe").await?;
-        self.safe.delete(&probe).await?;
-
+        let before = self.signed_out_of(|team| invite.host == team.host || invite.team == team.team_name).await?;
+        self.room_for_the_token().await?;
         let joined = crate::team_sync::join(&invite, &name).await?;
+        self.enter(Place { host: invite.host, pin: invite.ca, sample }, joined, before).await
+    }
+
+    /// Keeps what the server answered, and follows the team. What this device
+    /// has of the same team goes on.
+    async fn enter(
+        self: &Arc<Self>,
+        place: Place,
+        joined: JoinResponse,
+        before: Option<Before>,
+    ) -> Result<Joined, Failure> {
+        let now = self.now();
         let config = TeamConfig {
-            host: invite.host.clone(),
-            ca: invite.ca.map(|pin| pin.iter().map(|byte| format!("{byte:02x}")).collect()),
+            host: place.host,
+            ca: place.pin.map(|pin| pin.iter().map(|byte| format!("{byte:02x}")).collect()),
             person: joined.person,
             team: joined.team,
             team_name: joined.team_name.clone(),
             device: joined.device,
-            sample,
+            token_at: Some(now),
+            sample: place.sample,
         };
         if let Some((_, team)) = before.as_ref().filter(|(_, team)| team.team != config.team) {
             return Err(in_a_team(team));
         }
-        let now = self.now();
         let identity = format!("team:{}:{}", joined.team, joined.person);
         let row = account::Account {
             id: before.as_ref().map_or_else(AccountId::new, |(id, _)| *id),
@@ -113,18 +157,9 @@ impl Engine {
             Ok(())
         })
         .await?;
-        self.share_hours().await?;
         self.resume_team().await;
         self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Settings, Tag::Status]);
         Ok(Joined { person: joined.person, team: joined.team_name })
-    }
-
-    /// Teammates count on my hours: those kept so far, else the proposal.
-    async fn share_hours(self: &Arc<Self>) -> Result<(), Failure> {
-        let mut hours = self.hours_now().await?;
-        hours.proposed = false;
-        self.save_hours(hours).await?;
-        Ok(())
     }
 
     pub(crate) async fn choose_safe(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure> {

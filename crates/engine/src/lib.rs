@@ -10,6 +10,7 @@ mod answer;
 pub mod api;
 mod compose;
 mod conversation;
+mod devices;
 mod dues;
 mod engine;
 mod focus;

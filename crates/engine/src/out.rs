@@ -25,6 +25,7 @@ pub(crate) struct Change {
     fields: Fields,
     visible_from: Option<DateTime<Utc>>,
     not_before: Option<DateTime<Utc>>,
+    circle: Option<Uuid>,
     item: Option<ItemId>,
     what: String,
     text: String,
@@ -33,13 +34,29 @@ pub(crate) struct Change {
 impl Change {
     pub(crate) fn new(kind: Kind, id: Uuid, fields: Fields) -> Self {
         let what = format!("Your {kind}");
-        Self { kind, id, fields, visible_from: None, not_before: None, item: None, what, text: String::new() }
+        Self {
+            kind,
+            id,
+            fields,
+            visible_from: None,
+            not_before: None,
+            circle: None,
+            item: None,
+            what,
+            text: String::new(),
+        }
     }
 
     /// Delivered at `visible`, and not sent before `not_before`.
     pub(crate) fn later(mut self, visible: Option<DateTime<Utc>>, not_before: DateTime<Utc>) -> Self {
         self.visible_from = visible;
         self.not_before = Some(not_before);
+        self
+    }
+
+    /// For the people of a circle alone, where there is one.
+    pub(crate) fn within(mut self, circle: Option<Uuid>) -> Self {
+        self.circle = circle;
         self
     }
 
@@ -54,9 +71,10 @@ impl Change {
 
 /// Puts a change for the team server into the outbox; answers its row.
 pub(crate) fn team_op(tx: &Tx<'_>, config: &TeamConfig, change: Change, now: DateTime<Utc>) -> Result<i64, Failure> {
-    let scope = match change.kind == Kind::MARK {
-        true => Scope::User(config.person),
-        false => Scope::Team(config.team),
+    let scope = match change.circle {
+        Some(circle) => Scope::Private(circle),
+        None if change.kind == Kind::MARK || change.kind == Kind::SETTINGS => Scope::User(config.person),
+        None => Scope::Team(config.team),
     };
     let no_team = || Failure::new(FailureCode::NotPossible, "you are in no team yet: join one first");
     let eyes = people::eyes(tx, now)?.ok_or_else(no_team)?;

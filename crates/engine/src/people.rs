@@ -1,13 +1,13 @@
 //! My team as this device knows it: who is in it, when they work, whether
 //! they focus, and the agreement's reply windows.
 
-use crate::api::{Failure, PersonState};
+use crate::api::{Failure, FailureCode, PersonState};
 use crate::engine::Engine;
 use chrono::{DateTime, Utc};
 use meantime_model::due::Window;
 use meantime_model::{PersonId, Schedule, TeamId, Urgency};
 use meantime_protocol::Kind;
-use meantime_protocol::kinds::{Agreement, Focus, Member, Windows};
+use meantime_protocol::kinds::{Agreement, Focus, Member, Role, Windows};
 use meantime_store::{Read, account, setting, team as records};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,15 +26,36 @@ pub(crate) struct TeamConfig {
     pub(crate) team: TeamId,
     pub(crate) team_name: String,
     pub(crate) device: meantime_model::DeviceId,
+    /// When this device's token was handed out.
+    #[serde(default)]
+    pub(crate) token_at: Option<DateTime<Utc>>,
     /// The server is the sample team's: it runs on this machine, with the engine.
     #[serde(default)]
     pub(crate) sample: bool,
+}
+
+impl TeamConfig {
+    /// The key of the server's own authority, if it has one.
+    pub(crate) fn pin(&self) -> Result<Option<[u8; 32]>, Failure> {
+        let Some(hex) = &self.ca else { return Ok(None) };
+        let pairs = (0..hex.len()).step_by(2);
+        let bytes: Option<Vec<u8>> =
+            pairs.map(|i| hex.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
+        let pin = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let broken = || {
+            let message = "the team's key in the database can't be read; join again";
+            Failure::new(FailureCode::Internal, message)
+        };
+        pin.map(Some).ok_or_else(broken)
+    }
 }
 
 /// My team.
 pub(crate) struct Team {
     pub(crate) config: TeamConfig,
     pub(crate) people: BTreeMap<PersonId, Person>,
+    /// Those who were removed: what they wrote keeps their name.
+    pub(crate) former: BTreeMap<PersonId, Person>,
     windows: Windows,
 }
 
@@ -47,18 +68,24 @@ pub(crate) struct Person {
     city: Option<String>,
     pub(crate) schedule: Option<Schedule>,
     pub(crate) focus: Option<Focus>,
+    pub(crate) role: Role,
+    pub(crate) removed_at: Option<DateTime<Utc>>,
 }
 
 impl Team {
     /// The team this device joined, if any.
     pub(crate) fn load(db: &Read<'_>) -> Result<Option<Self>, Failure> {
         let Some(config) = config(db)? else { return Ok(None) };
-        let mut team = Self { people: BTreeMap::new(), windows: Windows::default(), config };
+        let mut team = Self { people: BTreeMap::new(), former: BTreeMap::new(), windows: Windows::default(), config };
         for row in records::all(db, &Kind::MEMBER)? {
             let Some(member) = row.typed::<Member>() else { continue };
             let (id, title) = (PersonId(row.id), member.title.unwrap_or_default());
-            let person = Person { id, name: member.name, title, city: member.city, schedule: None, focus: None };
-            team.people.insert(id, person);
+            let Member { name, role, removed_at, city, .. } = member;
+            let person = Person { id, name, title, city, schedule: None, focus: None, role, removed_at };
+            match removed_at {
+                None => team.people.insert(id, person),
+                Some(_) => team.former.insert(id, person),
+            };
         }
         for row in records::all(db, &Kind::SCHEDULE)? {
             if let Some(person) = team.people.get_mut(&PersonId(row.id)) {
@@ -89,7 +116,10 @@ impl Team {
 
     /// A person's name, as shown.
     pub(crate) fn name(&self, id: PersonId) -> String {
-        self.people.get(&id).map_or_else(|| "somebody who left".to_owned(), |person| person.name.clone())
+        self.people
+            .get(&id)
+            .or_else(|| self.former.get(&id))
+            .map_or_else(|| "somebody who left".to_owned(), |person| person.name.clone())
     }
 
     pub(crate) fn me(&self) -> Option<&Person> {

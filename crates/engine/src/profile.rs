@@ -4,14 +4,17 @@ use crate::api::*;
 use crate::dues;
 use crate::engine::Engine;
 use crate::out;
-use crate::people::{self, Team};
+use crate::people::{self, Team, TeamConfig};
+use chrono::{DateTime, Utc};
 use meantime_model::zone::Zone;
-use meantime_protocol::Kind;
-use meantime_store::{Read, account, item, list, outbox, setting};
+use meantime_model::{PersonId, Schedule};
+use meantime_protocol::{Kind, Scope};
+use meantime_store::{Read, Tx, account, item, list, outbox, scope, setting, team as records};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Setting: [`Settings`] of this device.
+/// Setting: [`Settings`], as this device has them.
 const SETTINGS: &str = "settings";
 
 impl Engine {
@@ -98,15 +101,96 @@ impl Engine {
         if !(1..=1440).contains(&settings.focus_minutes) {
             return Err(Failure::new(FailureCode::Invalid, "focus_minutes: a block is 1 to 1440 minutes long"));
         }
-        self.write(move |tx| Ok(setting::put(tx, SETTINGS, &settings)?)).await?;
+        let now = self.now();
+        self.write(move |tx| {
+            setting::put(tx, SETTINGS, &settings)?;
+            match people::config(tx)? {
+                Some(config) => share_settings(tx, &config, &settings, now),
+                None => Ok(()),
+            }
+        })
+        .await?;
+        self.send_what_is_ready().await;
         self.tell(&[Tag::Settings, Tag::Focus]);
         Ok(Nothing {})
     }
 }
 
-/// This device's settings; the usual ones until some are kept.
+/// My settings: this device's, and over them those that follow me to each of
+/// my devices. The usual ones until some are kept.
 pub(crate) fn settings(db: &Read<'_>) -> Result<Settings, Failure> {
-    Ok(setting::get(db, SETTINGS)?.unwrap_or_default())
+    let mut settings: Settings = setting::get(db, SETTINGS)?.unwrap_or_default();
+    let Some(config) = people::config(db)? else { return Ok(settings) };
+    let mine = records::effective(db, &Kind::SETTINGS, config.person.0)?.and_then(|row| row.typed::<Mine>());
+    if let Some(mine) = mine {
+        settings.may_interrupt = mine.may_interrupt.unwrap_or(settings.may_interrupt);
+        settings.may_interrupt_addresses = mine.may_interrupt_addresses.unwrap_or(settings.may_interrupt_addresses);
+        settings.focus_minutes =
+            mine.focus_minutes.filter(|minutes| (1..=1440).contains(minutes)).unwrap_or(settings.focus_minutes);
+    }
+    Ok(settings)
+}
+
+/// What is mine and the team's server does not have yet, once it is known
+/// what it has: my hours, for teammates count on them, and my settings. What
+/// another device of mine has told it stays.
+pub(crate) fn share_own(tx: &Tx<'_>, computer: Zone, now: DateTime<Utc>) -> Result<(), Failure> {
+    let Some(config) = people::config(tx)? else { return Ok(()) };
+    let whole = |scope| -> Result<bool, Failure> {
+        Ok(scope::get(tx, scope)?.is_some_and(|feed| feed.cursor.is_some() && feed.page.is_none()))
+    };
+    let me = config.person;
+    let lacks = |kind| -> Result<bool, Failure> { Ok(records::effective(tx, kind, me.0)?.is_none()) };
+    if whole(Scope::Team(config.team))? && lacks(&Kind::SCHEDULE)? {
+        let hours = people::my_hours(tx)?.unwrap_or_else(|| Schedule::proposed(computer));
+        let hours = serde_json::to_value(hours).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
+        setting::put(tx, people::HOURS, &hours)?;
+        let fields = patch(&Value::Null, hours);
+        out::team_op(tx, &config, out::Change::new(Kind::SCHEDULE, me.0, fields), now)?;
+        item::set_all_due_stale(tx)?;
+    }
+    if whole(Scope::User(me))? && lacks(&Kind::SETTINGS)? {
+        let settings: Settings = setting::get(tx, SETTINGS)?.unwrap_or_default();
+        if Mine::of(&settings) != Mine::of(&Settings::default()) {
+            share_settings(tx, &config, &settings, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Those of my settings that follow me; `None` where nothing was said.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Mine {
+    #[serde(default)]
+    may_interrupt: Option<Vec<PersonId>>,
+    #[serde(default)]
+    may_interrupt_addresses: Option<Vec<String>>,
+    #[serde(default)]
+    focus_minutes: Option<u32>,
+}
+
+impl Mine {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            may_interrupt: Some(settings.may_interrupt.clone()),
+            may_interrupt_addresses: Some(settings.may_interrupt_addresses.clone()),
+            focus_minutes: Some(settings.focus_minutes),
+        }
+    }
+}
+
+/// Tells my own feed what changed of the settings that follow me.
+fn share_settings(tx: &Tx<'_>, config: &TeamConfig, settings: &Settings, now: DateTime<Utc>) -> Result<(), Failure> {
+    let before = records::effective(tx, &Kind::SETTINGS, config.person.0)?.map(|row| row.fields).unwrap_or_default();
+    let mine = serde_json::to_value(Mine::of(settings));
+    let mine = mine.map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
+    let mut changed = patch(&Value::Null, mine);
+    changed.retain(|name, value| before.get(name) != Some(value));
+    if changed.is_empty() {
+        return Ok(());
+    }
+    out::team_op(tx, config, out::Change::new(Kind::SETTINGS, config.person.0, changed), now)?;
+    Ok(())
 }
 
 /// The merge patch that makes `new` of `old`: what is gone is said with null.

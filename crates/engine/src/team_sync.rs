@@ -2,20 +2,25 @@
 //! store as sync sees it.
 
 use crate::accounts::secret_name;
-use crate::api::{AccountState, Connection, Failure, FailureCode, Tag};
+use crate::api::{AccountState, Connection, Failure, FailureCode, SignInToTeam, Tag};
 use crate::dues;
 use crate::engine::{Engine, blocking};
 use crate::people::{self, TeamConfig};
+use crate::profile;
 use async_trait::async_trait;
-use meantime_model::AccountId;
+use chrono::{DateTime, Utc};
 use meantime_model::zone::Zone;
+use meantime_model::{AccountId, TeamId};
+use meantime_platform::secrets::Safe;
 use meantime_platform::{Clock, Secrets as _};
 use meantime_protocol::http::{BootstrapPage, JoinResponse, OpResult, PullPage};
-use meantime_protocol::{Invite, Scope};
+use meantime_protocol::people::SignInRequest;
+use meantime_protocol::{Code, Invite, Scope};
 use meantime_store::team::{self, Applied};
 use meantime_store::{Store, Tx, account, item, outbox, scope};
 use meantime_sync::{
-    Feed, Handle, HttpRemote, Log, LogError, Outgoing, Remote as _, RemoteError, State, Syncer, Token, Tuning,
+    Feed, Handle, HttpRemote, Log, LogError, Outgoing, Remote as _, RemoteError, State, Syncer, Token, TokenPlace,
+    Tuning,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,12 +47,31 @@ pub(crate) async fn join(invite: &Invite, name: &str) -> Result<JoinResponse, Fa
 /// # Errors
 /// It can't be told now, say offline.
 pub(crate) async fn is_signed_out(config: &TeamConfig, token: String) -> Result<bool, Failure> {
-    let remote = HttpRemote::new(&config.host, config.ca.as_deref().map(pin).transpose()?, &Token::new(token))?;
+    let remote = HttpRemote::new(&config.host, config.pin()?, &Token::new(token))?;
     match remote.me().await {
         Ok(me) => Ok(me.device != config.device),
         Err(RemoteError::Unauthorized) => Ok(true),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks a server for a further device of somebody with a password.
+pub(crate) async fn sign_in(
+    host: &str,
+    ca: Option<[u8; 32]>,
+    team: Option<TeamId>,
+    args: SignInToTeam,
+) -> Result<JoinResponse, Failure> {
+    let SignInToTeam { login, password, code, .. } = args;
+    let totp = code.map(|code| code.chars().filter(|c| !c.is_whitespace()).collect());
+    let request = SignInRequest { team, login, password, totp, device_name: device_name() };
+    Ok(HttpRemote::sign_in(host, ca, &request).await?)
+}
+
+/// The keyring has no token of this device.
+pub(crate) fn no_token() -> Failure {
+    let message = "this device's sign-in for the team is gone from the keyring: sign in again, or ask for a new link";
+    Failure::new(FailureCode::Auth, message)
 }
 
 /// What this computer is called in the person's list of devices.
@@ -64,7 +88,7 @@ pub(crate) fn account_state(connection: &Connection) -> AccountState {
         Connection::None | Connection::Connecting => AccountState::New,
         Connection::Live => AccountState::Fine,
         Connection::Offline { since, message } => AccountState::Retrying { message: message.clone(), at: *since },
-        Connection::Refused { message } => AccountState::NeedsYou { password: false, message: message.clone() },
+        Connection::Refused { message, .. } => AccountState::NeedsYou { password: false, message: message.clone() },
     }
 }
 
@@ -73,7 +97,8 @@ impl Engine {
     pub(crate) async fn resume_team(self: &Arc<Self>) {
         if let Err(failure) = self.follow_team().await {
             tracing::warn!(%failure, "the team can't be followed");
-            self.set_connection(Connection::Refused { message: failure.message });
+            let signed_out = failure.code == FailureCode::Auth;
+            self.set_connection(Connection::Refused { message: failure.message, signed_out });
         }
     }
 
@@ -85,9 +110,13 @@ impl Engine {
         }
         let (syncer, handle, mut arrivals) = self.syncer(row.id, config).await?;
         if !self.background {
-            // A lone command: until nothing waits any more, or the time is up.
+            // A lone command: until all is here and nothing waits any more, or
+            // the time is up.
+            let mut live = handle.state();
             let sent = async {
+                let _ = live.wait_for(|state| *state == State::Live).await;
                 while self.read(move |db| Ok(outbox::count_waiting(db, Some(row.id))? > 0)).await == Ok(true) {
+                    handle.nudge();
                     let _ = arrivals.recv().await;
                 }
             };
@@ -144,11 +173,10 @@ impl Engine {
         config: TeamConfig,
     ) -> Result<(Syncer, Handle, mpsc::UnboundedReceiver<Applied>), Failure> {
         let token = self.safe.get(&secret_name(account)).await?;
-        let missing =
-            "this device's sign-in for the team is gone from the keyring: ask for a new invite and join again";
-        let token = token.ok_or_else(|| Failure::new(FailureCode::Auth, missing))?;
-        let pin = config.ca.as_deref().map(pin).transpose()?;
-        let remote = HttpRemote::new(&config.host, pin, &Token::new(token))?;
+        let token = token.ok_or_else(no_token)?;
+        let place = Arc::new(Kept { safe: self.safe.clone(), store: self.store.clone(), account });
+        let remote = HttpRemote::new(&config.host, config.pin()?, &Token::new(token))?;
+        let remote = remote.keeping(place, config.token_at);
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let (device, clock) = (config.device, self.clock.clone());
         let log = Arc::new(TeamLog(Arc::new(Local {
@@ -168,11 +196,18 @@ impl Engine {
             State::Connecting => Connection::Connecting,
             State::Live => Connection::Live,
             State::Offline { since, message } => Connection::Offline { since, message },
-            State::Refused { message } => Connection::Refused { message },
+            State::Refused { message, signed_out } => Connection::Refused { message, signed_out },
         };
         if connection == Connection::Live {
-            let now = self.now();
-            let _ = self.write(move |tx| Ok(account::set_checked(tx, account, now)?)).await;
+            let (now, computer) = (self.now(), self.computer_zone());
+            let noted = self.write(move |tx| {
+                account::set_checked(tx, account, now)?;
+                profile::share_own(tx, computer, now)
+            });
+            if let Err(failure) = noted.await {
+                tracing::warn!(%failure, "what is mine could not be told to the team");
+            }
+            self.poke_sync();
         }
         self.set_connection(connection);
     }
@@ -188,6 +223,8 @@ impl Engine {
             self.tell(&[Tag::Team, Tag::Status, Tag::Settings]);
         }
         self.after_arrival(&applied.touched).await;
+        // Taking it in may have made a change of its own: a snooze that ends.
+        self.poke_sync();
     }
 
     /// Something may wait for the team server.
@@ -245,6 +282,35 @@ impl Engine {
         if let Some(sample) = sample {
             sample.stop().await;
         }
+    }
+}
+
+/// This device's token, in the keyring.
+struct Kept {
+    safe: Arc<Safe>,
+    store: Store,
+    account: AccountId,
+}
+
+#[async_trait]
+impl TokenPlace for Kept {
+    async fn replace(&self, next: &Token, at: DateTime<Utc>) -> Result<(), String> {
+        self.safe.set(&secret_name(self.account), next.reveal()).await.map_err(|e| e.to_string())?;
+        let (store, id) = (self.store.clone(), self.account);
+        let noted = blocking(move || {
+            store.write(|tx| {
+                let Some(mut row) = account::get(tx, id)? else { return Ok(()) };
+                if let Some(config) = row.config.as_object_mut() {
+                    config.insert("token_at".to_owned(), serde_json::json!(at));
+                }
+                Ok::<_, Failure>(account::put(tx, &row)?)
+            })
+        });
+        // Not noted, it is only replaced once more after the next start.
+        if let Err(failure) = noted.await {
+            tracing::warn!(%failure, "when this device's token was replaced could not be noted");
+        }
+        Ok(())
     }
 }
 
@@ -321,7 +387,14 @@ impl Log for TeamLog {
 
     async fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), LogError> {
         let page = page.clone();
-        self.with(move |local| local.apply(|tx, eyes| Ok(team::apply_bootstrap(tx, eyes, scope, &page)?))).await
+        self.with(move |local| {
+            local.apply(|tx, eyes| {
+                let applied = team::apply_bootstrap(tx, eyes, scope, &page)?;
+                profile::share_own(tx, local.computer, eyes.now)?;
+                Ok(applied)
+            })
+        })
+        .await
     }
 
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
@@ -354,13 +427,6 @@ impl Log for TeamLog {
     }
 }
 
-fn pin(hex: &str) -> Result<[u8; 32], Failure> {
-    let broken = || Failure::new(FailureCode::Internal, "the team's key in the database can't be read; join again");
-    let bytes: Result<Vec<u8>, _> =
-        (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(hex.get(i..i + 2).unwrap_or("?"), 16)).collect();
-    bytes.ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)
-}
-
 impl From<RemoteError> for Failure {
     fn from(error: RemoteError) -> Self {
         let code = match &error {
@@ -368,7 +434,14 @@ impl From<RemoteError> for Failure {
             RemoteError::Certificate(_) => FailureCode::Certificate,
             RemoteError::Unauthorized => FailureCode::Auth,
             RemoteError::Gone => FailureCode::NotFound,
-            RemoteError::Version(_) | RemoteError::Refused(_) => FailureCode::Refused,
+            RemoteError::Refused(problem) => match problem.code {
+                Code::NotFound => FailureCode::NotFound,
+                Code::Invalid => FailureCode::Invalid,
+                Code::SignInFailed => FailureCode::Auth,
+                Code::TotpNeeded => FailureCode::CodeNeeded,
+                _ => FailureCode::Refused,
+            },
+            RemoteError::Version(_) => FailureCode::Refused,
             _ => FailureCode::Internal,
         };
         Self::new(code, error.to_string())

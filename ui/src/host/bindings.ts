@@ -127,9 +127,22 @@ name: string,
  */
 media_type: string, 
 /**
- * Size in bytes.
+ * Size in bytes; 0 where it is not known.
  */
 bytes: number, };
+
+/**
+ * What an authenticator needs; nothing is asked for until a first code came.
+ */
+export type Authenticator = { 
+/**
+ * To be typed into it.
+ */
+secret: string, 
+/**
+ * The same as an `otpauth:` link.
+ */
+uri: string, };
 
 /**
  * A stretch of somebody's day.
@@ -242,6 +255,10 @@ asked: Array<PersonId>,
  */
 space: string | null, 
 /**
+ * For those who are asked alone: nobody else in the team reads it.
+ */
+private: boolean, 
+/**
  * When it is delivered.
  */
 deliver: Deliver, };
@@ -261,7 +278,11 @@ message: string, } | { "state": "refused",
 /**
  * What happened and what to do, in plain words.
  */
-message: string, };
+message: string, 
+/**
+ * This device was signed out: only signing in or joining again helps.
+ */
+signed_out: boolean, };
 
 /**
  * Somebody outside of the team.
@@ -350,6 +371,45 @@ at: string, };
 export type Density = "comfortable" | "compact";
 
 /**
+ * One of my devices.
+ */
+export type Device = { 
+/**
+ * Its id.
+ */
+id: DeviceId, 
+/**
+ * What it is called.
+ */
+name: string, 
+/**
+ * When it joined.
+ */
+since: string, 
+/**
+ * When the server last heard of it, to the hour.
+ */
+seen_at: string, 
+/**
+ * It is this one.
+ */
+this: boolean, };
+
+/**
+ * One installation of the app, as the server knows it.
+ */
+export type DeviceId = string;
+
+/**
+ * A device, by its id.
+ */
+export type DeviceRef = { 
+/**
+ * Which.
+ */
+id: DeviceId, };
+
+/**
  * What is being typed.
  */
 export type Draft = { 
@@ -401,7 +461,7 @@ message: string, };
 /**
  * What kind of failure it is.
  */
-export type FailureCode = "invalid" | "not_found" | "not_possible" | "auth" | "certificate" | "offline" | "refused" | "no_secrets" | "internal";
+export type FailureCode = "invalid" | "not_found" | "not_possible" | "auth" | "code_needed" | "certificate" | "offline" | "refused" | "no_secrets" | "internal";
 
 /**
  * Starts a block, or gives the running one a new end.
@@ -621,6 +681,19 @@ person: PersonId,
 team: string, };
 
 /**
+ * A link for somebody: whoever has it comes in, once.
+ */
+export type Link = { 
+/**
+ * To be opened, or pasted where a link is asked for.
+ */
+link: string, 
+/**
+ * When it lapses.
+ */
+expires_at: string, };
+
+/**
  * How mail lies on disk.
  */
 export type MailFormat = "mbox" | "maildir";
@@ -667,6 +740,28 @@ city: string,
  * My team's name.
  */
 team: string, };
+
+/**
+ * A person, by their id.
+ */
+export type MemberRef = { 
+/**
+ * Who.
+ */
+person: PersonId, };
+
+/**
+ * Who is in the team.
+ */
+export type Members = { 
+/**
+ * The roles I may give and take; empty for who decides nothing.
+ */
+may_give: Array<Role>, 
+/**
+ * Me first, then by name; those who were removed last.
+ */
+members: Array<TeamMember>, };
 
 /**
  * One message.
@@ -741,6 +836,19 @@ url: string,
  * The person allowed an address that is not on the public internet.
  */
 private: boolean, };
+
+/**
+ * An invite for somebody new.
+ */
+export type NewInvite = { 
+/**
+ * What they become.
+ */
+role: Role, 
+/**
+ * For how many hours it is good, 1 to 72.
+ */
+valid_hours: number, };
 
 /**
  * A mailbox, and how it sends.
@@ -950,6 +1058,11 @@ done: boolean,
 deliver: Deliver, };
 
 /**
+ * What somebody may do in the team.
+ */
+export type Role = "owner" | "admin" | "member" | "guest";
+
+/**
  * One item as a list shows it.
  */
 export type Row = { 
@@ -973,6 +1086,10 @@ urgency: Urgency,
  * Where it comes from.
  */
 source: SourceKind, 
+/**
+ * For the people of a closed circle alone.
+ */
+private: boolean, 
 /**
  * Who wrote (last), as shown.
  */
@@ -1099,7 +1216,38 @@ at: string, } | { "state": "refused",
 message: string, };
 
 /**
- * My settings on this device.
+ * Login and password, set or changed. A change ends my other devices.
+ */
+export type SetPassword = { 
+/**
+ * 3 to 100 characters without spaces.
+ */
+login: string, 
+/**
+ * 10 to 256 characters.
+ */
+password: string, 
+/**
+ * The present one, where there is one.
+ */
+current: string | null, };
+
+/**
+ * What somebody may do from now on.
+ */
+export type SetRole = { 
+/**
+ * Who.
+ */
+person: PersonId, 
+/**
+ * Not from or to guest.
+ */
+role: Role, };
+
+/**
+ * My settings. The first three are those of the person, on each of their
+ * devices; the others are this device's.
  */
 export type Settings = { 
 /**
@@ -1160,6 +1308,45 @@ id: AccountId,
  * Goes to the keyring and nowhere else.
  */
 password: string, };
+
+/**
+ * How I sign in on a further device.
+ */
+export type SignInInfo = { 
+/**
+ * Where: `HOST:PORT`, and behind `#` the key of the server's own
+ * certificate authority, where it has one.
+ */
+server: string, 
+/**
+ * The name to sign in with; none before a password was set.
+ */
+login: string | null, 
+/**
+ * A code of my authenticator is asked for as well.
+ */
+totp: boolean, };
+
+/**
+ * A further device, by login and password.
+ */
+export type SignInToTeam = { 
+/**
+ * As [`SignInInfo::server`].
+ */
+server: string, 
+/**
+ * The name to sign in with.
+ */
+login: string, 
+/**
+ * Goes to the server and nowhere else.
+ */
+password: string, 
+/**
+ * The authenticator's present code, for those who have one.
+ */
+code: string | null, };
 
 /**
  * One way to snooze.
@@ -1268,6 +1455,31 @@ id: ItemId, } | { "target": "join",
 link: string, };
 
 /**
+ * Somebody of the team.
+ */
+export type TeamMember = { 
+/**
+ * Who.
+ */
+id: PersonId, 
+/**
+ * As shown.
+ */
+name: string, 
+/**
+ * It is me.
+ */
+you: boolean, 
+/**
+ * What they may do.
+ */
+role: Role, 
+/**
+ * Not in the team any more, since then.
+ */
+removed_at: string | null, };
+
+/**
  * Everybody's day on one band, in my zone.
  */
 export type TeamPage = { 
@@ -1363,6 +1575,15 @@ to: string,
  * What teammates see, say `leave` or `Christmas`.
  */
 label?: string, };
+
+/**
+ * A code of my authenticator.
+ */
+export type TotpCode = { 
+/**
+ * Six digits.
+ */
+code: string, };
 
 /**
  * One change of one or many items.
@@ -1461,6 +1682,15 @@ export type Urgency = "red" | "yellow" | "green";
 export type View = "inbox" | "waiting" | "later" | "done";
 
 /**
+ * My password, to show that it is me.
+ */
+export type WithPassword = { 
+/**
+ * Goes to the server and nowhere else.
+ */
+password: string, };
+
+/**
  * A time zone. As text its IANA name, `Europe/Lisbon`; read without regard to case.
  */
 export type Zone = string;
@@ -1499,6 +1729,20 @@ export type Commands = {
   import_mail: { args: ImportMail; reply: Imported };
   look_at_invite: { args: InviteLink; reply: InvitePreview };
   join: { args: Join; reply: Joined };
+  sign_in: { args: SignInToTeam; reply: Joined };
+  devices: { args: Nothing; reply: Array<Device> };
+  end_device: { args: DeviceRef; reply: Nothing };
+  device_link: { args: Nothing; reply: Link };
+  sign_in_info: { args: Nothing; reply: SignInInfo };
+  set_password: { args: SetPassword; reply: SignInInfo };
+  totp_begin: { args: WithPassword; reply: Authenticator };
+  totp_confirm: { args: TotpCode; reply: SignInInfo };
+  totp_end: { args: WithPassword; reply: SignInInfo };
+  members: { args: Nothing; reply: Members };
+  set_role: { args: SetRole; reply: Nothing };
+  remove_member: { args: MemberRef; reply: Nothing };
+  member_link: { args: MemberRef; reply: Link };
+  invite: { args: NewInvite; reply: Link };
   start_sample: { args: Nothing; reply: Joined };
   secrets: { args: Nothing; reply: SecretsState };
   choose_secrets: { args: ChooseSecrets; reply: SecretsState };

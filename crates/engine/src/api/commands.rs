@@ -132,6 +132,35 @@ commands! {
     look_at_invite(InviteLink) -> InvitePreview;
     /// Joins a team.
     join(Join) -> Joined;
+    /// Signs in to my team on this device, by login and password.
+    sign_in(SignInToTeam) -> Joined;
+    /// My devices, the oldest first.
+    devices(Nothing) -> Vec<Device>;
+    /// Ends one of my devices: it is signed out at once.
+    end_device(DeviceRef) -> Nothing;
+    /// A link that adds a device of mine.
+    device_link(Nothing) -> Link;
+    /// How I sign in on a further device.
+    sign_in_info(Nothing) -> SignInInfo;
+    /// Sets or changes my login and password.
+    set_password(SetPassword) -> SignInInfo;
+    /// Begins with an authenticator.
+    totp_begin(WithPassword) -> Authenticator;
+    /// A first code shows that the authenticator works.
+    totp_confirm(TotpCode) -> SignInInfo;
+    /// Ends with the authenticator.
+    totp_end(WithPassword) -> SignInInfo;
+    /// Who is in the team, and what I may decide.
+    members(Nothing) -> Members;
+    /// Changes what somebody may do.
+    set_role(SetRole) -> Nothing;
+    /// Takes somebody out of the team.
+    remove_member(MemberRef) -> Nothing;
+    /// A link that makes its bearer that person: for who lost all devices, or
+    /// was removed and comes back.
+    member_link(MemberRef) -> Link;
+    /// A link for somebody new.
+    invite(NewInvite) -> Link;
     /// Starts a team server with a sample team on this machine and joins it.
     start_sample(Nothing) -> Joined;
     /// Where secrets are kept.

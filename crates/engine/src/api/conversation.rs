@@ -121,7 +121,7 @@ pub struct AttachmentView {
     pub name: String,
     /// Media type as declared.
     pub media_type: String,
-    /// Size in bytes.
+    /// Size in bytes; 0 where it is not known.
     pub bytes: u64,
 }
 
@@ -185,6 +185,9 @@ pub struct Compose {
     pub asked: Vec<PersonId>,
     /// The room it belongs to, by name.
     pub space: Option<String>,
+    /// For those who are asked alone: nobody else in the team reads it.
+    #[serde(default)]
+    pub private: bool,
     /// When it is delivered.
     pub deliver: Deliver,
 }

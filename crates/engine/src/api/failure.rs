@@ -30,6 +30,8 @@ pub enum FailureCode {
     NotPossible,
     /// A password or token was refused.
     Auth,
+    /// The password is right, and a code of the authenticator is wanted too.
+    CodeNeeded,
     /// A server's certificate is not the one trusted.
     Certificate,
     /// A server can't be reached.

@@ -107,6 +107,9 @@ pub struct Row {
     pub urgency: Urgency,
     /// Where it comes from.
     pub source: SourceKind,
+    /// For the people of a closed circle alone.
+    #[serde(default)]
+    pub private: bool,
     /// Who wrote (last), as shown.
     pub people: String,
     /// A few words more: `1 of 3 answered`, the newest message's start.

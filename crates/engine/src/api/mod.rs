@@ -13,6 +13,7 @@ mod event;
 mod failure;
 mod focus;
 mod inbox;
+mod people;
 mod status;
 mod team;
 
@@ -23,5 +24,6 @@ pub use event::*;
 pub use failure::*;
 pub use focus::*;
 pub use inbox::*;
+pub use people::*;
 pub use status::*;
 pub use team::*;

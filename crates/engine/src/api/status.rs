@@ -84,10 +84,14 @@ pub enum Connection {
     Refused {
         /// What happened and what to do, in plain words.
         message: String,
+        /// This device was signed out: only signing in or joining again helps.
+        #[serde(default)]
+        signed_out: bool,
     },
 }
 
-/// My settings on this device.
+/// My settings. The first three are those of the person, on each of their
+/// devices; the others are this device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct Settings {

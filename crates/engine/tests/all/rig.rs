@@ -6,7 +6,7 @@ use meantime_engine::api::*;
 use meantime_engine::{Adapters, Configured, Engine, MailArchive, Setup};
 use meantime_platform::notify::MemoryNotifier;
 use meantime_platform::secrets::{Choice, Safe};
-use meantime_platform::{Clock, Dirs, Wakes};
+use meantime_platform::{Clock, Dirs, Secrets as _, Wakes};
 use meantime_source::change::Incoming;
 use meantime_source::{
     AccountInfo, ActOutcome, Budget, Caps, Change, Cursor, Flags, Item, Message, Op, Page, Person, Secret, Source,
@@ -155,6 +155,11 @@ impl Rig {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
+    }
+
+    /// An account's secret, as it lies in the keyring.
+    pub async fn token(&self, account: meantime_model::AccountId) -> Option<String> {
+        self.safe.get(&format!("account/{account}")).await.unwrap()
     }
 
     /// Time passes.

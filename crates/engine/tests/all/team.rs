@@ -136,6 +136,7 @@ async fn write(rig: &Rig, title: &str) {
         urgency: Urgency::Yellow,
         asked: Vec::new(),
         space: None,
+        private: false,
         deliver: Deliver::Now,
     };
     rig.engine.compose(thread).await.unwrap();

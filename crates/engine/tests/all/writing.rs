@@ -92,6 +92,7 @@ async fn what_can_not_be_sent_is_said_before_it_is_lost() {
         urgency,
         asked: Vec::new(),
         space: None,
+        private: false,
         deliver: Deliver::Now,
     };
     let failure = rig.engine.compose(thread(Urgency::Red, "Help")).await.unwrap_err();
