@@ -1,10 +1,12 @@
 //! What can be typed.
 
 use crate::commands::account::{AccountArgs, ImportArgs, JoinArgs};
+use crate::commands::device::{DeviceArgs, SignInArgs};
 use crate::commands::due::DueArgs;
 use crate::commands::focus::FocusArgs;
 use crate::commands::inspect::InspectArgs;
 use crate::commands::list::{InboxArgs, SearchArgs};
+use crate::commands::member::MemberArgs;
 use crate::commands::profile::{HoursArgs, SettingsArgs};
 use crate::commands::secrets::SecretsArgs;
 use crate::commands::team::TeamArgs;
@@ -72,10 +74,16 @@ pub(crate) enum Command {
     Focus(FocusArgs),
     /// When everybody works
     Team(TeamArgs),
-    /// Mailboxes and feeds
+    /// Mailboxes and feeds, and my own password
     Account(AccountArgs),
     /// Join a team with an invite link
     Join(JoinArgs),
+    /// Sign in to my team on this device; the password is asked for, or read from stdin
+    SignIn(SignInArgs),
+    /// My devices in the team
+    Device(DeviceArgs),
+    /// Who is in the team
+    Member(MemberArgs),
     /// Read mail from files
     Import(ImportArgs),
     /// Where passwords are kept

@@ -33,6 +33,43 @@ pub(crate) fn new_secret(prompt: &str) -> Result<String, Stop> {
     Ok(first)
 }
 
+/// Several secrets one after the other: prompted for without echo, or the
+/// lines of a pipe.
+pub(crate) struct Secrets {
+    piped: Option<std::collections::VecDeque<String>>,
+}
+
+impl Secrets {
+    pub(crate) fn new() -> Result<Self, Stop> {
+        if io::stdin().is_terminal() {
+            return Ok(Self { piped: None });
+        }
+        let piped = read_all(LONGEST_SECRET, "what was piped in")?;
+        Ok(Self { piped: Some(piped.lines().map(str::to_owned).collect()) })
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self, prompt: &str) -> Result<String, Stop> {
+        let secret = match &mut self.piped {
+            None => rpassword::prompt_password(format!("{prompt}: "))?,
+            Some(lines) => lines.pop_front().unwrap_or_default(),
+        };
+        if secret.is_empty() {
+            return Err(Stop::usage(format!("no {} was given; type it, or pipe it in", prompt.to_lowercase())));
+        }
+        Ok(secret)
+    }
+
+    /// The next one, asked for twice where it is typed.
+    pub(crate) fn next_new(&mut self, prompt: &str) -> Result<String, Stop> {
+        let first = self.next(prompt)?;
+        if self.piped.is_none() && self.next("Once more")? != first {
+            return Err(Stop::usage("the two are not the same; nothing was changed"));
+        }
+        Ok(first)
+    }
+}
+
 /// The given text, or all of stdin.
 pub(crate) fn text(given: Option<String>) -> Result<String, Stop> {
     let text = match given {

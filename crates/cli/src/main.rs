@@ -13,7 +13,9 @@ mod show;
 mod stop;
 
 use crate::args::{Cli, Command};
-use crate::commands::{account, daemon, due, focus, inspect, list, profile, secrets, team, triage, write};
+use crate::commands::{
+    account, daemon, device, due, focus, inspect, list, member, profile, secrets, team, triage, write,
+};
 use crate::show::Out;
 use crate::stop::Stop;
 use clap::Parser;
@@ -81,6 +83,9 @@ async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result
         Command::Team(args) => team::run(engine, args, out).await,
         Command::Account(args) => account::run(engine, args, out).await,
         Command::Join(args) => account::join(engine, args, out).await,
+        Command::SignIn(args) => device::sign_in(engine, args, out).await,
+        Command::Device(args) => device::run(engine, args, out).await,
+        Command::Member(args) => member::run(engine, args, out).await,
         Command::Import(args) => account::import(engine, args, out).await,
         Command::Secrets(args) => secrets::run(engine, args, out).await,
         Command::Settings(args) => profile::settings(engine, args, out).await,

@@ -69,7 +69,7 @@ fn exit_code(code: FailureCode) -> u8 {
         FailureCode::NotPossible | FailureCode::Refused | FailureCode::Internal => 1,
         FailureCode::Invalid => 2,
         FailureCode::NotFound => 3,
-        FailureCode::Auth | FailureCode::Certificate | FailureCode::NoSecrets => 4,
+        FailureCode::Auth | FailureCode::CodeNeeded | FailureCode::Certificate | FailureCode::NoSecrets => 4,
         FailureCode::Offline => 5,
     }
 }

@@ -1,5 +1,6 @@
 //! `account`, `join`, `import`.
 
+use super::device::{self, AuthenticatorArgs, PasswordArgs};
 use super::times;
 use crate::ask;
 use crate::reach::Reached;
@@ -30,6 +31,11 @@ enum What {
     Check(Which),
     /// Give an account its new password, which is asked for
     SignIn(Which),
+    /// Set or change the login and password of my team; they are asked for
+    Password(PasswordArgs),
+    /// A code of an authenticator beside my password
+    #[command(subcommand)]
+    Authenticator(AuthenticatorArgs),
     /// Remove an account and what was read from it
     Remove {
         #[command(flatten)]
@@ -138,6 +144,8 @@ pub(crate) async fn run(engine: &Reached, args: AccountArgs, out: &mut Out) -> R
             let password = ask::secret(&format!("Password of {}", clean(&account.name)))?;
             engine.sign_in_account(SignIn { id: account.id, password }).await?
         }
+        What::Password(args) => return device::password(engine, args, out).await,
+        What::Authenticator(args) => return device::authenticator(engine, args, out).await,
         What::Remove { which, force } => {
             let account = find(engine, &which.id).await?;
             return remove(engine, &account, force, out).await;

@@ -3,10 +3,12 @@
 
 pub(crate) mod account;
 pub(crate) mod daemon;
+pub(crate) mod device;
 pub(crate) mod due;
 pub(crate) mod focus;
 pub(crate) mod inspect;
 pub(crate) mod list;
+pub(crate) mod member;
 pub(crate) mod profile;
 pub(crate) mod secrets;
 pub(crate) mod team;

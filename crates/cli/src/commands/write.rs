@@ -40,6 +40,9 @@ pub(crate) struct ComposeArgs {
     /// The room it belongs to
     #[arg(long)]
     space: Option<String>,
+    /// For those who are asked alone: nobody else in the team reads it
+    #[arg(long, requires = "ask")]
+    private: bool,
 }
 
 #[derive(Args)]
@@ -98,7 +101,9 @@ pub(crate) async fn compose(engine: &Reached, args: ComposeArgs, out: &mut Out) 
     let asked = people(engine, &args.ask).await?;
     let text = ask::text(args.text.text)?;
     let (title, urgency) = (args.title, args.urgency.into());
-    let done = engine.compose(Compose { title, text, urgency, asked, space: args.space, deliver }).await?;
+    let done = engine
+        .compose(Compose { title, text, urgency, asked, space: args.space, private: args.private, deliver })
+        .await?;
     tell_written(engine, done, out).await
 }
 

@@ -7,6 +7,7 @@ mod account;
 mod conversation;
 mod inspection;
 mod list;
+mod people;
 mod status;
 mod table;
 mod team;

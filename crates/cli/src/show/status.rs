@@ -38,7 +38,7 @@ impl Show for Status {
             Connection::Offline { since, message } => {
                 out.line(format!("team server: offline since {} ({})", times.when(*since), clean(message)))?;
             }
-            Connection::Refused { message } => warn(out, &format!("team server: {}", clean(message)))?,
+            Connection::Refused { message, .. } => warn(out, &format!("team server: {}", clean(message)))?,
         }
         if self.refusals > 0 {
             warn(
