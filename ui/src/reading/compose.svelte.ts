@@ -7,6 +7,8 @@ class Thread {
   urgency = $state<Urgency>('yellow');
   asked = $state<PersonId[]>([]);
   space = $state('');
+  /** For those who are asked alone; without anybody asked it means nothing. */
+  only = $state(false);
   deliver = $state<Deliver>({ when: 'when_they_start' });
   readonly draft = new Draft(null, null);
 
@@ -30,15 +32,16 @@ class Thread {
 
   /** Empties it; the returned function puts everything back. */
   clear(): () => void {
-    const { title, urgency, asked, space, deliver, text } = this;
+    const { title, urgency, asked, space, only, deliver, text } = this;
     this.title = '';
     this.urgency = 'yellow';
     this.asked = [];
     this.space = '';
+    this.only = false;
     this.deliver = { when: 'when_they_start' };
     this.draft.sent();
     return () => {
-      Object.assign(this, { title, urgency, asked, space, deliver });
+      Object.assign(this, { title, urgency, asked, space, only, deliver });
       this.draft.text = text;
     };
   }

@@ -8,8 +8,11 @@ import type { Memory } from '../host/memory/host';
 import { me } from '../parts/me.svelte';
 import AccountLine from './AccountLine.svelte';
 import AddMailbox from './AddMailbox.svelte';
+import Devices from './Devices.svelte';
 import IntervalForm from './IntervalForm.svelte';
 import JoinTeam from './JoinTeam.svelte';
+import Members from './Members.svelte';
+import Password from './Password.svelte';
 import TeamSettings from './TeamSettings.svelte';
 import WorkingHours from './WorkingHours.svelte';
 
@@ -115,6 +118,62 @@ describe('working hours', () => {
   });
 });
 
+describe('the team', () => {
+  it('shows my devices, ends another one after asking, and makes a link', async () => {
+    render(Devices);
+    const lines = await screen.findAllByTestId('device');
+    expect(lines).toHaveLength(3);
+    expect(lines[0]!.textContent).toContain('this one');
+    expect(screen.getAllByTestId('device-end-ask')).toHaveLength(2);
+    await fireEvent.click(screen.getAllByTestId('device-end-ask')[0]!);
+    expect(called('end_device')).toEqual([]);
+    await fireEvent.click(screen.getByTestId('device-end'));
+    await eventually(() => expect(screen.getAllByTestId('device')).toHaveLength(2));
+    expect(called('end_device')).toEqual([{ id: 'd2' }]);
+    await fireEvent.click(screen.getByTestId('device-add'));
+    expect(((await screen.findByTestId('link-text')) as HTMLInputElement).value).toContain('meantime://join#');
+  });
+
+  it('changes a password, and says why not', async () => {
+    render(Password);
+    await fireEvent.click(await screen.findByTestId('password-set'));
+    await type('current-password', 'wrong');
+    await type('new-password', 'correct horse battery');
+    await fireEvent.click(screen.getByTestId('password-go'));
+    expect((await screen.findByRole('alert')).textContent).toContain('is wrong');
+    await type('current-password', 'right');
+    await fireEvent.click(screen.getByTestId('password-go'));
+    await screen.findByTestId('password-set');
+    expect(called('set_password').at(-1)).toEqual({ login: 'ana', password: 'correct horse battery', current: 'right' });
+  });
+
+  it('asks for a first code before an authenticator counts', async () => {
+    render(Password);
+    await fireEvent.click(await screen.findByTestId('totp'));
+    await type('current-password', 'right');
+    await fireEvent.click(screen.getByTestId('password-go'));
+    expect((await screen.findByTestId('totp-secret')).textContent).toContain('JBSW Y3DP');
+    await type('totp-code', '123456');
+    await fireEvent.click(screen.getByTestId('password-go'));
+    await eventually(() => expect(screen.getByTestId('totp').textContent).toContain('End with'));
+  });
+
+  it('lets those who decide change roles, remove after asking, and invite', async () => {
+    render(Members);
+    expect(await screen.findAllByTestId('member')).toHaveLength(7);
+    expect(screen.getAllByTestId('member-role')).toHaveLength(6);
+    await fireEvent.change(screen.getAllByTestId('member-role')[0]!, { target: { value: 'admin' } });
+    await eventually(() => expect(called('set_role')).toEqual([{ person: 'tomas', role: 'admin' }]));
+    await fireEvent.click(screen.getAllByTestId('member-remove-ask')[0]!);
+    await fireEvent.click(screen.getByTestId('member-remove'));
+    await eventually(() => expect(called('remove_member')).toEqual([{ person: 'tomas' }]));
+    await fireEvent.click(screen.getByTestId('invite-ask'));
+    await fireEvent.click(screen.getByTestId('invite-go'));
+    await screen.findByTestId('link-text');
+    expect(called('invite')).toEqual([{ role: 'member', valid_hours: 72 }]);
+  });
+});
+
 describe('joining', () => {
   it('looks first and joins only when told to', async () => {
     const onjoined = vi.fn();
@@ -129,7 +188,7 @@ describe('joining', () => {
 
   it('is offered again where the server refuses this device', async () => {
     const honest = host.call.bind(host) as (name: string, args: unknown) => Promise<unknown>;
-    const connection = { state: 'refused', message: 'Join the team again with a new invite.' };
+    const connection = { state: 'refused', message: 'Join the team again with a new invite.', signed_out: true };
     host.call = (async (name: string, args: unknown) => {
       const reply = await honest(name, args);
       return name === 'status' ? { ...(reply as object), connection } : reply;
@@ -138,6 +197,26 @@ describe('joining', () => {
     render(TeamSettings);
     expect(screen.getByRole('alert').textContent).toContain('new invite');
     expect(screen.getByTestId('join-link')).toBeTruthy();
+  });
+
+  it('with a password asks for a code only where one is needed', async () => {
+    const onjoined = vi.fn();
+    render(JoinTeam, { onjoined });
+    await fireEvent.click(screen.getByTestId('join-sign-in'));
+    await type('sign-in-server', 'team.example.org:8787');
+    await type('sign-in-login', 'ana');
+    await type('sign-in-password', 'wrong');
+    await fireEvent.submit(screen.getByTestId('sign-in'));
+    expect((await screen.findByRole('alert')).textContent).toContain('is wrong');
+    expect(screen.queryByTestId('sign-in-code')).toBeNull();
+    await type('sign-in-password', 'with a code');
+    await fireEvent.submit(screen.getByTestId('sign-in'));
+    await screen.findByTestId('sign-in-code');
+    expect(screen.queryByRole('alert')).toBeNull();
+    await type('sign-in-code', '123456');
+    await fireEvent.submit(screen.getByTestId('sign-in'));
+    await eventually(() => expect(onjoined).toHaveBeenCalled());
+    expect(called('sign_in').at(-1)).toEqual({ server: 'team.example.org:8787', login: 'ana', password: 'with a code', code: '123456' });
   });
 
   it('says what is wrong with a link', async () => {

@@ -5,8 +5,8 @@
  */
 import type { LinkTarget } from '../link';
 import type {
-  Account, Action, Commands, Conversation, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
-  SecretsState, Settings, Status, Unsent, View,
+  Account, Action, Commands, Conversation, Device, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
+  SecretsState, Settings, SignInInfo, Status, TeamMember, Unsent, View,
 } from '../bindings';
 import { conversation, RECIPIENTS } from './conversations';
 import { moment } from '../../parts/time';
@@ -60,6 +60,15 @@ export class Memory {
     { id: 'a1', kind: 'imap', name: 'ana@example.org', state: { state: 'fine' }, checked_at: hour(10.4), pending: 0 },
     { id: 'a2', kind: 'feed', name: 'sqlite.org news', state: { state: 'fine' }, checked_at: hour(10.1), pending: 0 },
   ];
+  #devices: Device[] = [
+    { id: 'd1', name: 'ana-laptop', since: hour(9, -120), seen_at: hour(10), this: true },
+    { id: 'd2', name: 'studio', since: hour(15, -40), seen_at: hour(7), this: false },
+    { id: 'd3', name: 'old-notebook', since: hour(11, -300), seen_at: hour(12, -34), this: false },
+  ];
+  #signIn: SignInInfo = { server: 'team.example.org:8787', login: 'ana', totp: false };
+  #members: TeamMember[] = people(null, '2026-11-16').map((p, i) => ({
+    id: p.id, name: p.name, you: p.you, role: i === 0 ? 'owner' : i === 2 ? 'admin' : 'member', removed_at: null,
+  }));
   #refusals: Refusal[] = [];
   #secrets: SecretsState = { kept: 'keyring' };
 
@@ -359,6 +368,36 @@ export class Memory {
       ? { team: 'Meantime', host: 'team.example.org', pinned: true }
       : fail('invalid', 'This is no invite link: it begins with meantime://join or https://.')),
     join: () => this.#joined(),
+    sign_in: ({ password, code }) => {
+      if (password === 'wrong') fail('auth', 'the name, the password or the code is wrong');
+      if (password === 'with a code' && code === null) fail('code_needed', 'the code of your authenticator is needed as well');
+      return this.#joined();
+    },
+    devices: () => this.#devices,
+    end_device: ({ id }) => {
+      this.#devices = this.#devices.filter((d) => d.id !== id);
+      return {};
+    },
+    device_link: () => this.#link(0.25),
+    sign_in_info: () => this.#signIn,
+    set_password: ({ login, current }) => {
+      if (current === 'wrong') fail('auth', 'the name, the password or the code is wrong');
+      return (this.#signIn = { ...this.#signIn, login });
+    },
+    totp_begin: () => ({ secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', uri: 'otpauth://totp/Meantime:ana?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' }),
+    totp_confirm: ({ code }) => (code === '000000' ? fail('auth', 'the name, the password or the code is wrong') : (this.#signIn = { ...this.#signIn, totp: true })),
+    totp_end: () => (this.#signIn = { ...this.#signIn, totp: false }),
+    members: () => ({ may_give: ['owner', 'admin', 'member', 'guest'], members: this.#members }),
+    set_role: ({ person, role }) => {
+      this.#members = this.#members.map((m) => (m.id === person ? { ...m, role } : m));
+      return {};
+    },
+    remove_member: ({ person }) => {
+      this.#members = this.#members.map((m) => (m.id === person ? { ...m, removed_at: new Date(this.now()).toISOString() } : m));
+      return {};
+    },
+    member_link: () => this.#link(72),
+    invite: ({ valid_hours }) => this.#link(valid_hours),
     start_sample: () => this.#joined(),
     secrets: () => this.#secrets,
     choose_secrets: (choice) => {
@@ -367,6 +406,10 @@ export class Memory {
       return this.#secrets;
     },
   };
+
+  #link(hours: number) {
+    return { link: 'meantime://join#v=1&host=team.example.org%3A8787&secret=AAAAAAAAAAAAAAAAAAAAAA&team=Meantime', expires_at: new Date(this.now() + hours * 3_600_000).toISOString() };
+  }
 
   /** The mailbox has what waits in the contract, and what was refused. */
   #unsent(id: string): Unsent {

@@ -20,6 +20,7 @@ function row(id: string, group: Row['group'], some: Some): Row {
     title: some.title,
     urgency: some.urgency ?? 'yellow',
     source: some.source ?? 'team',
+    private: false,
     people: some.people,
     note: some.note ?? '',
     why: some.why ?? null,
