@@ -82,12 +82,19 @@ pub fn snippet(text: &str, markdown: bool) -> String {
         if line.is_empty() || line.starts_with('>') || line == "--" {
             continue;
         }
+        // Rules, fences, and the line under a table's head.
+        if markdown && (line.starts_with("```") || line.chars().all(|c| matches!(c, '-' | '|' | ':' | ' '))) {
+            continue;
+        }
         let line = if markdown { line.trim_start_matches(['#', '-', '*', ' ']) } else { line };
         for word in line.split_whitespace() {
+            if markdown && word == "|" {
+                continue;
+            }
             if !out.is_empty() {
                 out.push(' ');
             }
-            out.extend(word.chars().filter(|c| !c.is_control()).filter(|c| !markdown || !matches!(c, '*' | '`')));
+            out.extend(word.chars().filter(|c| !c.is_control()).filter(|c| !markdown || !matches!(c, '*' | '`' | '|')));
             if out.len() > MAX {
                 let end = out.char_indices().map(|(i, _)| i).take_while(|i| *i <= MAX).last().unwrap_or(0);
                 out.truncate(end);
@@ -132,6 +139,10 @@ mod tests {
     fn a_snippet_is_the_authors_first_words() {
         assert_eq!(snippet("> old\n\nYes: the cursor\ncarries an epoch.", false), "Yes: the cursor carries an epoch.");
         assert_eq!(snippet("## Title\n- **bold**", true), "Title bold");
+        assert_eq!(
+            snippet("Short:\n\n| area | found |\n|---|---|\n| keys | 6 |\n```\nx", true),
+            "Short: area found keys 6 x"
+        );
         let long = snippet(&"wörter ".repeat(100), false);
         assert!(long.len() <= 150 && long.ends_with('…'));
     }
