@@ -34,7 +34,7 @@ struct Plan {
 }
 
 const FULL: Plan =
-    Plan { apps: 10_000, writers: 50, outages: 3, pause: Duration::from_millis(500), gone: Duration::from_secs(3) };
+    Plan { apps: 10_000, writers: 50, outages: 2, pause: Duration::from_millis(500), gone: Duration::from_secs(3) };
 const QUICK: Plan = Plan { apps: 200, writers: 5, outages: 1, ..FULL };
 
 /// Apps that come up at the same time, before anything is measured.

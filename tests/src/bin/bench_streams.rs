@@ -35,7 +35,7 @@ struct Plan {
     messages: usize,
 }
 
-const FULL: Plan = Plan { streams: 10_000, rounds: 3, rest: Duration::from_secs(20), messages: 5 };
+const FULL: Plan = Plan { streams: 10_000, rounds: 2, rest: Duration::from_secs(16), messages: 5 };
 const QUICK: Plan = Plan { streams: 200, rounds: 1, rest: Duration::from_secs(2), messages: 2 };
 
 fn main() -> Result<()> {
