@@ -12,6 +12,7 @@ fn help_names_every_command_and_the_guide_does_too() {
     for wanted in [
         "daemon", "status", "inbox", "search", "show", "done", "undo", "snooze", "read", "unread", "mute", "reply",
         "compose", "focus", "team", "account", "join", "due", "import", "inspect", "refusals", "settings", "hours",
+        "device", "member", "sign-in",
     ] {
         assert!(names.contains(&wanted), "{wanted} is not in {names:?}");
     }
@@ -51,6 +52,10 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
         &["team", "--day", "yesterday"],
         &["join", "meantime://join#x"],
         &["compose"],
+        &["compose", "Title", "--private"],
+        &["sign-in", "--login", "ana"],
+        &["member", "role", "Ana", "king"],
+        &["member", "invite", "--hours", "73"],
     ] {
         let ran = world.run(args);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{args:?}: {ran:?}");

@@ -155,25 +155,34 @@ impl Remote for Odd {
 #[tokio::test]
 async fn refusals_wait_for_the_person_in_plain_words() {
     for (error, words) in [
-        (RemoteError::Unauthorized, "join the team again"),
+        (RemoteError::Unauthorized, "Sign in again"),
         (RemoteError::Certificate("h:1 may not be your team's server".into()), "may not be your team's server"),
         (RemoteError::Version("update Meantime".into()), "update Meantime"),
     ] {
         assert!(error.is_final());
         assert!(error.to_string().contains(words), "{error}");
     }
-    let server = Server::new();
-    let device = Device::new(&server, 10);
-    let odd = Odd(Arc::clone(&device.line), |_| RemoteError::Unauthorized);
-    let log = Arc::new(crate::device::Stored(Arc::clone(&device.disk)));
-    let (syncer, handle) =
-        meantime_sync::Syncer::new(log, Arc::new(odd), DeviceId(Uuid::nil()), now, crate::device::QUICK);
-    let run = tokio::spawn(syncer.run(std::future::pending()));
-    let state = until(&handle, |s| matches!(s, State::Refused { .. })).await;
-    assert!(
-        matches!(state, State::Refused { message, signed_out: true } if message.contains("signed out of the team"))
-    );
-    run.abort();
+    let refused: [(fn(&Line) -> RemoteError, bool, &str); 2] = [
+        (|_| RemoteError::Unauthorized, true, "signed out of the team"),
+        (|_| RemoteError::Version("update Meantime".into()), false, "update Meantime"),
+    ];
+    for (error, is_signed_out, words) in refused {
+        let server = Server::new();
+        let device = Device::new(&server, 10);
+        device.write(TEAM, 1, "a", 1);
+        let odd = Odd(Arc::clone(&device.line), error);
+        let log = Arc::new(crate::device::Stored(Arc::clone(&device.disk)));
+        let (syncer, handle) =
+            meantime_sync::Syncer::new(log, Arc::new(odd), DeviceId(Uuid::nil()), now, crate::device::QUICK);
+        let run = tokio::spawn(syncer.run(std::future::pending()));
+        let state = until(&handle, |s| matches!(s, State::Refused { .. })).await;
+        assert!(
+            matches!(&state, State::Refused { message, signed_out } if message.contains(words) && *signed_out == is_signed_out),
+            "{state:?}"
+        );
+        assert_eq!(device.disk.lock().unwrap().outbox.len(), 1, "what was typed is kept");
+        run.abort();
+    }
 }
 
 #[tokio::test]
