@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The password of every user; nothing but the test can reach the server.
@@ -165,8 +166,9 @@ impl PostgresServer {
     }
 
     fn launch(&mut self) {
-        // Another's port may be taken in between; one that was given out stays.
-        for _ in 0..if self.port == 0 { 5 } else { 1 } {
+        // Another may take the port in between; one that was given out stays.
+        // After a kill the children's memory may be in the way for a moment.
+        for _ in 0..5 {
             let port = if self.port == 0 { free_port() } else { self.port };
             let config = format!(
                 "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 200\n\
@@ -183,6 +185,7 @@ impl PostgresServer {
                 (self.port, self.process) = (port, Some(process));
                 return;
             }
+            std::thread::sleep(Duration::from_millis(300));
         }
         panic!("PostgreSQL does not start:\n{}", self.log());
     }

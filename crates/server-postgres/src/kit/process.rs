@@ -79,10 +79,12 @@ impl Drop for Process {
 }
 
 // Where nobody collects the dead they stay in the list of processes for ever.
+// PostgreSQL's children have groups of their own; they end when they notice
+// that their parent did, and may write until then.
 const WATCH: &str = r#"cat > /dev/null
 kill -s KILL -- "-$1"
 for i in 1 2 3 4 5 6 7 8 9 10; do kill -s 0 -- "-$1" || break; sleep 0.1; done
-rm -rf -- "$2""#;
+for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$2" && break; sleep 0.2; done"#;
 
 /// A command that runs as `user` where this is root, and as this user elsewhere.
 pub(super) fn as_user(user: Option<&str>, program: &Path) -> Command {
