@@ -162,6 +162,14 @@ impl Store {
     /// # Errors
     /// The database's own.
     pub fn tidy(&self) -> Result<()> {
+        let out = self.try_tidy();
+        if out.is_err() {
+            self.note_damage();
+        }
+        out
+    }
+
+    fn try_tidy(&self) -> Result<()> {
         lock(&self.inner.readers).clear();
         // An import that was killed left it for later.
         self.write_bulk(crate::search::take_up_beginnings)?;
