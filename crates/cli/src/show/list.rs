@@ -70,6 +70,7 @@ fn cells(row: &Row, times: &Times) -> Vec<(String, Style)> {
     };
     let mut marks = Vec::new();
     marks.extend(row.held.then_some("held"));
+    marks.extend(row.private.then_some("private"));
     marks.extend(row.muted.then_some("muted"));
     let why = row.why.as_deref().map(clean);
     marks.extend(why.as_deref());

@@ -89,7 +89,7 @@ fn status() -> Value {
 
 fn row(title: &str, people: &str) -> Value {
     json!({
-        "id": ITEM, "group": "due_later", "title": title, "urgency": "yellow", "source": "team",
+        "id": ITEM, "group": "due_later", "title": title, "urgency": "yellow", "source": "team", "private": false,
         "people": people, "note": "", "why": null, "due": "2031-01-07T11:00:00Z", "at": "2021-01-06T09:00:00Z",
         "unread": true, "held": false, "snoozed_until": null, "muted": false, "done": false, "unreadable": null,
     })
@@ -259,7 +259,7 @@ async fn commands_ask_for_what_was_typed() {
         json!({ "item": "deadbeef", "text": "Grüße,\nAna", "done": true, "deliver": { "when": "when_they_start" } });
     assert_eq!(served.asked("reply"), reply);
     served.run(&["compose", "Budget", "--text", "Please look", "--urgency", "red", "--ask", "mei"]).ok();
-    let compose = json!({ "title": "Budget", "text": "Please look", "urgency": "red", "asked": [MEI], "space": null,
+    let compose = json!({ "title": "Budget", "text": "Please look", "urgency": "red", "asked": [MEI], "space": null, "private": false,
         "deliver": { "when": "now" } });
     assert_eq!(served.asked("compose"), compose);
     served.run(&["focus", "start", "--for", "1h30m"]).ok();
