@@ -30,6 +30,7 @@ mod schedule;
 pub mod socket;
 mod state;
 mod team;
+mod team_log;
 mod team_sync;
 mod triage;
 

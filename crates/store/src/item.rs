@@ -6,6 +6,7 @@
 //! [`crate::list`].
 
 use crate::account::AccountKind;
+use crate::note::start_of;
 use crate::sql::{Id, Ms, RowExt, Urg};
 use crate::{Read, Result, Tx};
 use chrono::{DateTime, Utc};
@@ -348,23 +349,6 @@ pub(crate) fn refresh(tx: &Tx<'_>, id: ItemId) -> Result<()> {
         WHERE id = ?1";
     tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), people.join(", "), note, last_own, Ms(at), unreadable])?;
     Ok(())
-}
-
-/// The first words of a text, in one line; quoted lines are left out.
-fn start_of(text: &str) -> String {
-    const CHARS: usize = 140;
-    let mut out = String::new();
-    let words = text.lines().filter(|l| !l.trim_start().starts_with('>')).flat_map(str::split_whitespace);
-    for word in words {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.extend(word.chars().filter(|c| !c.is_control()).take(CHARS));
-        if out.chars().count() > CHARS {
-            return out.chars().take(CHARS).collect::<String>() + "…";
-        }
-    }
-    out
 }
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Item> {

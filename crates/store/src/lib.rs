@@ -70,6 +70,7 @@ pub mod undo;
 pub mod unsent;
 
 mod error;
+mod note;
 mod open;
 mod schema;
 mod sql;

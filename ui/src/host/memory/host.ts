@@ -1,3 +1,4 @@
+// long: every command once, over what they share
 /**
  * The engine in miniature, for tests and demos: every command over sample
  * data, kept in memory. It decides nothing that matters: due times and
