@@ -574,7 +574,7 @@ fn report(bench: &Bench, sides: &[Side]) -> String {
          limits, presence, statistics and user directory are off, its caches twice the default.\n\
          - Synapse gets fewer messages, {peer_messages} a round and an archive of {peer_archive}, and whole apps \
          {whole_messages} a round, because more would take hours here; what is compared is the time and the CPU time of one. Pages of an archive are of 1,000 at most on \
-         both sides. atuin-server, another peer of goal 4, was left out: it takes too long to build.\n\n\
+         both sides. atuin-server, another peer of goal 4, was not tried.\n\n\
          Machine: {machine}. Versions: meantime {ours}, {synapse}, PostgreSQL {postgres}.\n\n\
          ## Every message to every app (goal 1)\n\n{all}\n## One message at idle (goal 3)\n\n{idle_table}\n\
          ## An archive to a fresh app (goal 4)\n\n{archive}",

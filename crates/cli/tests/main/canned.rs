@@ -320,7 +320,8 @@ async fn secrets_come_from_a_pipe() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sent_is_said_only_of_what_is_sent() {
-    let until = (chrono::Utc::now() + chrono::TimeDelta::seconds(9)).to_rfc3339();
+    let now = meantime_platform::Clock::now(&meantime_platform::SystemClock);
+    let until = (now + chrono::TimeDelta::seconds(9)).to_rfc3339();
     let written = |sending: Value| json!({ "what": "Sent: Budget", "item": ITEM, "until": until, "sending": sending });
     let served = Served::new([]).await;
     for (sending, said) in [

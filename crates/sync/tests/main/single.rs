@@ -162,7 +162,8 @@ async fn refusals_wait_for_the_person_in_plain_words() {
         assert!(error.is_final());
         assert!(error.to_string().contains(words), "{error}");
     }
-    let refused: [(fn(&Line) -> RemoteError, bool, &str); 2] = [
+    type Answer = fn(&Line) -> RemoteError;
+    let refused: [(Answer, bool, &str); 2] = [
         (|_| RemoteError::Unauthorized, true, "signed out of the team"),
         (|_| RemoteError::Version("update Meantime".into()), false, "update Meantime"),
     ];
