@@ -1,0 +1,19 @@
+/** One thing at a time that may fail: whether it runs, and what went wrong. */
+import { toFailure } from '../host';
+
+export class Attempt {
+  busy = $state(false);
+  wrong = $state('');
+
+  async run(what: () => Promise<unknown>): Promise<void> {
+    this.busy = true;
+    this.wrong = '';
+    try {
+      await what();
+    } catch (thrown) {
+      this.wrong = toFailure(thrown).message;
+    } finally {
+      this.busy = false;
+    }
+  }
+}
