@@ -19,6 +19,7 @@ pub fn run(name: &str, options: &[&str]) -> Result<ExitCode> {
         ["--quick"] => true,
         other => bail!("bench does not know {}", other.join(" ")),
     };
+    setup::only_on_linux("a benchmark")?;
     let mut arguments = vec!["build", "--profile", "bench"];
     if APP.contains(&name) {
         setup::packages(&[setup::BUILD, setup::TEST, setup::BENCH])?;

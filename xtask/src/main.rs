@@ -22,14 +22,16 @@ use std::process::ExitCode;
 
 const USAGE: &str = "cargo xtask COMMAND
 
-  run [--tour] [--screenshot FILE.png] [--home DIR]
-                     start Meantime with a sample team; plays the tour of a
-                     working day when asked to, or when there is no display
+  run [--home DIR]   start Meantime with a sample team, its data in DIR;
+                     where there is no display, play the tour
+  run --tour         play the tour: a working day on real processes
+  run --screenshot FILE.png
+                     take one picture of the window
   test               every check and test
   tidy               the rules of docs/ARCHITECTURE.md that can be checked
   codegen            write the generated files again
   icons              draw the artwork's sizes again from icons/*.svg
-  check-platforms    type-check the app for Windows and macOS
+  check-platforms    type-check app and server for Windows and macOS
   bench NAME [--quick]
                      one of: start, search, sync, streams, storm; writes
                      docs/bench/NAME.md";

@@ -58,6 +58,21 @@ pub fn cargo(args: &[&str]) -> Command {
     cargo
 }
 
+/// A cargo command for the same packages each time: with others, features
+/// would differ and dependencies be built twice.
+pub fn everything(command: &str) -> Command {
+    let mut everything = cargo(&[command, "--workspace"]);
+    if !cfg!(target_os = "linux") {
+        // The whole-system tests, the tour and the benchmarks are made of Linux's parts.
+        everything.args(["--exclude", "meantime-tests"]);
+    }
+    if cfg!(windows) {
+        // This very program: while it runs, Windows lets nobody replace it.
+        everything.args(["--exclude", "xtask"]);
+    }
+    everything
+}
+
 /// A program, started in the checkout with the folders above.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);

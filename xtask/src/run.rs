@@ -19,17 +19,22 @@ const NAME: &str = "Ana Sousa";
 
 /// `cargo xtask run`.
 pub fn run(options: &[&str]) -> Result<ExitCode> {
-    let options = Options::from(options)?;
-    if options.tour || options.screenshot.is_some() {
-        return tour(&options);
-    }
+    let home = match Wanted::from(options)? {
+        Wanted::App(home) => home,
+        Wanted::Tour => return tour(None),
+        Wanted::Picture(file) => return tour(Some(&file)),
+    };
     if cfg!(target_os = "linux") && !["DISPLAY", "WAYLAND_DISPLAY"].iter().any(has_value) {
-        println!("There is no display here: Meantime starts on a virtual one and plays the tour.\n");
-        return tour(&options);
+        println!("There is no display here: Meantime starts on a virtual one and plays the tour.");
+        if let Some(home) = home {
+            println!("The tour has folders of its own; nothing is put into {}.", home.display());
+        }
+        println!();
+        return tour(None);
     }
     setup::packages(&[setup::BUILD])?;
     build()?;
-    let home = options.home.unwrap_or_else(paths::sample);
+    let home = home.unwrap_or_else(paths::sample);
     fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
     let (mut server, invite) = start_server(&home.join("server"))?;
     let ended = join(&home, &invite).and_then(|()| start_app(&home));
@@ -41,20 +46,25 @@ pub fn run(options: &[&str]) -> Result<ExitCode> {
 /// The window, the app, the command line and the server.
 fn build() -> Result<()> {
     ui::build()?;
-    // The whole workspace, so that `cargo xtask test` finds what this built.
-    let build = paths::cargo(&["build", "--workspace", "--bins"]);
+    // The same packages as `cargo xtask test`, which then finds what this built.
+    let mut build = paths::everything("build");
+    build.arg("--bins");
     step::run("app, command line and server", build, step::minutes(60))?.or_stop()
 }
 
-/// Plays the working day on a virtual display, beside whatever runs here.
-fn tour(options: &Options) -> Result<ExitCode> {
+/// Plays the working day on a virtual display, beside whatever runs here; or
+/// takes one picture there.
+fn tour(picture: Option<&Path>) -> Result<ExitCode> {
+    setup::only_on_linux("the tour")?;
     setup::packages(&[setup::BUILD, setup::TEST])?;
     setup::tauri_driver()?;
     build()?;
     let mut tour = paths::command(&paths::built("tour").to_string_lossy());
     tour.env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
-    tour.args(options.screenshot.iter().flat_map(|file| [Path::new("--screenshot"), file]));
-    tour.args(options.home.iter().flat_map(|home| [Path::new("--home"), home]));
+    match picture {
+        Some(file) => tour.arg("--screenshot").arg(file),
+        None => tour.arg("--pictures").arg(paths::logs().join("tour")),
+    };
     pass_through(&tour.status().context("can't start the tour")?)
 }
 
@@ -115,26 +125,60 @@ fn has_value(name: &&str) -> bool {
     env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
-#[derive(Default)]
-struct Options {
-    tour: bool,
-    screenshot: Option<PathBuf>,
-    home: Option<PathBuf>,
+/// What is to be started.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    /// The app, with its data in this folder.
+    App(Option<PathBuf>),
+    Tour,
+    /// A picture in this file.
+    Picture(PathBuf),
 }
 
-impl Options {
+impl Wanted {
     fn from(args: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
+        let (mut tour, mut screenshot, mut home) = (false, None, None);
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
             let mut path = || args.next().map(|path| env::current_dir().unwrap_or_default().join(path));
             match arg {
-                "--tour" => options.tour = true,
-                "--screenshot" => options.screenshot = Some(path().context("--screenshot wants a file")?),
-                "--home" => options.home = Some(path().context("--home wants a folder")?),
+                "--tour" => tour = true,
+                "--screenshot" => screenshot = Some(path().context("--screenshot wants a file")?),
+                "--home" => home = Some(path().context("--home wants a folder")?),
                 other => bail!("run does not know {other}"),
             }
         }
-        Ok(options)
+        match (tour, screenshot, home) {
+            (false, None, home) => Ok(Self::App(home)),
+            (true, None, None) => Ok(Self::Tour),
+            (false, Some(file), None) => Ok(Self::Picture(file)),
+            (true, Some(_), _) => bail!("--tour and --screenshot are two things; ask for one after the other"),
+            (_, _, Some(_)) => {
+                bail!("--home is for the app that stays; the tour and --screenshot have folders of their own")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_asked_for_is_left_out_silently() {
+        let here = |name: &str| env::current_dir().unwrap().join(name);
+        assert_eq!(Wanted::from(&[]).unwrap(), Wanted::App(None));
+        assert_eq!(Wanted::from(&["--home", "a"]).unwrap(), Wanted::App(Some(here("a"))));
+        assert_eq!(Wanted::from(&["--tour"]).unwrap(), Wanted::Tour);
+        assert_eq!(Wanted::from(&["--screenshot", "/a.png"]).unwrap(), Wanted::Picture("/a.png".into()));
+        for refused in [
+            &["--tour", "--screenshot", "a.png"][..],
+            &["--tour", "--home", "a"],
+            &["--home", "a", "--screenshot", "a.png"],
+            &["--screenshot"],
+            &["--tours"],
+        ] {
+            assert!(Wanted::from(refused).is_err(), "{refused:?}");
+        }
     }
 }

@@ -54,9 +54,6 @@ pub const TEST: Set = Set {
            python-aiosmtpd webkit2gtk-4.1 xorg-xauth xorg-server-xvfb",
 };
 
-/// To type-check for Windows.
-pub const PLATFORMS: Set = Set { debian: &["gcc-mingw-w64-x86-64"], fedora: "mingw64-gcc", arch: "mingw-w64-gcc" };
-
 /// What the benchmarks of the app compare it with.
 pub const BENCH: Set = Set {
     debian: &["chromium", "libnotmuch-dev", "notmuch", "thunderbird"],
@@ -87,6 +84,14 @@ pub fn packages(sets: &[Set]) -> Result<()> {
         return other_linux(sets);
     }
     Ok(()) // The compiler's own tools; without them Rust would not be here.
+}
+
+/// Says so where something can't run.
+pub fn only_on_linux(what: &str) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("{what} needs Linux: it starts a display, a session bus and servers that are at home there");
+    }
+    Ok(())
 }
 
 /// rustfmt and clippy, which a minimal Rust lacks.
@@ -133,7 +138,7 @@ pub fn schemathesis_path() -> PathBuf {
 /// Schemathesis, which tries the server out by docs/openapi.json, in a virtual
 /// environment of its own; only PyPI has it.
 pub fn schemathesis() -> Result<()> {
-    if schemathesis_path().exists() {
+    if !cfg!(target_os = "linux") || schemathesis_path().exists() {
         return Ok(());
     }
     let folder = paths::tools().join("schemathesis");
@@ -274,7 +279,8 @@ fn programs_there(sets: &[Set]) -> bool {
     !testing || programs.iter().all(|program| succeeds("sh", &["-c", &format!("command -v {program}")]))
 }
 
-fn succeeds(program: &str, args: &[&str]) -> bool {
+/// Whether a program is there and ends well.
+pub fn succeeds(program: &str, args: &[&str]) -> bool {
     Command::new(program)
         .args(args)
         .stdin(Stdio::null())

@@ -90,28 +90,43 @@ fn wait(child: &mut Child, started: Instant, limit: Duration, line: &mut Line) -
     }
 }
 
-/// Kills a program and all that it started; where `/proc` is missing, the
-/// program alone.
+/// Kills a program and all that it started.
 fn kill_tree(child: &mut Child) {
-    let mut doomed = vec![child.id()];
-    let mut next = 0;
-    while let Some(&parent) = doomed.get(next) {
-        doomed.extend(children_of(parent));
-        next += 1;
-    }
+    let mut kill = if cfg!(windows) {
+        let mut kill = Command::new("taskkill");
+        kill.args(["/T", "/F", "/PID", &child.id().to_string()]);
+        kill
+    } else {
+        let doomed = below(child.id()).iter().fold("kill -KILL".to_owned(), |all, pid| format!("{all} {pid}"));
+        // Before they go on: what a killed parent leaves behind belongs to nobody.
+        let _ = child.kill();
+        let mut kill = Command::new("sh");
+        kill.args(["-c", &doomed]);
+        kill
+    };
+    let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let _ = child.kill();
-    for pid in doomed.iter().skip(1) {
-        let _ = Command::new("sh").args(["-c", &format!("kill -KILL {pid}")]).stderr(Stdio::null()).status();
-    }
     let _ = child.wait();
 }
 
-fn children_of(parent: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    tasks
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|pids| pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect()
+/// All processes below one, by what every Unix's `ps` tells.
+fn below(pid: u32) -> Vec<u32> {
+    let listed = Command::new("ps").args(["-A", "-o", "pid=", "-o", "ppid="]).stdin(Stdio::null()).output();
+    let listed = listed.map(|out| String::from_utf8_lossy(&out.stdout).into_owned()).unwrap_or_default();
+    let pairs: Vec<(u32, u32)> = listed
+        .lines()
+        .filter_map(|line| {
+            let mut numbers = line.split_whitespace().map(str::parse);
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        })
+        .collect();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(&parent) = found.get(next) {
+        found.extend(pairs.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 /// The one line a step has on the screen.
@@ -177,4 +192,26 @@ fn last_line(log: &Path) -> String {
     }
     let text = String::from_utf8_lossy(&end);
     text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().chars().take(70).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_takes_too_long_ends_with_all_it_started() {
+        let mut shell = Command::new("sh");
+        // A grandchild whose end is the end of this pipe.
+        shell.args(["-c", "sh -c 'sleep 600; :' & wait"]).stdout(Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let mut pipe = child.stdout.take().unwrap();
+        let started = Instant::now();
+        while below(child.id()).len() < 2 {
+            assert!(started.elapsed() < minutes(1), "the shell started nothing");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        kill_tree(&mut child);
+        assert_eq!(pipe.read_to_end(&mut Vec::new()).unwrap(), 0);
+        assert!(started.elapsed() < minutes(5), "it ended by itself");
+    }
 }

@@ -8,6 +8,7 @@ pub struct Tally {
     passed: usize,
     failed: usize,
     failures: Vec<String>,
+    skipped: Vec<String>,
 }
 
 impl Tally {
@@ -30,10 +31,16 @@ impl Tally {
         }
     }
 
+    /// Something that can't be tried on this machine, and why.
+    pub fn skipped(&mut self, what: &str) {
+        self.skipped.push(what.to_owned());
+    }
+
     /// A step that ran many tests: each counts. One that failed without a
     /// test to blame (it did not build, or hung) counts as one failure.
     pub fn tests(&mut self, ended: &Ended, counts: Counts) {
         self.passed += counts.passed;
+        self.skipped.extend(counts.skipped.iter().cloned());
         match &ended.failure {
             None if counts.failed == 0 => {
                 if counts.passed == 0 {
@@ -54,6 +61,12 @@ impl Tally {
         for failure in &self.failures {
             println!("\n--- {failure}");
         }
+        if !self.skipped.is_empty() {
+            println!();
+        }
+        for skipped in &self.skipped {
+            println!("skipped: {skipped}");
+        }
         println!("\n{} passed, {} failed", self.passed, self.failed);
         self.failed == 0
     }
@@ -70,6 +83,8 @@ pub struct Counts {
     passed: usize,
     failed: usize,
     names: Vec<String>,
+    /// What a test said that it could not try.
+    skipped: Vec<String>,
 }
 
 impl Counts {
@@ -82,6 +97,8 @@ impl Counts {
                 counts.failed += number_before(result, " failed");
             } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
                 counts.names.push(name.to_owned());
+            } else if let Some((_, what)) = line.split_once("skipped: ") {
+                counts.skipped.push(what.to_owned());
             }
         }
         counts
@@ -138,13 +155,21 @@ mod tests {
         let text = "test a ... ok\ntest b::c ... FAILED\n\
                     test result: FAILED. 11 passed; 1 failed; 0 ignored; 0 measured\n\
                     test result: ok. 7 passed; 0 failed; 2 ignored\n";
-        assert_eq!(Counts::of_cargo(text), Counts { passed: 18, failed: 1, names: vec!["b::c".into()] });
+        let counts = Counts::of_cargo(text);
+        assert_eq!(counts, Counts { passed: 18, failed: 1, names: vec!["b::c".into()], skipped: vec![] });
+    }
+
+    #[test]
+    fn what_could_not_be_tried_is_heard() {
+        // The harness has begun its own line when a test says so.
+        let text = "test a ... skipped: a: no room\nok\ntest result: ok. 1 passed; 0 failed\n";
+        assert_eq!(Counts::of_cargo(text).skipped, ["a: no room"]);
     }
 
     #[test]
     fn vitest_counts_tests_and_not_files() {
         let text = " Test Files  1 failed | 2 passed (3)\n      Tests  2 failed | 40 passed (42)\n";
-        assert_eq!(Counts::of_vitest(text), Counts { passed: 40, failed: 2, names: vec![] });
+        assert_eq!(Counts::of_vitest(text), Counts { passed: 40, failed: 2, ..Counts::default() });
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Every check and test, in the order in which a mistake is cheapest to find.
-//! The last line is `N passed, N failed`.
+//! The last line is `N passed, N failed`; what could not be tried on this
+//! machine is said before it.
 
 use crate::step::{self, Ended, minutes};
 use crate::tally::{Counts, Tally};
-use crate::{paths, setup, tidy, ui};
+use crate::{paths, platforms, setup, tidy, ui};
 use anyhow::Result;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// `cargo xtask test`.
 pub fn run() -> Result<ExitCode> {
@@ -34,33 +35,23 @@ fn all(tally: &mut Tally) -> Result<()> {
     // The desktop crate takes the built window in, so it comes before it.
     ui::build()?;
 
-    let mut clippy = everything("clippy");
+    let mut clippy = paths::everything("clippy");
     clippy.args(["--all-targets", "--", "--deny", "warnings"]);
     tally.check(&step::run("clippy", clippy, minutes(40))?);
 
-    let mut build = everything("build");
+    let mut build = paths::everything("build");
     build.arg("--all-targets");
     if tally.check(&step::run("build", build, minutes(60))?) {
         let tests = cargo_tests()?;
         tally.tests(&tests, Counts::of_cargo(&tests.text()));
     }
+    platforms::check(tally)?;
     Ok(())
-}
-
-/// A cargo command for the same packages each time: with others, features
-/// would differ and dependencies be built twice.
-fn everything(command: &str) -> Command {
-    let mut cargo = paths::cargo(&[command, "--workspace"]);
-    if !cfg!(target_os = "linux") {
-        // The whole-system tests are made of Linux's parts.
-        cargo.args(["--exclude", "meantime-tests"]);
-    }
-    cargo
 }
 
 /// Unit, integration and whole-system tests.
 fn cargo_tests() -> Result<Ended> {
-    let mut test = everything("test");
+    let mut test = paths::everything("test");
     // What failed says enough; where in the runtime it did says nothing.
     test.arg("--no-fail-fast").env("RUST_BACKTRACE", "0").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
     test.env("MEANTIME_SCHEMATHESIS", setup::schemathesis_path());

@@ -4,6 +4,7 @@ use crate::paths;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+const KIT: &str = "meantime-kit";
 const MODEL: &str = "meantime-model";
 const PROTOCOL: &str = "meantime-protocol";
 const STORE: &str = "meantime-store";
@@ -27,9 +28,11 @@ const XTASK: &str = "xtask";
 
 /// Each crate, and the crates of ours it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
+    // Starts programs for tests; nothing of it is in the product.
+    (KIT, &[]),
     (MODEL, &[]),
     (PROTOCOL, &[MODEL]),
-    (SOURCE, &[MODEL]),
+    (SOURCE, &[KIT, MODEL]),
     (PLATFORM, &[MODEL]),
     (STORE, &[MODEL, PROTOCOL]),
     (SYNC, &[MODEL, PROTOCOL]),
@@ -42,15 +45,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (DESKTOP, &[MODEL, PLATFORM, ENGINE, APP]),
     (CORE, &[MODEL, PROTOCOL]),
     (SQLITE, &[MODEL, PROTOCOL, CORE]),
-    (POSTGRES, &[MODEL, PROTOCOL, CORE]),
+    (POSTGRES, &[KIT, MODEL, PROTOCOL, CORE]),
     (NATS, &[MODEL, PROTOCOL, CORE]),
     (BLOBS, &[MODEL, PROTOCOL]),
     (SERVER, &[MODEL, PROTOCOL, CORE, SQLITE, POSTGRES, NATS, BLOBS]),
     (
         TESTS,
         &[
-            MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE, SQLITE,
-            POSTGRES, NATS, BLOBS, SERVER,
+            KIT, MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE,
+            SQLITE, POSTGRES, NATS, BLOBS, SERVER,
         ],
     ),
     (XTASK, &[]),
