@@ -1,5 +1,6 @@
 /** One thing at a time that may fail: whether it runs, and what went wrong. */
 import { toFailure } from '../host';
+import { sentence } from './words';
 
 export class Attempt {
   busy = $state(false);
@@ -11,7 +12,7 @@ export class Attempt {
     try {
       await what();
     } catch (thrown) {
-      this.wrong = toFailure(thrown).message;
+      this.wrong = sentence(toFailure(thrown).message);
     } finally {
       this.busy = false;
     }

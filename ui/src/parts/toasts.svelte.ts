@@ -1,6 +1,7 @@
 /** Short messages at the foot of the window. */
 import { now, toFailure } from '../host';
 import { millis } from './time';
+import { sentence } from './words';
 
 export interface Toast {
   id: number;
@@ -32,7 +33,7 @@ export function say(text: string, undo?: { until: string | null }): void {
 
 /** Says what went wrong. */
 export function complain(thrown: unknown): void {
-  add({ text: toFailure(thrown).message, tone: 'bad', undo: false }, SHOWN_BAD);
+  add({ text: sentence(toFailure(thrown).message), tone: 'bad', undo: false }, SHOWN_BAD);
 }
 
 /** Takes one away. */

@@ -2,7 +2,7 @@
 import type { ItemId, LinkTarget, PersonId, View } from '../host';
 
 export type Page = 'list' | 'search' | 'team' | 'settings';
-export type Section = 'hours' | 'focus' | 'accounts' | 'team' | 'notifications' | 'appearance' | 'keys' | 'refused';
+export type Section = 'hours' | 'focus' | 'accounts' | 'team' | 'devices' | 'notifications' | 'appearance' | 'keys' | 'refused';
 export type Overlay =
   | { kind: 'help' }
   | { kind: 'palette' }

@@ -24,9 +24,21 @@ export function list(words: string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
+/** What comes first, without its full stop. */
+export function firstSentence(text: string): string {
+  return (text.split(/(?<=[.!?])\s/)[0] ?? text).replace(/\.$/, '');
+}
+
 /** `184 kB`. */
 export function size(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
   return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/** A message of a program, as a sentence: `no route to it` becomes `No route to it.` */
+export function sentence(message: string): string {
+  const text = message.trim();
+  const end = /[.!?…:)”]$/.test(text) || text === '' ? '' : '.';
+  return text.charAt(0).toUpperCase() + text.slice(1) + end;
 }

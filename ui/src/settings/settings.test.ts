@@ -60,7 +60,7 @@ describe('removing an account', () => {
   }
 
   it('names what was never sent, with its words, and says that it is lost', async () => {
-    await host.call('save_draft', { item: 'contract', text: 'Precious words' });
+    await host.call('save_draft', { item: 'contract', text: 'Precious words', thread: null });
     const { id } = await ask();
     const lost = screen.getByTestId('account-unsent').textContent;
     for (const said of ['1 text that was never sent', 'Contract for the usability study (a draft)', 'Precious words']) expect(lost).toContain(said);
@@ -147,20 +147,34 @@ describe('the team', () => {
     expect(called('set_password').at(-1)).toEqual({ login: 'ana', password: 'correct horse battery', current: 'right' });
   });
 
-  it('asks for a first code before an authenticator counts', async () => {
+  it('shows an authenticator its key, and asks for a first code before it counts', async () => {
     render(Password);
     await fireEvent.click(await screen.findByTestId('totp'));
+    await type('current-password', 'wrong');
+    await fireEvent.submit(screen.getByTestId('authenticator'));
+    expect((await screen.findByRole('alert')).textContent).toContain('is wrong');
     await type('current-password', 'right');
-    await fireEvent.click(screen.getByTestId('password-go'));
+    await fireEvent.submit(screen.getByTestId('authenticator'));
     expect((await screen.findByTestId('totp-secret')).textContent).toContain('JBSW Y3DP');
-    await type('totp-code', '123456');
-    await fireEvent.click(screen.getByTestId('password-go'));
+    // The corner of the picture, and its light margin.
+    const picture = screen.getByTestId('qr');
+    expect(picture.getAttribute('viewBox')).toBe('-4 -4 45 45');
+    expect(picture.querySelector('path')!.getAttribute('d')).toMatch(/^M0 0h7v1h-7zM8 0h1v1h-1z/);
+    await type('totp-code', '000000');
+    await fireEvent.submit(screen.getByTestId('authenticator'));
+    expect((await screen.findByRole('alert')).textContent).toContain('is wrong');
+    await type('totp-code', '123 456');
+    await fireEvent.submit(screen.getByTestId('authenticator'));
     await eventually(() => expect(screen.getByTestId('totp').textContent).toContain('End with'));
+    await fireEvent.click(screen.getByTestId('totp'));
+    await type('current-password', 'right');
+    await fireEvent.submit(screen.getByTestId('authenticator'));
+    await eventually(() => expect(screen.getByTestId('totp').textContent).toContain('Add an'));
   });
 
   it('lets those who decide change roles, remove after asking, and invite', async () => {
     render(Members);
-    expect(await screen.findAllByTestId('member')).toHaveLength(7);
+    expect(await screen.findAllByTestId('member')).toHaveLength(9);
     expect(screen.getAllByTestId('member-role')).toHaveLength(6);
     await fireEvent.change(screen.getAllByTestId('member-role')[0]!, { target: { value: 'admin' } });
     await eventually(() => expect(called('set_role')).toEqual([{ person: 'tomas', role: 'admin' }]));
@@ -197,6 +211,13 @@ describe('joining', () => {
     render(TeamSettings);
     expect(screen.getByRole('alert').textContent).toContain('new invite');
     expect(screen.getByTestId('join-link')).toBeTruthy();
+    // It knows where: the name and the password are enough.
+    await fireEvent.click(screen.getByTestId('join-sign-in'));
+    expect(screen.queryByTestId('sign-in-server')).toBeNull();
+    await type('sign-in-login', 'ana');
+    await type('sign-in-password', 'right');
+    await fireEvent.submit(screen.getByTestId('sign-in'));
+    await eventually(() => expect(called('sign_in')).toEqual([{ server: '', login: 'ana', password: 'right', code: null }]));
   });
 
   it('with a password asks for a code only where one is needed', async () => {
