@@ -24,6 +24,34 @@ it('is kept after a pause, not with every letter', async () => {
   expect(saved()).toEqual(['Hel']);
 });
 
+it('is kept while one types and types', async () => {
+  const draft = new Draft('sync', null);
+  for (let n = 1; n <= 25; n++) {
+    draft.text = 'x'.repeat(n);
+    draft.touched();
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(saved().map((text) => text.length)).toEqual([10, 20]);
+});
+
+it('is kept in the order it was typed in', async () => {
+  const draft = new Draft('sync', null);
+  const answer: Array<() => void> = [];
+  const usual = host.call.bind(host);
+  host.call = (name, args) => new Promise((resolve) => answer.push(() => resolve(usual(name, args))));
+  for (const text of ['one', 'two', 'three']) {
+    draft.text = text;
+    void draft.keep();
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  expect(answer).toHaveLength(1);
+  answer[0]?.();
+  await vi.advanceTimersByTimeAsync(10);
+  answer[1]?.();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(saved()).toEqual(['one', 'three']);
+});
+
 it('is kept at once when one leaves, and only if it changed', async () => {
   const draft = new Draft('sync', 'as it was');
   await draft.keep();
@@ -49,4 +77,17 @@ it('takes back what was not sent after all, never over what is typed', () => {
   expect(draft.text).toBe('Yes');
   draft.adopt('No');
   expect(draft.text).toBe('Yes');
+});
+
+it('puts what was taken back before what is typed by now', async () => {
+  const draft = new Draft('sync', null);
+  draft.text = 'And';
+  await draft.keep();
+  draft.text = 'And then';
+  draft.adopt('Yes.\n\nAnd');
+  expect(draft.text).toBe('Yes.\n\nAnd then');
+  const other = new Draft('sync', null);
+  other.text = 'Not kept yet';
+  other.adopt('Yes.');
+  expect(other.text).toBe('Yes.\n\nNot kept yet');
 });

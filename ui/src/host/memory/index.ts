@@ -3,7 +3,7 @@
  * `vite --mode demo`, where `?scene=` chooses what happens; it is never part
  * of what is shipped.
  */
-import type { Commands, Event } from '../bindings';
+import type { Attached, Commands, Event, ItemId } from '../bindings';
 import type { LinkTarget } from '../link';
 import { Memory, type Scene } from './host';
 
@@ -11,12 +11,20 @@ let host = new Memory((new URLSearchParams(globalThis.location?.search).get('sce
 
 /** Begins anew, for a test. */
 export function reset(scene: Scene = 'day'): Memory {
-  host = new Memory(scene);
-  return host;
+  return use(new Memory(scene));
+}
+
+/** Goes on with what there was, for a test that loads everything else anew. */
+export function use(other: Memory): Memory {
+  return (host = other);
 }
 
 export function call<K extends keyof Commands>(name: K, args: Commands[K]['args']): Promise<Commands[K]['reply']> {
   return host.call(name, args);
+}
+
+export function attachFile(item: ItemId | null, file: File): Promise<Attached> {
+  return host.attachFile(item, file);
 }
 
 export function listen(hear: (event: Event) => void): () => void {
