@@ -43,6 +43,25 @@ pub fn sanitise(raw: &str) -> Sanitised {
     hold_images(&SANITISER.clean(raw).to_string())
 }
 
+/// The addresses of the images that [`sanitise`] held back, each once, in
+/// their order.
+#[must_use]
+pub fn held_images(clean: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for tag in clean.split("<img ").skip(1) {
+        let tag = tag.get(..end_of_tag(tag)).unwrap_or_default();
+        let held = format!(" {tag}");
+        let Some((escaped, _)) = held.split_once(HELD).and_then(|(_, after)| after.split_once('"')) else { continue };
+        // As the sanitiser escapes what is in quotes.
+        let escapes = [("&quot;", "\""), ("&nbsp;", "\u{a0}"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+        let address = escapes.iter().fold(escaped.to_owned(), |text, (from, to)| text.replace(from, to));
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    found
+}
+
 /// The text of HTML, links without their addresses, paragraphs as lines.
 #[must_use]
 pub fn to_text(raw: &str) -> String {
@@ -208,6 +227,9 @@ fn scheme_is(value: &str, scheme: &str) -> bool {
     value.trim_start().get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
+/// What comes before the address of an image that is held back.
+const HELD: &str = " data-src=\"";
+
 /// Moves the address of remote images from `src` to `data-src`. Takes what
 /// the sanitiser wrote: `<` only opens tags there, and every attribute value
 /// is in double quotes, so that tags end at the first `>` outside of quotes.
@@ -217,17 +239,12 @@ fn hold_images(html: &str) -> Sanitised {
     while let Some(start) = rest.find("<img ") {
         let (before, tag_on) = rest.split_at(start);
         out.html.push_str(before);
-        let mut quoted = false;
-        let end = tag_on.char_indices().find_map(|(at, c)| {
-            quoted ^= c == '"';
-            (c == '>' && !quoted).then_some(at + 1)
-        });
-        let (tag, after) = tag_on.split_at(end.unwrap_or(tag_on.len()));
+        let (tag, after) = tag_on.split_at(end_of_tag(tag_on));
         match tag.split_once(" src=\"") {
             Some((head, address)) if scheme_is(address, "http") => {
                 out.remote_images += 1;
                 out.html.push_str(head);
-                out.html.push_str(" data-src=\"");
+                out.html.push_str(HELD);
                 out.html.push_str(address);
             }
             _ => out.html.push_str(tag),
@@ -236,6 +253,16 @@ fn hold_images(html: &str) -> Sanitised {
     }
     out.html.push_str(rest);
     out
+}
+
+/// Where the tag ends that this begins with, or is within.
+fn end_of_tag(tag_on: &str) -> usize {
+    let mut quoted = false;
+    let end = tag_on.char_indices().find_map(|(at, c)| {
+        quoted ^= c == '"';
+        (c == '>' && !quoted).then_some(at + 1)
+    });
+    end.unwrap_or(tag_on.len())
 }
 
 fn cut(raw: &str) -> &str {
@@ -317,9 +344,19 @@ mod tests {
             assert!(!clean.html.replace("a&gt; src=&quot;http://b", "").contains(bad), "{bad} in {}", clean.html);
         }
         assert!(clean.html.contains("data-src=\"http://t/pixel.gif\""));
+        assert_eq!(held_images(&clean.html), ["http://t/pixel.gif"]);
         assert!(clean.html.contains("src=\"data:image/png;base64,AA\""));
         assert!(clean.html.contains("rel=\"noopener noreferrer\""));
         assert!(clean.html.contains("font-weight:bold"));
+    }
+
+    #[test]
+    fn held_images_are_found_by_the_address_they_had() {
+        let raw = r#"<img src="https://t/1.png?a=1&b=<2>"><img alt=' data-src="x' src=https://t/2.png>
+            <img src="https://t/1.png?a=1&amp;b=<2>"><p title='" data-src="https://evil"'> data-src="y"</p>"#;
+        let clean = sanitise(raw);
+        assert_eq!(clean.remote_images, 3);
+        assert_eq!(held_images(&clean.html), ["https://t/1.png?a=1&b=<2>", "https://t/2.png"], "{}", clean.html);
     }
 
     #[test]

@@ -30,6 +30,14 @@ it('dresses a mail in what the engine let through', () => {
   expect(body.querySelector('a')?.tabIndex).toBe(-1);
 });
 
+it('shows the images that were asked for, and words for the others', () => {
+  const body = document.createElement('div');
+  body.innerHTML = '<img data-src="https://x.example/a.png?b=1&amp;c=2"><img data-src="https://x.example/d.png" alt="A logo">';
+  dress(body, new Map([['https://x.example/a.png?b=1&c=2', 'data:image/png;base64,AA']]));
+  expect([...body.querySelectorAll('img')].map((image) => image.src)).toEqual(['data:image/png;base64,AA']);
+  expect(body.textContent).toBe('A logo');
+});
+
 describe('guessHeight', () => {
   it('grows with the text and as the pane narrows, within bounds', () => {
     const text = 'word '.repeat(200);

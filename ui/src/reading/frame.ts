@@ -28,11 +28,17 @@ export function frame(html: string, dark: boolean): string {
 /**
  * Gives the elements the inline styles that the engine let through (the
  * window's content policy, which the frame inherits, keeps them from applying
- * by themselves), puts words in the place of images that are held back, and
- * takes links out of the Tab key's way: ours cover them.
+ * by themselves), the `pictures` that were asked for, by their addresses, puts
+ * words in the place of images that are held back, and takes links out of the
+ * Tab key's way: ours cover them.
  */
-export function dress(body: HTMLElement): void {
-  for (const image of body.querySelectorAll('img[data-src]')) {
+export function dress(body: HTMLElement, pictures?: Map<string, string>): void {
+  for (const image of body.querySelectorAll<HTMLImageElement>('img[data-src]')) {
+    const data = pictures?.get(image.dataset['src'] ?? '');
+    if (data) {
+      image.src = data;
+      continue;
+    }
     const words = image.getAttribute('alt')?.trim();
     if (!words) continue;
     const held = body.ownerDocument.createElement('span');
