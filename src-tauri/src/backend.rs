@@ -1,17 +1,24 @@
 //! The engine behind the window: started here, or reached in another process
-//! that owns the profile. Calls wait while it starts.
+//! that owns the profile. Calls wait while it starts; the first one after a
+//! start that failed begins another.
 
 use crate::{autostart, tray, window};
-use meantime_app::{Options, Role, Running, Started};
+use meantime_app::{Engine, Options, Role, Running, Started};
 use meantime_engine::api::{Caller, Event, Failure, FailureCode, FocusStart, FocusStatus, Nothing, Settings, Tag};
 use meantime_platform::Dirs;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tauri::{AppHandle, Emitter};
 use tokio::sync::{broadcast, watch};
 
 /// The name of our events in the window.
 pub const EVENT: &str = "meantime";
+
+/// After a start that failed, another is made by itself so much later.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// Before taking over from a process that ended, or turned this one away.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// Reaches the engine. Cheap to clone.
 #[derive(Clone)]
@@ -38,41 +45,64 @@ impl Backend {
     /// events on. When the other process ends, this one takes over.
     pub async fn run(self, app: AppHandle, dirs: Dirs) {
         loop {
-            let options = Options { dirs: dirs.clone(), role: Role::Desktop };
-            let events = match meantime_app::start(options).await {
-                Ok(Started::Running(running)) => {
-                    let (engine, events) = (running.engine.clone(), running.engine.events());
-                    *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
-                    self.state.send_replace(State::Ready(Arc::new(engine)));
-                    events
-                }
-                Ok(Started::Elsewhere(connection)) => {
-                    tracing::info!("another process owns this profile; this one shows it");
-                    let events = connection.events().await;
-                    self.state.send_replace(State::Ready(Arc::new(connection)));
-                    match events {
-                        Ok(events) => events,
-                        Err(_) => continue,
+            match self.start(&dirs).await {
+                Ok(events) => {
+                    everything_changed(&app);
+                    pass_on(&app, events).await;
+                    if self.ours().is_some() {
+                        return;
                     }
+                    tracing::info!("the other process ended; starting here");
+                    self.state.send_replace(State::Starting);
+                    tokio::time::sleep(BREATH).await;
                 }
-                Err(error) => {
-                    tracing::error!("the engine did not start: {error:#}");
-                    self.state.send_replace(State::Failed(Failure::new(FailureCode::Internal, format!("{error:#}"))));
-                    return;
+                Err(failure) => {
+                    tracing::error!("the engine did not start: {failure}");
+                    self.state.send_replace(State::Failed(failure));
+                    let mut state = self.state.subscribe();
+                    let asked = state.wait_for(|state| matches!(state, State::Starting));
+                    let _ = tokio::time::timeout(AGAIN_AFTER, asked).await;
+                    self.state.send_replace(State::Starting);
                 }
-            };
-            everything_changed(&app);
-            pass_on(&app, events).await;
-            if self.running.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-                return;
             }
-            tracing::info!("the other process ended; starting here");
-            self.state.send_replace(State::Starting);
         }
+    }
+
+    async fn start(&self, dirs: &Dirs) -> Result<broadcast::Receiver<Event>, Failure> {
+        let failed = |error: anyhow::Error| Failure::new(FailureCode::Internal, format!("{error:#}"));
+        let options = Options { dirs: dirs.clone(), role: Role::Desktop };
+        match meantime_app::start(options).await.map_err(failed)? {
+            Started::Running(running) => {
+                let (engine, events) = (running.engine.clone(), running.engine.events());
+                *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
+                self.state.send_replace(State::Ready(Arc::new(engine)));
+                Ok(events)
+            }
+            Started::Elsewhere(connection) => {
+                let events = connection.events().await?;
+                tracing::info!("another process owns this profile; this one shows it");
+                self.state.send_replace(State::Ready(Arc::new(connection)));
+                Ok(events)
+            }
+        }
+    }
+
+    /// The engine, if it runs in this process.
+    pub fn ours(&self) -> Option<Arc<Engine>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().map(|running| Arc::clone(&running.engine))
     }
 
     /// One command.
     pub async fn call(&self, name: &str, args: Value) -> Result<Value, Failure> {
+        // Whoever asks after a start that failed wants another.
+        self.state.send_if_modified(|state| {
+            let failed = matches!(state, State::Failed(_));
+            if failed {
+                *state = State::Starting;
+            }
+            failed
+        });
         let mut state = self.state.subscribe();
         let ready = state.wait_for(|state| !matches!(state, State::Starting)).await.map(|state| state.clone());
         match ready {

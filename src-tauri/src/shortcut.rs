@@ -2,6 +2,7 @@
 //! Wayland a person binds `meantime focus toggle` in the desktop's settings.
 
 use crate::backend::Backend;
+use crate::trouble;
 use tauri::{AppHandle, Manager};
 use tauri_plugin_global_shortcut::{Builder, GlobalShortcutExt, ShortcutState};
 
@@ -12,10 +13,11 @@ const TOGGLE: &str = "CmdOrCtrl+Alt+F";
 pub fn register(app: &AppHandle) {
     let plugin = Builder::new().with_handler(|app, _, event| {
         if event.state == ShortcutState::Pressed {
-            let backend = app.state::<Backend>().inner().clone();
+            let app = app.clone();
             tauri::async_runtime::spawn(async move {
+                let backend = app.state::<Backend>().inner().clone();
                 if let Err(failure) = backend.focus_toggle().await {
-                    tracing::warn!("the shortcut did nothing: {failure}");
+                    trouble::tell(&app, "Focus was not changed", &failure).await;
                 }
             });
         }

@@ -7,8 +7,8 @@
 mod look;
 
 use crate::backend::Backend;
-use crate::run::Shell;
-use crate::window;
+use crate::run::{self, Shell};
+use crate::{trouble, window};
 use look::Look;
 use meantime_platform::{Clock, SystemClock};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,11 +156,11 @@ fn act(app: &AppHandle, what: &str) {
             "end" => backend.focus_stop().await,
             "toggle" => backend.focus_toggle().await,
             "show" => return window::show(&app).await,
-            "quit" => return app.exit(0),
+            "quit" => return run::quit(&app).await,
             _ => return,
         };
         if let Err(failure) = done {
-            tracing::warn!("the tray's menu did nothing: {failure}");
+            trouble::tell(&app, "Focus was not changed", &failure).await;
         }
         refresh(&app);
     });

@@ -2,7 +2,7 @@
 //! after a minute out of sight (what it shows lives in the engine).
 
 use crate::backend::emit;
-use crate::run::Shell;
+use crate::run::{self, Shell};
 use crate::tray;
 use meantime_engine::api::{Event, Target};
 use std::sync::PoisonError;
@@ -60,12 +60,13 @@ pub fn show_pending(app: &AppHandle) {
 /// What happened to the window; runs on the main thread.
 pub fn on_event(app: &AppHandle, event: &WindowEvent) {
     let WindowEvent::CloseRequested { api, .. } = event else { return };
+    api.prevent_close();
     if !tray::visible(app) {
         // No tray, no way back in but starting again: closing ends the app.
-        app.exit(0);
+        let app = app.clone();
+        tauri::async_runtime::spawn(async move { run::quit(&app).await });
         return;
     }
-    api.prevent_close();
     let Some(window) = app.get_webview_window(MAIN) else { return };
     if let Err(error) = window.hide() {
         tracing::warn!("the window can't be hidden: {error}");

@@ -4,8 +4,9 @@
 
 use meantime_engine::api::{Client, FocusStatus, Nothing};
 use meantime_engine::socket;
-use meantime_platform::Dirs;
 use meantime_platform::kit::{PrivateBus, Process, TrayHost, TrayItem, Xvfb, eventually, private_environment};
+use meantime_platform::{Dirs, Lock};
+use std::path::Path;
 use std::process::Command;
 
 /// Everything around the program, and the program.
@@ -26,13 +27,25 @@ impl Desk {
     }
 
     fn start(&self, name: &str, arguments: &[&str]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_meantime-desktop"));
+        let program = Path::new(env!("CARGO_BIN_EXE_meantime-desktop"));
+        Process::start(self.folder.path(), name, &mut self.command(program, arguments))
+    }
+
+    /// `meantime`, which lies beside the program.
+    fn cli(&self, arguments: &[&str]) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_meantime-desktop")).with_file_name("meantime");
+        assert!(program.is_file(), "cargo build --package meantime-cli");
+        self.command(&program, arguments)
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         private_environment(&mut command, self.folder.path(), &self.bus);
         command
             .args(arguments)
             .env("DISPLAY", self.screen.display())
             .env("MEANTIME_HOME", self.folder.path().join("m"));
-        Process::start(self.folder.path(), name, &mut command)
+        command
     }
 
     /// A window takes part in what happens only once its page runs: closed
@@ -129,6 +142,34 @@ async fn a_second_start_shows_the_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn over_a_running_daemon_it_shows_that_one_and_takes_over_from_it() {
+    let desk = Desk::new();
+    let mut daemon = Process::start(desk.folder.path(), "daemon", &mut desk.cli(&["daemon"]));
+    desk.focus().await;
+    let tray = TrayHost::start(&desk.bus).await;
+    let mut app = desk.start("app", &["--hidden"]);
+    let item = tray.item().await;
+    eventually("the tray", async || (line(&item).await == "Not focusing").then_some(())).await;
+
+    // What happens in the daemon is seen here, and what is clicked here is done there.
+    assert!(desk.cli(&["focus", "start", "--for", "25m"]).output().unwrap().status.success());
+    eventually("the daemon's block", async || line(&item).await.starts_with("25 min left").then_some(())).await;
+    item.click("End focus").await;
+    eventually("its end", async || desk.focus().await.block.is_none().then_some(())).await;
+    item.click("Focus for 50").await;
+    let block = eventually("a block again", async || desk.focus().await.block).await;
+
+    daemon.kill();
+    // Now the app answers, with what the daemon had written down.
+    assert_eq!(desk.focus().await.block.unwrap().id, block.id);
+    eventually("the minutes", async || line(&item).await.contains("min left").then_some(())).await;
+    item.click("End focus").await;
+    eventually("the end of the block", async || desk.focus().await.block.is_none().then_some(())).await;
+    item.click("Quit").await;
+    assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_tray_closing_ends_it() {
     let desk = Desk::new();
     let mut app = desk.start("app", &[]);
@@ -136,6 +177,24 @@ async fn without_a_tray_closing_ends_it() {
     desk.focus().await;
     desk.screen.close("Meantime");
     assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_failed_is_made_again() {
+    let desk = Desk::new();
+    let tray = TrayHost::start(&desk.bus).await;
+    desk.dirs().create().unwrap();
+    // A long import, say, that answers nobody.
+    let owned = Lock::take(&desk.dirs()).unwrap().unwrap();
+    let _app = desk.start("app", &["--hidden"]);
+    let item = tray.item().await;
+    eventually("it gives up", async || desk.log().contains("the engine did not start").then_some(())).await;
+    item.click("Focus for 25").await;
+    eventually("it says so in a window", async || (desk.windows() == 1).then_some(())).await;
+
+    drop(owned);
+    item.click("Focus for 25").await;
+    eventually("the minutes", async || line(&item).await.starts_with("25 min left").then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
