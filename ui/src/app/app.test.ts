@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { fireEvent, render, screen } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Status } from '../host';
 import { reset } from '../host/memory';
 import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
@@ -148,6 +149,40 @@ it('says what is wrong and where to go', async () => {
   expect((await screen.findByTestId('refusal')).textContent).toContain('keep the epoch visible');
 });
 
+/** The window over an engine that is as usual but for this. */
+function withStatus(change: (status: Status) => Partial<Status>) {
+  host = reset();
+  const usual = host.call.bind(host);
+  host.call = async (name, args) => {
+    const reply = await usual(name, args);
+    return name === 'status' ? { ...reply, ...change(reply as Status) } : reply;
+  };
+  render(App);
+}
+
+it('counts messages that wait, and conversations that are held', async () => {
+  withStatus(({ focus }) => ({ focus: { ...focus, block: focus.block && { ...focus.block, held: 1, messages: 3 } } }));
+  await eventually(() => expect(screen.getByTestId('held-banner').textContent).toContain('3 messages wait'));
+  expect(screen.getByTestId('focus-clock').textContent).toContain('1 held');
+});
+
+it('says why the team server wants nothing of us', async () => {
+  const message = 'The key of team.example.org changed. Ask whoever runs it.';
+  withStatus(() => ({ connection: { state: 'refused', message, signed_out: false } }));
+  await eventually(() => expect(screen.getByTestId('notice').textContent).toBe('The key of team.example.org changed'));
+});
+
+it('tries again when asked to', async () => {
+  host = reset();
+  const usual = host.call.bind(host);
+  host.call = () => Promise.reject({ code: 'internal', message: 'Another Meantime has this profile.' });
+  render(App);
+  const again = await screen.findByTestId('try-again');
+  host.call = usual;
+  await fireEvent.click(again);
+  expect(await screen.findByTestId('nav-inbox')).toBeTruthy();
+});
+
 it('gives a thread back that was sent too early', async () => {
   await start();
   await press('c');
@@ -160,4 +195,18 @@ it('gives a thread back that was sent too early', async () => {
   await eventually(() => expect(called('compose')).toMatchObject([{ title: 'Where do we meet?', urgency: 'yellow' }]));
   await fireEvent.click(await screen.findByTestId('undo'));
   expect((await screen.findByTestId<HTMLInputElement>('compose-title')).value).toBe('Where do we meet?');
+  expect(screen.getByTestId<HTMLTextAreaElement>('compose-text').value).toBe('Here or there?');
+});
+
+it('keeps nothing of an answer that was sent and closed with its conversation', async () => {
+  await start();
+  await press('j');
+  await press('Enter');
+  const text = await screen.findByTestId<HTMLTextAreaElement>('reply-text');
+  await fireEvent.input(text, { target: { value: 'Fine with me.' } });
+  await fireEvent.click(screen.getByTestId('reply-close'));
+  await eventually(() => expect(where.open).not.toBe('sync'));
+  await eventually(() => expect(called('reply')).toHaveLength(1));
+  const after = host.calls.slice(host.calls.findIndex((c) => c.name === 'reply')).map((c) => c.name);
+  expect(after).not.toContain('save_draft');
 });

@@ -34,6 +34,9 @@ it('shows each recipient’s time, state', async () => {
   expect(to).toContain('18:26 in Taipei, works until 19:00');
   expect(to).toContain('focusing until 11:30');
   expect(to).toContain('starts 14:00 your time');
+  // Asked and not answered yet; by his clock, not by mine.
+  expect(to).toContain('answer due 16:00 their time');
+  expect(to?.match(/answer due/g)).toHaveLength(1);
 });
 
 it('says where a reply goes when that is not who wrote', async () => {
@@ -52,7 +55,7 @@ it('sends with Ctrl and Enter, and is empty then', async () => {
   await fireEvent.input(text, { target: { value: 'Fine with me.' } });
   await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
   await eventually(() => expect(text.value).toBe(''));
-  expect(replies()).toEqual([{ item: 'sync', text: 'Fine with me.', done: false, deliver: { when: 'when_they_start' } }]);
+  expect(replies()).toEqual([{ item: 'sync', text: 'Fine with me.', done: false, deliver: { when: 'when_they_start' }, files: [] }]);
 });
 
 it('closes with the answer when asked to', async () => {

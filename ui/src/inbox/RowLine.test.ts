@@ -1,0 +1,14 @@
+// @vitest-environment happy-dom
+import { render, screen } from '@testing-library/svelte';
+import { expect, it } from 'vitest';
+import '../host/memory/document';
+import { inbox } from '../host/memory/rows';
+import RowLine from './RowLine.svelte';
+
+it('says why it came through before what it says', () => {
+  const row = { ...inbox()[0]!, note: 'Since ten minutes.' };
+  render(RowLine, { row, index: 0, on: false });
+  const words = screen.getByTestId('row-words');
+  expect(words.textContent).toBe('Kofi Mensah · came through: on your list · Since ten minutes.');
+  expect(words.title, 'all of it, where it is cut off').toBe(words.textContent);
+});
