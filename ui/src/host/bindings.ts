@@ -56,9 +56,14 @@ messages: number, } | { "state": "fine" } | { "state": "retrying",
  */
 message: string, 
 /**
- * When.
+ * Since when it goes so, as far as that is known: then it was still
+ * fine.
  */
-at: string, } | { "state": "needs_you", 
+since: string, 
+/**
+ * When it is tried again, where that is known.
+ */
+again: string | null, } | { "state": "needs_you", 
 /**
  * A new password is asked for.
  */
@@ -115,6 +120,56 @@ zone: string | null,
 city: string, };
 
 /**
+ * Files to go with what is being written. They are copied at once: what
+ * happens to them afterwards does not matter.
+ */
+export type Attach = { 
+/**
+ * The conversation; ends of ids are allowed as in [`ItemRef`](super::ItemRef). None for a
+ * new thread.
+ */
+item: string | null, 
+/**
+ * Which.
+ */
+files: Array<FileToAttach>, };
+
+/**
+ * What was attached.
+ */
+export type Attached = { 
+/**
+ * Those of this call, in their order.
+ */
+added: Array<AttachedFile>, 
+/**
+ * All that go with what is being written.
+ */
+files: Array<AttachedFile>, };
+
+/**
+ * A file that was copied into the app's own folder, to go with what is being
+ * written.
+ */
+export type AttachedFile = { 
+/**
+ * SHA-256 of its bytes, as hexadecimal digits: what it is named by here.
+ */
+sha256: string, 
+/**
+ * What it is called.
+ */
+name: string, 
+/**
+ * What it is taken for, as in `image/png`.
+ */
+media_type: string, 
+/**
+ * Size in bytes.
+ */
+bytes: number, };
+
+/**
  * What hangs on a message.
  */
 export type AttachmentView = { 
@@ -129,7 +184,11 @@ media_type: string,
 /**
  * Size in bytes; 0 where it is not known.
  */
-bytes: number, };
+bytes: number, 
+/**
+ * It can be had: [`SaveAttachment`].
+ */
+can_save: boolean, };
 
 /**
  * What an authenticator needs; nothing is asked for until a first code came.
@@ -142,7 +201,14 @@ secret: string,
 /**
  * The same as an `otpauth:` link.
  */
-uri: string, };
+uri: string, 
+/**
+ * The link as a picture for its camera (a QR code): rows from the top, a
+ * `#` for each dark square and a `.` for each light one, without the
+ * light margin of four squares that belongs around them. Empty where the
+ * link is too long for one.
+ */
+picture: Array<string>, };
 
 /**
  * A stretch of somebody's day.
@@ -185,7 +251,11 @@ until: string | null,
 /**
  * Items held so far.
  */
-held: number, };
+held: number, 
+/**
+ * Messages held so far, of which an item may have several.
+ */
+messages: number, };
 
 /**
  * One focus block.
@@ -261,7 +331,11 @@ private: boolean,
 /**
  * When it is delivered.
  */
-deliver: Deliver, };
+deliver: Deliver, 
+/**
+ * Files that go with it, as [`Attached`] named them.
+ */
+files: Array<AttachedFile>, };
 
 /**
  * The connection to the team server.
@@ -333,7 +407,11 @@ redirected: Array<string>,
 /**
  * What was being typed.
  */
-draft: string | null, };
+draft: string | null, 
+/**
+ * Files that are to go with it.
+ */
+draft_files: Array<AttachedFile>, };
 
 /**
  * Rows of each list.
@@ -369,6 +447,19 @@ at: string, };
  * How close rows stand.
  */
 export type Density = "comfortable" | "compact";
+
+/**
+ * Takes a file off what is being written.
+ */
+export type Detach = { 
+/**
+ * The conversation; none for a new thread.
+ */
+item: ItemId | null, 
+/**
+ * Which: [`AttachedFile::sha256`].
+ */
+sha256: string, };
 
 /**
  * One of my devices.
@@ -420,7 +511,11 @@ item: ItemId | null,
 /**
  * Markdown or plain text; empty drops the draft.
  */
-text: string, };
+text: string, 
+/**
+ * What else a new thread is to be; none leaves that as it is.
+ */
+thread: ThreadDraft | null, };
 
 /**
  * Where something is being typed.
@@ -462,6 +557,19 @@ message: string, };
  * What kind of failure it is.
  */
 export type FailureCode = "invalid" | "not_found" | "not_possible" | "auth" | "code_needed" | "certificate" | "offline" | "refused" | "no_secrets" | "internal";
+
+/**
+ * A file on this computer.
+ */
+export type FileToAttach = { 
+/**
+ * Where it is: a whole path.
+ */
+path: string, 
+/**
+ * What it is called, if not as in the path.
+ */
+name: string | null, };
 
 /**
  * Starts a block, or gives the running one a new end.
@@ -681,6 +789,24 @@ person: PersonId,
 team: string, };
 
 /**
+ * What was being typed, and the files that are to go with it.
+ */
+export type KeptDraft = { 
+/**
+ * Markdown or plain text; empty if there is none.
+ */
+text: string, 
+/**
+ * What else a new thread is to be; none for an answer, or if nothing was
+ * chosen.
+ */
+thread: ThreadDraft | null, 
+/**
+ * The files, in their order.
+ */
+files: Array<AttachedFile>, };
+
+/**
  * A link for somebody: whoever has it comes in, once.
  */
 export type Link = { 
@@ -692,6 +818,20 @@ link: string,
  * When it lapses.
  */
 expires_at: string, };
+
+/**
+ * The remote images of a message, to be fetched now. Whoever sent it may
+ * learn that it was opened.
+ */
+export type LoadImages = { 
+/**
+ * The conversation; ends of ids are allowed as in [`super::ItemRef`].
+ */
+item: string, 
+/**
+ * The message: [`super::MessageView::id`].
+ */
+message: string, };
 
 /**
  * How mail lies on disk.
@@ -977,7 +1117,7 @@ state: PersonState,
  */
 held: string | null, 
 /**
- * When their answer would be due.
+ * When the answer that is asked of them is due; none if none is.
  */
 due: string | null, 
 /**
@@ -996,7 +1136,11 @@ people: Array<PersonId>,
 /**
  * Decides the reply window.
  */
-urgency: Urgency, };
+urgency: Urgency, 
+/**
+ * When it would be delivered: dues count from then.
+ */
+deliver: Deliver, };
 
 /**
  * Something refused: nothing a person typed is ever dropped.
@@ -1022,6 +1166,33 @@ text: string,
  * Why it was refused.
  */
 message: string, };
+
+/**
+ * An image.
+ */
+export type RemoteImage = { 
+/**
+ * As the message names it, in `data-src`.
+ */
+address: string, 
+/**
+ * Its bytes as a `data:` address.
+ */
+data: string, };
+
+/**
+ * What was fetched.
+ */
+export type RemoteImages = { 
+/**
+ * The images, in no order.
+ */
+images: Array<RemoteImage>, 
+/**
+ * How many could not be had, or are not to be shown: not found, too
+ * large, no image, an address that is asked by nobody.
+ */
+missing: number, };
 
 /**
  * An account to be removed.
@@ -1055,7 +1226,11 @@ done: boolean,
 /**
  * When it is delivered; team threads only.
  */
-deliver: Deliver, };
+deliver: Deliver, 
+/**
+ * Files that go with it, as [`Attached`] named them.
+ */
+files: Array<AttachedFile>, };
 
 /**
  * What somebody may do in the team.
@@ -1135,6 +1310,45 @@ done: boolean,
  * It could not be read: why.
  */
 unreadable: string | null, };
+
+/**
+ * A file of a message, to be saved.
+ */
+export type SaveAttachment = { 
+/**
+ * The conversation; ends of ids are allowed as in [`ItemRef`](super::ItemRef).
+ */
+item: string, 
+/**
+ * The message: [`MessageView::id`](super::MessageView::id).
+ */
+message: string, 
+/**
+ * Which of its attachments; 0 is the first.
+ */
+index: number, 
+/**
+ * A folder, or a file that is not there yet, as a whole path; none: the
+ * folder for downloads.
+ */
+to: string | null, };
+
+/**
+ * A file was saved.
+ */
+export type SavedFile = { 
+/**
+ * Where: the whole path.
+ */
+path: string, 
+/**
+ * What it is called there.
+ */
+name: string, 
+/**
+ * The folder's own name.
+ */
+folder: string, };
 
 /**
  * When a person works. As JSON it is the hours file.
@@ -1332,7 +1546,8 @@ totp: boolean, };
  */
 export type SignInToTeam = { 
 /**
- * As [`SignInInfo::server`].
+ * As [`SignInInfo::server`]; empty for the server that this device was
+ * signed out of.
  */
 server: string, 
 /**
@@ -1560,6 +1775,35 @@ day: string | null, };
 export type Theme = "system" | "light" | "dark";
 
 /**
+ * What a new thread is to be, apart from its text; [`Compose`] has the words.
+ */
+export type ThreadDraft = { 
+/**
+ * One line.
+ */
+title: string, 
+/**
+ * How soon an answer is wanted.
+ */
+urgency: Urgency, 
+/**
+ * Whose answer is wanted.
+ */
+asked: Array<PersonId>, 
+/**
+ * The room it belongs to; may be empty.
+ */
+space: string, 
+/**
+ * For those who are asked alone.
+ */
+private: boolean, 
+/**
+ * When it is delivered.
+ */
+deliver: Deliver, };
+
+/**
  * A stretch in which a person doesn't work.
  */
 export type TimeOff = { 
@@ -1703,8 +1947,12 @@ export type Commands = {
   undo: { args: Nothing; reply: Undone };
   snooze_choices: { args: ItemRef; reply: Array<SnoozeChoice> };
   search: { args: SearchQuery; reply: SearchPage };
-  draft: { args: DraftOf; reply: Draft };
+  draft: { args: DraftOf; reply: KeptDraft };
   save_draft: { args: Draft; reply: Nothing };
+  attach: { args: Attach; reply: Attached };
+  detach: { args: Detach; reply: KeptDraft };
+  save_attachment: { args: SaveAttachment; reply: SavedFile };
+  load_images: { args: LoadImages; reply: RemoteImages };
   reply: { args: Reply; reply: Undoable };
   compose: { args: Compose; reply: Undoable };
   recipients: { args: RecipientsQuery; reply: Array<Recipient> };

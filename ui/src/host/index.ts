@@ -1,5 +1,5 @@
 /** The one door to the engine: commands, events, links, the time. */
-export { call, listen, lookAtLink, openLink, now } from '#backend';
+export { attachFile, call, listen, lookAtLink, openLink, now } from '#backend';
 export { isFailure, toFailure } from './failure';
 export type { LinkTarget } from './link';
 export type * from './bindings';

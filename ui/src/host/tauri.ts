@@ -1,7 +1,7 @@
 /** The host in the desktop app: Tauri's IPC and its events. */
 import { invoke } from '@tauri-apps/api/core';
 import { listen as listenTauri } from '@tauri-apps/api/event';
-import type { Commands, Event } from './bindings';
+import type { Attached, Commands, Event, Failure, ItemId } from './bindings';
 import { toFailure } from './failure';
 import type { LinkTarget } from './link';
 
@@ -36,6 +36,23 @@ export async function lookAtLink(url: string): Promise<LinkTarget> {
 export async function openLink(url: string): Promise<void> {
   try {
     await invoke('open_link', { url });
+  } catch (thrown) {
+    throw toFailure(thrown);
+  }
+}
+
+/**
+ * Gives a file that the person chose or dropped to the engine, to go with what
+ * is being written there. The window has its bytes from the person; where it
+ * lies nobody tells it.
+ */
+export async function attachFile(item: ItemId | null, file: File): Promise<Attached> {
+  const about = new URLSearchParams({ name: file.name, bytes: String(file.size), ...(item && { item }) });
+  const bytes = await file.arrayBuffer().catch(() => {
+    throw { code: 'invalid', message: `${file.name} can’t be read. If it is a folder, pack it into one file first.` } satisfies Failure;
+  });
+  try {
+    return await invoke<Attached>('attach', new Uint8Array(bytes), { headers: { 'meantime-file': about.toString() } });
   } catch (thrown) {
     throw toFailure(thrown);
   }

@@ -2,6 +2,9 @@
 import type { Conversation, MessageView, Recipient, Row } from '../bindings';
 import { hour } from './people';
 
+/** The logo of a mail, as the engine fetched it. */
+export const LOGO = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAIAAAAAgAgMAAACnTJi2AAAACVBMVEUXZl9vw7j///8HtJn5AAAAPElEQVR42mNgGDFg1aoGvPJMq1YtwKtAa9WqVZQpAMrjdQQTSMECBsZQbGDkKaAgJKkQWQTTA8EUNQwAAOega+9QPS+UAAAAAElFTkSuQmCC';
+
 export const MAIL_HTML = `<p>Dear Ana,</p><p>attached is the version with <b>your changes</b>. Two points are open:</p>
 <ol><li>the number of sessions (we wrote <i>eight</i>),</li><li>who keeps the recordings.</li></ol>
 <p>The terms are at <a href="https://studies.example.org/terms">studies.example.org/terms</a>.</p>
@@ -41,9 +44,12 @@ const PRIYA: Recipient = { person: 'priya', name: 'Priya Nair', address: '', zon
 
 export const RECIPIENTS: Recipient[] = [KOFI, MEI, TOMAS, SARA, JONAS, PRIYA];
 
+/** Somebody of whom no answer is asked. */
+export const owesNothing = (one: Recipient): Recipient => ({ ...one, due: null });
+
 /** The conversation behind a row. */
 export function conversation(row: Row): Conversation {
-  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], redirected: [], draft: null };
+  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], redirected: [], draft: null, draft_files: [] };
   switch (row.id) {
     case 'sync':
       return {
@@ -54,7 +60,7 @@ export function conversation(row: Row): Conversation {
           { person: 'kofi', name: 'Kofi Mensah', answered: true, due: hour(12), zone: 'Africa/Accra', city: 'Accra' },
           { person: 'tomas', name: 'Tomás Ruiz', answered: false, due: hour(22), zone: 'America/Mexico_City', city: 'Mexico City' },
         ],
-        recipients: [MEI, KOFI, TOMAS],
+        recipients: [owesNothing(MEI), owesNothing(KOFI), { ...TOMAS, due: hour(22) }],
         draft: 'Mostly. Two cases have no place yet: a write that was refused while I was offline, and a space I was removed from. Could both carry a code and one sentence?',
         messages: [
           message('m1', 'Mei Lin', hour(1.2), {
@@ -64,13 +70,17 @@ export function conversation(row: Row): Conversation {
           }),
           message('m2', 'Kofi Mensah', hour(8 + 40 / 60), {
             person: 'kofi', zone: 'Africa/Accra',
+            attachments: [
+              { name: 'cursor-and-epoch.pdf', media_type: 'application/pdf', bytes: 412_300, can_save: true },
+              { name: 'restore drill, week 46.csv', media_type: 'text/csv', bytes: 9_120, can_save: true },
+            ],
             text: 'Yes: the cursor carries an epoch, a restore changes it, and clients start over while keeping what they haven’t sent. Two small comments are in the document.\n> can the server keep the cursor promise after a restore?\n> What if the backup is older than\n> what a client has seen?',
           }),
         ],
       };
     case 'release':
       return {
-        ...base, place: 'Releases', recipients: [KOFI],
+        ...base, place: 'Releases', recipients: [owesNothing(KOFI)],
         asked: [{ person: 'ana', name: 'you', answered: false, due: row.due, zone: 'Europe/Lisbon', city: 'Lisbon' }],
         messages: [message('r1', 'Kofi Mensah', hour(9.9), {
           person: 'kofi', zone: 'Africa/Accra',
@@ -86,7 +96,7 @@ export function conversation(row: Row): Conversation {
         messages: [message('c1', 'Ines Duarte', hour(9.2), {
           address: 'ines@studies.example.org', reply_to: [{ name: 'Office', address: 'office@studies.example.org' }],
           body: { format: 'foreign', html: MAIL_HTML, text: 'Dear Ana,\n\nattached is the version with your changes. Two points are open:\n\n1. the number of sessions (we wrote eight),\n2. who keeps the recordings.\n\nThe terms are at https://studies.example.org/terms\n\nBest regards\nInes Duarte\n\n> On Friday, Ana Sousa wrote:\n> Could you send it with the changes from our call?', remote_images: 1 },
-          attachments: [{ name: 'contract-v3.pdf', media_type: 'application/pdf', bytes: 184_320 }],
+          attachments: [{ name: 'contract-v3.pdf', media_type: 'application/pdf', bytes: 184_320, can_save: true }],
         })],
       };
     case 'invoice':
@@ -95,7 +105,7 @@ export function conversation(row: Row): Conversation {
         messages: [message('i1', 'Hosting GmbH', row.at, {
           address: 'billing@hosting.example.com',
           body: { format: 'foreign', html: INVOICE_HTML, text: 'Your invoice 2026-118 over € 42.00 is due on 30 November.\n\nhttps://hosting.example.com/invoices/2026-118', remote_images: 1 },
-          attachments: [{ name: 'invoice-2026-118.pdf', media_type: 'application/pdf', bytes: 88_412 }],
+          attachments: [{ name: 'invoice-2026-118.pdf', media_type: 'application/pdf', bytes: 88_412, can_save: true }],
         })],
       };
     case 'broken':
@@ -107,7 +117,7 @@ export function conversation(row: Row): Conversation {
       return {
         ...base,
         place: row.source === 'team' ? 'Meantime' : row.source === 'feed' ? row.people : 'ana@example.org',
-        recipients: row.source === 'team' ? [JONAS] : [],
+        recipients: row.source === 'team' ? [owesNothing(JONAS)] : [],
         messages: [message('d1', row.people, row.at, {
           person: row.source === 'team' ? 'jonas' : null, zone: row.source === 'team' ? 'Europe/Berlin' : null,
           text: `${row.note || row.title}.\n\nMore stands behind the link: https://example.org/${row.id}`,

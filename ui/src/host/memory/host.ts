@@ -6,10 +6,11 @@
  */
 import type { LinkTarget } from '../link';
 import type {
-  Account, Action, Commands, Conversation, Device, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
-  SecretsState, Settings, SignInInfo, Status, TeamMember, Unsent, View,
+  Account, Action, Attached, AttachedFile, Commands, Conversation, Deliver, Device, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
+  SecretsState, Sending, Settings, SignInInfo, Status, TeamMember, ThreadDraft, Undoable, Unsent, View,
 } from '../bindings';
-import { conversation, RECIPIENTS } from './conversations';
+import { AUTHENTICATOR } from './authenticator';
+import { conversation, LOGO, owesNothing, RECIPIENTS } from './conversations';
 import { moment } from '../../parts/time';
 import { hour, people, START } from './people';
 import { inbox, later, many, waiting } from './rows';
@@ -17,7 +18,7 @@ import { inbox, later, many, waiting } from './rows';
 const ZONE = 'Europe/Lisbon';
 
 type Handlers = { [K in keyof Commands]: (args: Commands[K]['args']) => Commands[K]['reply'] };
-export type Scene = 'day' | 'empty' | 'first' | 'offline' | 'digest' | 'trouble' | 'long' | 'unwell';
+export type Scene = 'day' | 'empty' | 'first' | 'offline' | 'digest' | 'trouble' | 'long' | 'unwell' | 'out';
 
 function fail(code: FailureCode, message: string): never {
   throw { code, message } satisfies Failure;
@@ -36,9 +37,12 @@ export class Memory {
   #loaded = Date.now();
   #lists: Record<View, Row[]>;
   #drafts = new Map<ItemId | null, string>();
+  #thread: ThreadDraft | null = null;
+  #files = new Map<ItemId | null, AttachedFile[]>();
+  #saved: string[] = [];
   #sent = new Map<ItemId, MessageView[]>();
   #undo: Array<{ what: string; item: ItemId | null; back: () => void }> = [];
-  #block: { id: string; since: string; until: string | null; held: number } | null;
+  #block: { id: string; since: string; until: string | null; held: number; messages: number } | null;
   #status: Pick<Status, 'first_run' | 'me' | 'connection' | 'notifications'>;
   #settings: Settings = {
     may_interrupt: ['kofi'], may_interrupt_addresses: ['ines@studies.example.org'], focus_minutes: 50,
@@ -67,9 +71,13 @@ export class Memory {
     { id: 'd3', name: 'old-notebook', since: hour(11, -300), seen_at: hour(12, -34), this: false },
   ];
   #signIn: SignInInfo = { server: 'team.example.org:8787', login: 'ana', totp: false };
-  #members: TeamMember[] = people(null, '2026-11-16').map((p, i) => ({
-    id: p.id, name: p.name, you: p.you, role: i === 0 ? 'owner' : i === 2 ? 'admin' : 'member', removed_at: null,
-  }));
+  #members: TeamMember[] = [
+    ...people(null, '2026-11-16').map((p, i): TeamMember => ({
+      id: p.id, name: p.name, you: p.you, role: i === 0 ? 'owner' : i === 2 ? 'admin' : 'member', removed_at: null,
+    })),
+    { id: 'ines', name: 'Inês Duarte', you: false, role: 'guest', removed_at: null },
+    { id: 'tom', name: 'Tom Baker', you: false, role: 'member', removed_at: hour(15, -12) },
+  ];
   #refusals: Refusal[] = [];
   #secrets: SecretsState = { kept: 'keyring' };
 
@@ -77,7 +85,7 @@ export class Memory {
     const none = scene === 'empty' || scene === 'first';
     this.#lists = { inbox: none ? [] : inbox(), waiting: scene === 'first' ? [] : waiting(), later: scene === 'first' ? [] : later(), done: [] };
     if (scene === 'long') this.#lists.inbox.push(...many(100_000));
-    this.#block = none || scene === 'digest' ? null : { id: 'b1', since: hour(10), until: hour(10 + 50 / 60), held: 12 };
+    this.#block = none || scene === 'digest' ? null : { id: 'b1', since: hour(10), until: hour(10 + 50 / 60), held: 12, messages: 12 };
     this.#status = {
       first_run: scene === 'first',
       me: scene === 'first' ? null : { id: 'ana', name: 'Ana Sousa', city: 'Lisbon', team: 'Meantime' },
@@ -89,6 +97,10 @@ export class Memory {
     }
     if (scene === 'offline') {
       this.#status.connection = { state: 'offline', since: hour(9.75), message: 'The team server can’t be reached' };
+    }
+    if (scene === 'out') {
+      const message = 'This device was signed out of the team. Sign in again, or ask for a new link. What you wrote is kept here and goes out then.';
+      this.#status.connection = { state: 'refused', message, signed_out: true };
     }
     if (scene === 'trouble' || scene === 'unwell') this.#trouble();
   }
@@ -114,6 +126,15 @@ export class Memory {
     return { url: to.href, to: to.host || to.pathname, mail: to.protocol === 'mailto:' };
   }
 
+  async attachFile(item: ItemId | null, file: File): Promise<Attached> {
+    await Promise.resolve();
+    if (file.name === 'locked.pdf') fail('not_possible', 'locked.pdf can’t be read: you have no right to it or its folder');
+    const added = { sha256: `${file.name}/${file.size}`, name: file.name, media_type: file.type || 'application/octet-stream', bytes: file.size };
+    const files = [...(this.#files.get(item) ?? []).filter((f) => f.sha256 !== added.sha256), added];
+    this.#files.set(item, files);
+    return wire({ added: [added], files });
+  }
+
   async openLink(url: string): Promise<void> {
     this.opened.push(url);
   }
@@ -129,7 +150,7 @@ export class Memory {
 
   #trouble(): void {
     this.#accounts[1] = { ...this.#accounts[1]!, state: { state: 'needs_you', password: true, message: 'mail.example.org refused the password. Give the new one.' } };
-    this.#accounts[2] = { ...this.#accounts[2]!, state: { state: 'retrying', at: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
+    this.#accounts[2] = { ...this.#accounts[2]!, state: { state: 'retrying', since: hour(9.3), again: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
     this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.' }];
     this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
     this.#status.notifications = 'No notification service is running';
@@ -167,7 +188,7 @@ export class Memory {
 
   /** Where something is that was taken back. */
   #isNow(what: string, item: ItemId | null): string {
-    if (/^(Sent|Replied)/.test(what)) return 'Not sent, the text is yours again';
+    if (what.startsWith('Sent')) return 'Not sent, the text is yours again';
     const row = this.#find(item ?? '');
     if (row.done) return 'Done again';
     return row.snoozed_until ? `Snoozed again until ${moment(row.snoozed_until, ZONE, this.now())}` : 'Back in the inbox';
@@ -196,9 +217,13 @@ export class Memory {
     }
   }
 
-  #undoable(until: string | null = null) {
+  #undoable(until: string | null = null, sending: Sending | null = null): Undoable {
     const last = this.#undo.at(-1);
-    return { what: last?.what ?? '', item: last?.item ?? null, until, sending: null };
+    return { what: last?.what ?? '', item: last?.item ?? null, until, sending };
+  }
+
+  #sending(deliver: Deliver): Sending {
+    return deliver.when === 'now' ? { state: 'pending' } : { state: 'scheduled', at: deliver.when === 'at' ? deliver.at : hour(14) };
   }
 
   #handlers: Handlers = {
@@ -226,7 +251,7 @@ export class Memory {
     open: ({ id }): Conversation => {
       const found = conversation(this.#find(id));
       const draft = this.#drafts.has(id) ? (this.#drafts.get(id) ?? null) : found.draft;
-      return { ...found, draft, messages: [...found.messages, ...(this.#sent.get(id) ?? [])] };
+      return { ...found, draft, draft_files: this.#files.get(id) ?? [], messages: [...found.messages, ...(this.#sent.get(id) ?? [])] };
     },
     triage: ({ ids, action }) => {
       if (ids.length === 0) fail('invalid', 'Nothing is chosen.');
@@ -262,35 +287,66 @@ export class Memory {
         next: from + limit < all.length ? from + limit : null,
       };
     },
-    draft: ({ item }) => ({ item, text: this.#drafts.get(item) ?? '' }),
-    save_draft: ({ item, text }) => {
+    draft: ({ item }) => ({ text: this.#drafts.get(item) ?? '', thread: item === null ? this.#thread : null, files: this.#files.get(item) ?? [] }),
+    save_draft: ({ item, text, thread }) => {
       this.#drafts.set(item, text);
+      if (thread) this.#thread = thread;
       return {};
     },
-    reply: ({ item, text, done, deliver }) => {
+    attach: () => fail('invalid', 'The window names no files of this computer.'),
+    detach: ({ item, sha256 }) => {
+      this.#files.set(item, (this.#files.get(item) ?? []).filter((f) => f.sha256 !== sha256));
+      return this.#handlers.draft({ item });
+    },
+    save_attachment: ({ item, message, index }) => {
+      const file = this.#handlers.open({ id: item }).messages.find((m) => m.id === message)?.attachments[index];
+      if (!file?.can_save) return fail('not_found', 'there is no such attachment');
+      if (this.scene === 'offline') fail('offline', `${file.name} could not be fetched: team.example.org can’t be reached. Try again: it goes on from there`);
+      const times = this.#saved.filter((name) => name === file.name).length;
+      this.#saved.push(file.name);
+      const name = times === 0 ? file.name : file.name.replace(/(\.[^.]*)?$/, ` (${times + 1})$1`);
+      return { path: `/home/ana/Downloads/${name}`, name, folder: 'Downloads' };
+    },
+    load_images: ({ message }) => (message === 'c1'
+      ? { images: [{ address: 'https://studies.example.org/logo.png', data: LOGO }], missing: 0 }
+      : { images: [], missing: 1 }),
+    reply: ({ item, text, done, deliver, files }) => {
+      const sending = this.#sending(deliver);
       const own: MessageView = {
         id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', city: 'Lisbon', own: true,
-        at: new Date(this.now()).toISOString(), body: { format: 'text', text }, attachments: [], unreadable: null, link: null,
-        sending: deliver.when === 'now' ? { state: 'pending' } : { state: 'scheduled', at: hour(14) },
+        at: new Date(this.now()).toISOString(), body: { format: 'text', text }, unreadable: null, link: null,
+        attachments: files.map(({ sha256: _, ...file }) => ({ ...file, can_save: true })),
+        sending,
       };
       const before = this.#sent.get(item) ?? [];
       this.#sent.set(item, [...before, own]);
       this.#drafts.set(item, '');
-      this.#remember(`Replied: ${this.#find(item).title}`, [item], () => {
+      this.#files.set(item, []);
+      this.#remember(`Sent: ${this.#find(item).title}`, [item], () => {
         this.#sent.set(item, before);
         this.#drafts.set(item, text);
+        this.#files.set(item, files);
       });
-      const undoable = this.#undoable(new Date(this.now() + 10_000).toISOString());
+      const undoable = this.#undoable(new Date(this.now() + 10_000).toISOString(), sending);
       if (done) this.#move([item], 'done', { done: true });
       queueMicrotask(() => this.emit({ event: 'changed', tags: [{ tag: 'inbox' }, { tag: 'item', id: item }, { tag: 'status' }] }));
       return undoable;
     },
-    compose: ({ title, urgency, asked }) => {
+    compose: ({ title, urgency, asked, deliver, files }) => {
       if (urgency === 'red' && asked.length === 0) fail('invalid', 'Something urgent must ask somebody by name.');
-      this.#remember(`Sent: ${title}`, [], () => undefined);
-      return this.#undoable(new Date(this.now() + 10_000).toISOString());
+      const [text, thread] = [this.#drafts.get(null) ?? '', this.#thread];
+      this.#handlers.save_draft({ item: null, text: '', thread: null });
+      this.#thread = null;
+      this.#files.set(null, []);
+      this.#remember(`Sent: ${title}`, [], () => {
+        this.#handlers.save_draft({ item: null, text, thread });
+        this.#files.set(null, files);
+      });
+      return this.#undoable(new Date(this.now() + 10_000).toISOString(), this.#sending(deliver));
     },
-    recipients: ({ people: ids }) => RECIPIENTS.filter((r) => ids.length === 0 || (r.person && ids.includes(r.person))),
+    recipients: ({ people: ids }) => (ids.length === 0
+      ? RECIPIENTS.map(owesNothing)
+      : RECIPIENTS.filter((r) => r.person && ids.includes(r.person))),
     refusals: () => this.#refusals,
     settle_refusal: ({ id }) => {
       this.#refusals = this.#refusals.filter((r) => r.id !== id);
@@ -300,7 +356,7 @@ export class Memory {
     focus_start: ({ minutes, extend }) => {
       const from = extend && this.#block?.until ? Date.parse(this.#block.until) : this.now();
       const until = minutes === null ? null : new Date(from + minutes * 60_000).toISOString();
-      this.#block = { id: 'b1', held: 0, since: new Date(this.now()).toISOString(), ...(extend ? this.#block : {}), until };
+      this.#block = { id: 'b1', held: 0, messages: 0, since: new Date(this.now()).toISOString(), ...(extend ? this.#block : {}), until };
       this.#changed('focus', 'team', 'status');
       return this.#handlers.focus_status({});
     },
@@ -385,7 +441,7 @@ export class Memory {
       if (current === 'wrong') fail('auth', 'the name, the password or the code is wrong');
       return (this.#signIn = { ...this.#signIn, login });
     },
-    totp_begin: () => ({ secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', uri: 'otpauth://totp/Meantime:ana?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP' }),
+    totp_begin: ({ password }) => (password === 'wrong' ? fail('auth', 'the name, the password or the code is wrong') : AUTHENTICATOR),
     totp_confirm: ({ code }) => (code === '000000' ? fail('auth', 'the name, the password or the code is wrong') : (this.#signIn = { ...this.#signIn, totp: true })),
     totp_end: () => (this.#signIn = { ...this.#signIn, totp: false }),
     members: () => ({ may_give: ['owner', 'admin', 'member', 'guest'], members: this.#members }),
