@@ -60,6 +60,14 @@ impl Secrets {
         Ok(secret)
     }
 
+    /// The next one, where it can be asked for or was piped in.
+    pub(crate) fn next_if_any(&mut self, prompt: &str) -> Result<Option<String>, Stop> {
+        match &self.piped {
+            Some(lines) if lines.is_empty() => Ok(None),
+            _ => self.next(prompt).map(Some),
+        }
+    }
+
     /// The next one, asked for twice where it is typed.
     pub(crate) fn next_new(&mut self, prompt: &str) -> Result<String, Stop> {
         let first = self.next(prompt)?;

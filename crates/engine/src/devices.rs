@@ -50,7 +50,8 @@ impl Engine {
     pub(crate) async fn begin_authenticator(&self, args: WithPassword) -> Result<Authenticator, Failure> {
         let request = TotpRequest { password: args.password };
         let begun = self.server().await?.1.begin_totp(&request).await?;
-        Ok(Authenticator { secret: begun.secret, uri: begun.uri })
+        let picture = crate::picture::rows(&begun.uri);
+        Ok(Authenticator { secret: begun.secret, uri: begun.uri, picture })
     }
 
     pub(crate) async fn confirm_authenticator(&self, args: TotpCode) -> Result<SignInInfo, Failure> {

@@ -60,12 +60,17 @@ impl Engine {
     /// By login and password.
     pub(crate) async fn sign_in_to_team(self: &Arc<Self>, args: SignInToTeam) -> Result<Joined, Failure> {
         let _one = self.joining.lock().await;
-        let (host, pin) = parse_server(&args.server)?;
-        let before = self.signed_out_of(|team| team.host == host).await?;
+        let given = if args.server.trim().is_empty() { None } else { Some(parse_server(&args.server)?) };
+        let before = self.signed_out_of(|team| given.as_ref().is_none_or(|(host, _)| *host == team.host)).await?;
         // The key it was joined with still holds where none is given.
-        let pin = match (&before, pin) {
-            (Some((_, team)), None) => team.pin()?,
-            (_, pin) => pin,
+        let (host, pin) = match (given, &before) {
+            (Some((host, None)), Some((_, team))) => (host, team.pin()?),
+            (Some(given), _) => given,
+            (None, Some((_, team))) => (team.host.clone(), team.pin()?),
+            (None, None) => {
+                let message = "server: say which one; a device of yours that is signed in shows it in the settings";
+                return Err(Failure::new(FailureCode::Invalid, message));
+            }
         };
         self.room_for_the_token().await?;
         let team = before.as_ref().map(|(_, team)| team.team);

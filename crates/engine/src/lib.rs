@@ -25,6 +25,7 @@ mod profile;
 mod removal;
 mod render;
 mod runner;
+mod picture;
 mod sample;
 mod schedule;
 pub mod socket;

@@ -295,6 +295,17 @@ impl From<RemoteError> for Failure {
             RemoteError::Version(_) => FailureCode::Refused,
             _ => FailureCode::Internal,
         };
-        Self::new(code, error.to_string())
+        let message = match error {
+            // After wrong passwords as well: then nothing is busy.
+            RemoteError::Busy { retry_after: Some(after) } => {
+                let seconds = match after.as_secs() {
+                    0 | 1 => "1 second".to_owned(),
+                    more => format!("{more} seconds"),
+                };
+                format!("too many tries, or too much to do at the server: try again in {seconds}")
+            }
+            error => error.to_string(),
+        };
+        Self::new(code, message)
     }
 }

@@ -32,9 +32,9 @@ enum What {
 
 #[derive(Args)]
 pub(crate) struct SignInArgs {
-    /// Where: HOST:PORT, as Settings → Team shows it on another device
+    /// Where, as Settings → Devices shows it on another device [default: where this device was signed out]
     #[arg(long, value_name = "HOST:PORT[#KEY]")]
-    server: String,
+    server: Option<String>,
     /// The name I sign in with
     #[arg(long)]
     login: String,
@@ -96,14 +96,14 @@ pub(crate) async fn sign_in(engine: &Reached, args: SignInArgs, out: &mut Out) -
     let mut secrets = Secrets::new()?;
     let password = secrets.next("Password")?;
     let with = |code| SignInToTeam {
-        server: args.server.clone(),
+        server: args.server.clone().unwrap_or_default(),
         login: args.login.clone(),
         password: password.clone(),
         code,
     };
     let joined = match engine.sign_in(with(None)).await {
         Err(failure) if failure.code == FailureCode::CodeNeeded => {
-            let code = secrets.next("Code of your authenticator")?;
+            let code = secrets.next_if_any("Code of your authenticator")?.ok_or(failure)?;
             engine.sign_in(with(Some(code))).await?
         }
         other => other?,
@@ -133,12 +133,7 @@ pub(crate) async fn authenticator(engine: &Reached, args: AuthenticatorArgs, out
     match args {
         AuthenticatorArgs::Begin => {
             let begun = engine.totp_begin(WithPassword { password: secrets.next("Password")? }).await?;
-            let text = format!(
-                "Enter this into your authenticator: {}\nor open {}\nThen run `meantime account authenticator confirm`.",
-                clean(&begun.secret),
-                clean(&begun.uri)
-            );
-            Ok(out.sentence(&begun, text)?)
+            Ok(out.reply(&begun, &times(engine, out).await?)?)
         }
         AuthenticatorArgs::Confirm => {
             let info = engine.totp_confirm(TotpCode { code: secrets.next("Code of your authenticator")? }).await?;

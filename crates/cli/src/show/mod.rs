@@ -8,6 +8,7 @@ mod conversation;
 mod inspection;
 mod list;
 mod people;
+mod picture;
 mod status;
 mod table;
 mod team;
@@ -50,6 +51,8 @@ pub(crate) enum Style {
     Red,
     Yellow,
     Green,
+    /// White on black, whatever the terminal's own colours are.
+    Light,
 }
 
 impl Out {
@@ -106,6 +109,7 @@ impl Out {
             Style::Red => "31",
             Style::Yellow => "33",
             Style::Green => "32",
+            Style::Light => "97;40",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }

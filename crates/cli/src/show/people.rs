@@ -1,10 +1,11 @@
-//! Devices, links and members.
+//! Devices, an authenticator, links and members.
 
-use super::text::clean;
+use super::picture::draw;
+use super::text::{clean, columns};
 use super::{Out, Show, Style, Table, Times, short};
 use crate::commands::device::lapses;
 use crate::commands::member::word;
-use meantime_engine::api::{Device, Link, Members};
+use meantime_engine::api::{Authenticator, Device, Link, Members};
 use std::io;
 
 impl Show for Vec<Device> {
@@ -21,6 +22,28 @@ impl Show for Vec<Device> {
             ]);
         }
         table.print(out)
+    }
+}
+
+impl Show for Authenticator {
+    fn show(&self, out: &mut Out, _: &Times) -> io::Result<()> {
+        let picture = draw(&self.picture);
+        // Half of it, or in a file, it is of no use.
+        let fits = out.width.zip(picture.first()).is_some_and(|(width, line)| columns(line) <= width);
+        if fits {
+            for line in picture {
+                let line = out.styled(Style::Light, &line);
+                out.line(line)?;
+            }
+        }
+        let scan = if fits {
+            "Scan this with your authenticator, or enter this key"
+        } else {
+            "Enter this key into your authenticator"
+        };
+        out.line(format!("{scan}: {}", clean(&self.secret)))?;
+        out.line(format!("As a link: {}", clean(&self.uri)))?;
+        out.line("Then run `meantime account authenticator confirm`: it asks for the code that is shown.")
     }
 }
 

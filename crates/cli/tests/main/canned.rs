@@ -334,6 +334,38 @@ async fn sent_is_said_only_of_what_is_sent() {
     ] {
         served.reply("reply", Ok(written(sending.clone())));
         let told = served.run(&["reply", "deadbeef", "--text", "Yes."]).ok().out;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authenticator_is_told_by_key_and_link_where_no_picture_can_be_drawn() {
+    let begun = json!({ "secret": format!("JBSW{EVIL}"), "uri": "otpauth://totp/Team:ana", "picture": ["#.", "##"] });
+    let served = Served::new([("totp_begin", begun.clone())]).await;
+    let begin = ["account", "authenticator", "begin"];
+    let told = served.world.pipe(&begin, b"pass word\n").ok().out;
+    let wanted = [
+        "Enter this key into your authenticator: JBSW",
+        "As a link: otpauth://totp/Team:ana",
+        "Then run `meantime account authenticator confirm`",
+    ];
+    assert!(told.lines().zip(wanted).all(|(line, wanted)| line.starts_with(wanted)), "{told}");
+    assert!(told.lines().count() == 3 && !told.contains('\u{1b}'), "{told:?}");
+    assert_eq!(served.asked("totp_begin"), json!({ "password": "pass word" }));
+    let told = served.world.pipe(&[&begin[..], &["--json"]].concat(), b"pass word\n").ok();
+    assert_eq!(told.json(), begun);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_asked_for_only_where_one_is_needed() {
+    let served = Served::new([("sign_in", json!({ "person": ANA, "team": "Field Notes" }))]).await;
+    let way = ["sign-in", "--server", "team.example.org:8787", "--login", "ana"];
+    let signed_in = |code: Value| json!({ "server": "team.example.org:8787", "login": "ana", "password": "pass word", "code": code });
+    let ran = served.world.pipe(&way, b"pass word\n123456\n").ok();
+    assert_eq!((ran.out.as_str(), served.asked("sign_in")), ("Signed in to Field Notes.\n", signed_in(Value::Null)));
+    served.reply("sign_in", Err(Failure::new(FailureCode::CodeNeeded, "the code is needed as well")));
+    let ran = served.world.pipe(&way, b"pass word\n");
+    assert!(ran.code == 4 && ran.err.contains("the code is needed as well"), "{ran:?}");
+    assert_eq!(served.world.pipe(&way, b"pass word\n123 456\n").code, 4);
+    assert_eq!(served.asked("sign_in"), signed_in(json!("123 456")));
+}
+
         assert!(told.starts_with(said), "{told}");
         let json = served.run(&["--json", "reply", "deadbeef", "--text", "Yes."]).ok().json();
         assert_eq!(json["sending"], sending);

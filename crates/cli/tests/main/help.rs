@@ -10,9 +10,33 @@ fn help_names_every_command_and_the_guide_does_too() {
     let names: Vec<_> =
         commands.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next()).collect();
     for wanted in [
-        "daemon", "status", "inbox", "search", "show", "done", "undo", "snooze", "read", "unread", "mute", "reply",
-        "compose", "focus", "team", "account", "join", "due", "import", "inspect", "refusals", "settings", "hours",
-        "device", "member", "sign-in",
+        "daemon",
+        "status",
+        "inbox",
+        "search",
+        "show",
+        "done",
+        "undo",
+        "snooze",
+        "read",
+        "unread",
+        "mute",
+        "reply",
+        "compose",
+        "focus",
+        "team",
+        "account",
+        "join",
+        "due",
+        "import",
+        "inspect",
+        "refusals",
+        "settings",
+        "hours",
+        "device",
+        "member",
+        "sign-in",
+        "attachment",
     ] {
         assert!(names.contains(&wanted), "{wanted} is not in {names:?}");
     }
@@ -53,7 +77,7 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
         &["join", "meantime://join#x"],
         &["compose"],
         &["compose", "Title", "--private"],
-        &["sign-in", "--login", "ana"],
+        &["sign-in", "--server", "team.example.org:8787"],
         &["member", "role", "Ana", "king"],
         &["member", "invite", "--hours", "73"],
     ] {
@@ -88,8 +112,22 @@ fn wrong_usage_is_json_for_programs() {
 
 #[test]
 fn a_password_is_no_argument() {
-    let help = World::new().run(&["account", "add", "imap", "--help"]).ok().out;
-    assert!(!help.contains("--password"), "{help}");
+    let world = World::new();
+    for command in [
+        &["account", "add", "imap"][..],
+        &["account", "sign-in"],
+        &["account", "password"],
+        &["account", "authenticator", "begin"],
+        &["account", "authenticator", "confirm"],
+        &["account", "authenticator", "end"],
+        &["sign-in"],
+        &["secrets", "file"],
+    ] {
+        let help = world.run(&[command, &["--help"]].concat()).ok().out;
+        for option in ["--password", "--code", "--passphrase"] {
+            assert!(!help.contains(option), "{help}");
+        }
+    }
 }
 
 #[test]

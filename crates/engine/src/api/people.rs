@@ -52,7 +52,9 @@ pub struct SignInInfo {
 /// A further device, by login and password.
 #[derive(Clone, Serialize, Deserialize, TS)]
 pub struct SignInToTeam {
-    /// As [`SignInInfo::server`].
+    /// As [`SignInInfo::server`]; empty for the server that this device was
+    /// signed out of.
+    #[serde(default)]
     pub server: String,
     /// The name to sign in with.
     pub login: String,
@@ -89,6 +91,12 @@ pub struct Authenticator {
     pub secret: String,
     /// The same as an `otpauth:` link.
     pub uri: String,
+    /// The link as a picture for its camera (a QR code): rows from the top, a
+    /// `#` for each dark square and a `.` for each light one, without the
+    /// light margin of four squares that belongs around them. Empty where the
+    /// link is too long for one.
+    #[serde(default)]
+    pub picture: Vec<String>,
 }
 
 /// A code of my authenticator.

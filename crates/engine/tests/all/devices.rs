@@ -159,7 +159,9 @@ async fn a_device_that_was_ended_signs_in_again_and_keeps_every_word() {
     let desk = Rig::new().await;
     assert_eq!(desk.engine.sign_in(way("wrong password")).await.unwrap_err().code, FailureCode::Auth);
     let host = info.server.split('#').next().unwrap().to_owned();
-    let unpinned = desk.engine.sign_in(SignInToTeam { server: host.clone(), ..way(PASSWORD) }).await.unwrap_err();
+    let nowhere = desk.engine.sign_in(SignInToTeam { server: String::new(), ..way(PASSWORD) }).await.unwrap_err();
+    assert_eq!(nowhere.code, FailureCode::Invalid, "it was in no team before");
+    let unpinned = desk.engine.sign_in(SignInToTeam { server: host, ..way(PASSWORD) }).await.unwrap_err();
     assert_eq!(unpinned.code, FailureCode::Certificate, "a server of one's own is known by its key alone");
     assert_eq!(desk.engine.sign_in(way(PASSWORD)).await.unwrap().person, ana);
     live(&desk).await;
@@ -172,8 +174,10 @@ async fn a_device_that_was_ended_signs_in_again_and_keeps_every_word() {
     })
     .await;
     ask(&desk, "Written meanwhile", Vec::new(), false).await;
-    let again = SignInToTeam { server: host, ..way(PASSWORD) };
-    assert_eq!(desk.engine.sign_in(again).await.unwrap().person, ana, "the key it joined with still holds");
+    let elsewhere = SignInToTeam { server: "127.0.0.1:1".to_owned(), ..way(PASSWORD) };
+    assert_eq!(desk.engine.sign_in(elsewhere).await.unwrap_err().code, FailureCode::NotPossible);
+    let again = SignInToTeam { server: String::new(), ..way(PASSWORD) };
+    assert_eq!(desk.engine.sign_in(again).await.unwrap().person, ana, "it knows its server, and the key still holds");
     live(&desk).await;
     laptop
         .until("the words arrive", || async {
