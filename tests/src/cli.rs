@@ -40,9 +40,21 @@ impl Cli {
     /// # Errors
     /// As [`Cli::json`].
     pub async fn json_with_input(&self, args: &[&str], input: &str) -> Result<Value> {
+        let ran = self.run(&[args, &["--json"]].concat(), input).await?;
+        let what = format!("meantime {}", args.first().copied().unwrap_or_default());
+        if ran.code != 0 {
+            bail!("{what}: {} {}", ran.err.trim(), ran.out.trim());
+        }
+        serde_json::from_str(&ran.out).with_context(|| format!("{what} answered {:?}", ran.out))
+    }
+
+    /// Runs a command as it is typed, whatever comes of it.
+    ///
+    /// # Errors
+    /// It can't be started, took too long, or was killed.
+    pub async fn run(&self, args: &[&str], input: &str) -> Result<Ran> {
         let mut child = Command::new(&self.program)
             .args(args)
-            .arg("--json")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,10 +68,19 @@ impl Cli {
         let what = format!("meantime {}", args.first().copied().unwrap_or_default());
         let done = tokio::time::timeout(self.patience, child.wait_with_output()).await;
         let done = done.with_context(|| format!("{what} did not end in time"))??;
-        let said = String::from_utf8_lossy(&done.stdout);
-        if !done.status.success() {
-            bail!("{what}: {} {}", String::from_utf8_lossy(&done.stderr).trim(), said.trim());
-        }
-        serde_json::from_str(&said).with_context(|| format!("{what} answered {said:?}"))
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = done.status.code().with_context(|| format!("{what} was killed"))?;
+        Ok(Ran { code, out: text(&done.stdout), err: text(&done.stderr) })
     }
+}
+
+/// What a command said, and how it ended.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub out: String,
+    /// What it complained of.
+    pub err: String,
 }

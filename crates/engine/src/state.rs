@@ -103,7 +103,7 @@ impl State {
         if before.kind == AccountKind::Imap {
             self.tell_mailbox(tx, &before, &was, now)?;
         }
-        self.mark(tx, now)
+        self.mark(tx, &was, now)
     }
 
     fn set(&self, tx: &Tx<'_>, was: &Self, now: DateTime<Utc>) -> Result<(), Failure> {
@@ -144,16 +144,30 @@ impl State {
         Ok(())
     }
 
-    /// The mark that the person's other devices follow. Its times are the
-    /// server's, so that a wrong clock here hides nothing.
-    fn mark(&self, tx: &Tx<'_>, now: DateTime<Utc>) -> Result<(), Failure> {
+    /// The mark that the person's other devices follow: what changed of it and
+    /// nothing else, so that it takes nothing back that another device did
+    /// meanwhile. Its times are the server's, so that a wrong clock here hides
+    /// nothing.
+    fn mark(&self, tx: &Tx<'_>, was: &Self, now: DateTime<Utc>) -> Result<(), Failure> {
         let Some(config) = people::config(tx)? else { return Ok(()) };
         let seen = message::seen_until(tx, self.id)?.unwrap_or(now);
+        let snoozed = |state: &Self| state.snoozed_until.filter(|_| !state.done);
         let mut fields = Fields::new();
-        fields.insert("read_at".to_owned(), json!((!self.unread).then_some(seen)));
-        fields.insert("done_at".to_owned(), json!(self.done.then_some(seen)));
-        fields.insert("snoozed_until".to_owned(), json!(self.snoozed_until.filter(|_| !self.done)));
-        fields.insert("muted".to_owned(), json!(self.muted));
+        if was.unread != self.unread {
+            fields.insert("read_at".to_owned(), json!((!self.unread).then_some(seen)));
+        }
+        if was.done != self.done {
+            fields.insert("done_at".to_owned(), json!(self.done.then_some(seen)));
+        }
+        if snoozed(was) != snoozed(self) {
+            fields.insert("snoozed_until".to_owned(), json!(snoozed(self)));
+        }
+        if was.muted != self.muted {
+            fields.insert("muted".to_owned(), json!(self.muted));
+        }
+        if fields.is_empty() {
+            return Ok(());
+        }
         let change = Change::new(Kind::MARK, self.id.0, fields).of(self.id, "Your mark", "");
         out::team_op(tx, &config, change, now)?;
         Ok(())
