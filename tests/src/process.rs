@@ -1,15 +1,18 @@
-//! A program that a test started, and that does not outlive it.
+//! A program that a test started, and what it printed.
 
 use anyhow::{Context, Result, bail};
+use meantime_kit::Signal;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
+
+pub use meantime_kit::{below, kill_9};
 
 /// A running program with all that it started. Dropping it kills the whole
 /// group at once; what it printed stays in two files.
 pub struct Process {
     name: String,
-    child: Child,
+    inner: meantime_kit::Process,
     log: PathBuf,
 }
 
@@ -19,26 +22,21 @@ impl Process {
     ///
     /// # Errors
     /// It can't be started.
-    pub fn start(name: &str, mut command: Command, logs: &Path) -> Result<Self> {
+    pub fn start(name: &str, command: Command, logs: &Path) -> Result<Self> {
         let log = free_name(logs, name);
-        let out = File::create(log.with_extension("out"))?;
-        let err = File::create(log.with_extension("err"))?;
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let (out, err) = (log.with_extension("out"), log.with_extension("err"));
+        // Here at once, so that the name is taken.
+        File::create(&out)?;
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn()
-            .with_context(|| format!("can't start {program}"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+        let inner = meantime_kit::Process::start(command, &out, &err);
+        let inner = inner.with_context(|| format!("can't start {program}"))?;
+        Ok(Self { name: name.to_owned(), inner, log })
     }
 
     /// Its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.inner.pid()
     }
 
     /// What it printed so far.
@@ -52,7 +50,7 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn must_run(&mut self) -> Result<()> {
-        match self.child.try_wait()? {
+        match self.ended()? {
             None => Ok(()),
             Some(status) => bail!("{} ended ({status}): {}", self.name, self.complaint()),
         }
@@ -63,12 +61,12 @@ impl Process {
     /// # Errors
     /// The system does not tell.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
+        Ok(self.inner.ended()?)
     }
 
     /// Asks it to end, as a person's `Ctrl-C` or a service manager would.
     pub fn terminate(&self) {
-        signal("TERM", &self.pid().to_string());
+        self.inner.tell(Signal::Term);
     }
 
     fn complaint(&self) -> String {
@@ -76,50 +74,6 @@ impl Process {
         let lines: Vec<&str> = text.lines().collect();
         lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n")
     }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        signal("KILL", &format!("-{}", self.pid()));
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// `kill -9`, for one process.
-pub fn kill_9(pid: u32) {
-    signal("KILL", &pid.to_string());
-}
-
-/// All processes below one, with the path of what each runs.
-#[must_use]
-pub fn below(pid: u32) -> Vec<(u32, PathBuf)> {
-    let mut found: Vec<(u32, PathBuf)> = Vec::new();
-    let mut open = vec![pid];
-    while let Some(parent) = open.pop() {
-        for child in children_of(parent) {
-            let program = fs::read_link(format!("/proc/{child}/exe")).unwrap_or_default();
-            found.push((child, program));
-            open.push(child);
-        }
-    }
-    found
-}
-
-fn children_of(parent: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-    tasks
-        .flat_map(|task| {
-            let pids = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            pids.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()
-        })
-        .collect()
-}
-
-fn signal(name: &str, whom: &str) {
-    // The shell's own `kill`: a small machine may have no other.
-    let kill = format!("kill -{name} {whom}");
-    let _ = Command::new("sh").args(["-c", &kill]).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 fn free_name(logs: &Path, name: &str) -> PathBuf {

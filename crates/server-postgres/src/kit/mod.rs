@@ -8,7 +8,6 @@
 
 pub mod nats;
 pub mod postgres;
-mod process;
 
 pub use nats::NatsServer;
 pub use postgres::PostgresServer;

@@ -1,9 +1,10 @@
 //! A real nats-server on a free port of 127.0.0.1. It keeps nothing, and runs
 //! as whoever runs the test.
 
-use super::process::{Process, Signal, becomes, free_port, listens};
+use meantime_kit::{Process, Signal, becomes, free_port, listens};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// Who may connect: one user with a password.
@@ -53,15 +54,17 @@ impl NatsServer {
     fn launch(&mut self) {
         let program = program().expect("nats-server; `cargo xtask setup` installs it");
         for _ in 0..if self.port == 0 { 5 } else { 1 } {
-            let port = if self.port == 0 { free_port() } else { self.port };
+            let port = if self.port == 0 { free_port().expect("a free port") } else { self.port };
             let config = self.folder.path().join("nats.conf");
             let text =
                 format!("listen: 127.0.0.1:{port}\nauthorization {{ user: {USER}, password: \"{PASSWORD}\" }}\n");
             fs::write(&config, text).expect("the configuration");
-            let arguments = ["-c".to_owned(), config.display().to_string()];
-            let mut process = Process::start(&program, &arguments, None, self.folder.path());
-            if becomes(|| listens(port), || process.ended()) {
-                (self.port, self.process) = (port, Some(process));
+            let (log, mut command) = (self.folder.path().join("log"), Command::new(&program));
+            command.arg("-c").arg(&config);
+            let process = Process::start_in(command, &log, &log, Some(self.folder.path()));
+            let mut process = process.expect("nats-server");
+            if becomes(|| listens(port), || !matches!(process.ended(), Ok(None))) {
+                (self.port, self.process) = (port, Some(process.asked(Signal::Int)));
                 return;
             }
         }

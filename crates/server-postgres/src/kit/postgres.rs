@@ -4,8 +4,8 @@
 //! PostgreSQL refuses to run as root; there it runs as `postgres`, or as
 //! `nobody` where there is no such user.
 
-use super::process::{Process, Signal, as_user, becomes, free_port, is_root, listens};
 use crate::Settings;
+use meantime_kit::{Process, Signal, as_user, becomes, free_port, is_root, listens};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -169,7 +169,7 @@ impl PostgresServer {
         // Another may take the port in between; one that was given out stays.
         // After a kill the children's memory may be in the way for a moment.
         for _ in 0..5 {
-            let port = if self.port == 0 { free_port() } else { self.port };
+            let port = if self.port == 0 { free_port().expect("a free port") } else { self.port };
             let config = format!(
                 "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 200\n\
                  shared_buffers = 32MB\nmax_wal_size = 256MB\njit = off\nlogging_collector = off\n{}",
@@ -177,12 +177,14 @@ impl PostgresServer {
             );
             let path = self.data().join("postgresql.conf");
             fs::write(&path, config).expect("the configuration");
-            let arguments = ["-D".to_owned(), self.data().display().to_string()];
-            let program = self.programs.join("postgres");
-            let mut process = Process::start(&program, &arguments, self.user.as_deref(), self.folder.path());
+            let (folder, log) = (self.folder.path(), self.folder.path().join("log"));
+            let mut command = as_user(self.user.as_deref(), &self.programs.join("postgres"));
+            command.arg("-D").arg(self.data()).current_dir(folder);
+            let mut process = Process::start_in(command, &log, &log, Some(folder)).expect("postgres");
             let ready = || listens(port) && self.ready(port);
-            if becomes(ready, || process.ended()) {
-                (self.port, self.process) = (port, Some(process));
+            if becomes(ready, || !matches!(process.ended(), Ok(None))) {
+                // By this it ends at once, but in order.
+                (self.port, self.process) = (port, Some(process.asked(Signal::Int)));
                 return;
             }
             std::thread::sleep(Duration::from_millis(300));

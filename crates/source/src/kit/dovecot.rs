@@ -3,7 +3,7 @@
 //! Started as root it keeps the mail as `nobody`, because Dovecot serves no
 //! mail as root; as anybody else, as themselves. It listens on 127.0.0.1.
 
-use super::process::{Process, free_port, greets};
+use meantime_kit::{Process, Signal, free_port, greets};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -74,7 +74,9 @@ impl Dovecot {
             process: None,
             folder,
         };
-        for part in ["home", "run", "home/Maildir", "home/Maildir/new", "home/Maildir/cur", "home/Maildir/tmp"] {
+        for part in
+            ["home", "run", "home/rawlog", "home/Maildir", "home/Maildir/new", "home/Maildir/cur", "home/Maildir/tmp"]
+        {
             let path = dovecot.folder.path().join(part);
             fs::create_dir(&path).expect("a folder");
             if part.starts_with("home") {
@@ -95,6 +97,17 @@ impl Dovecot {
     /// What the server logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Commands that clients sent once they were signed in, so far.
+    pub fn commands(&self) -> usize {
+        let entries = fs::read_dir(self.folder.path().join("home/rawlog")).expect("the protocols");
+        let of_clients =
+            entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "in"));
+        of_clients
+            .map(|path| fs::read(path).unwrap_or_default())
+            .map(|log| log.split(|byte| *byte == b'\n').count() - 1)
+            .sum()
     }
 
     /// Mail arrives in the inbox.
@@ -237,14 +250,17 @@ impl Dovecot {
     fn launch(&mut self) {
         for _ in 0..5 {
             if self.imap_port == 0 {
-                (self.imap_port, self.imaps_port) = (free_port(), free_port());
+                let port = || free_port().expect("a free port");
+                (self.imap_port, self.imaps_port) = (port(), port());
             }
             fs::write(self.config_path(), self.config()).expect("the configuration");
             let mut command = Command::new(PROGRAM);
             command.arg("-F").arg("-c").arg(self.config_path());
-            let mut process = Process::start(&mut command, &self.folder.path().join("out"));
-            if greets(self.imap_port, || process.ended()) {
-                self.process = Some(process);
+            let out = self.folder.path().join("out");
+            let mut process = Process::start_in(command, &out, &out, Some(self.folder.path())).expect("Dovecot");
+            if greets(self.imap_port, || !matches!(process.ended(), Ok(None))) {
+                // Asked first: it takes its children along.
+                self.process = Some(process.asked(Signal::Term));
                 return;
             }
             // Somebody else may have taken the port in between.
@@ -278,7 +294,7 @@ impl Dovecot {
              ssl = yes\nssl_cert = <{root}/cert.pem\nssl_key = <{root}/key.pem\ndisable_plaintext_auth = no\n\
              auth_mechanisms = plain login\nauth_failure_delay = 0\n\
              first_valid_uid = 1\nfirst_valid_gid = 1\nmail_location = maildir:~/Maildir\n\
-             mailbox_list_index = no\nmaildir_very_dirty_syncs = no\n{users}\
+             mailbox_list_index = no\nmaildir_very_dirty_syncs = no\nrawlog_dir = %h/rawlog\n{users}\
              service imap-login {{\n  chroot =\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n  \
              inet_listener imaps {{\n    address = 127.0.0.1\n    port = {imaps}\n    ssl = yes\n  }}\n}}\n\
              passdb {{\n  driver = passwd-file\n  args = {root}/passwd\n}}\n\

@@ -10,8 +10,6 @@ pub mod dovecot;
 mod harness;
 pub mod local;
 #[cfg(unix)]
-pub mod process;
-#[cfg(unix)]
 pub mod smtp;
 pub mod suite;
 
@@ -25,7 +23,8 @@ macro_rules! conformance {
         $crate::conformance!($harness:
             empty_account, several_pages, same_pull_twice, dropped_half_way, changes_during_backfill,
             news_alert_once, remote_changes_arrive, actions_are_written_back, cursor_invalid,
-            bad_secret, poison_among_good, capabilities_are_true, secrets_stay_secret, dead_server
+            bad_secret, poison_among_good, capabilities_are_true, secrets_stay_secret, dead_server,
+            answers_are_lost, secret_expires_between_pages, clock_off_by_a_day, unchanged_is_cheap
         );
     };
     ($harness:ty: $($name:ident),*) => {$(

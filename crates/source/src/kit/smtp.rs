@@ -1,7 +1,7 @@
 //! A real SMTP server: aiosmtpd (Debian's `python3-aiosmtpd`), which keeps
 //! what it is sent.
 
-use super::process::{Process, free_port, greets};
+use meantime_kit::{Process, free_port, greets};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::process::Command;
@@ -38,7 +38,7 @@ impl SmtpServer {
         fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).expect("its key");
         fs::create_dir(folder.path().join("mail")).expect("a folder");
         for _ in 0..5 {
-            let port = free_port();
+            let port = free_port().expect("a free port");
             let mut command = Command::new("/usr/bin/python3");
             command
                 .args(["-c", SERVER])
@@ -47,8 +47,9 @@ impl SmtpServer {
                 .env("SMTP_TLS", if protection == Protection::Starttls { "1" } else { "" })
                 .env("SMTP_USER", user)
                 .env("SMTP_PASSWORD", password);
-            let mut process = Process::start(&mut command, &folder.path().join("out"));
-            if greets(port, || process.ended()) {
+            let out = folder.path().join("out");
+            let mut process = Process::start_in(command, &out, &out, Some(folder.path())).expect("Python");
+            if greets(port, || !matches!(process.ended(), Ok(None))) {
                 let fingerprint = Sha256::digest(made.cert.der()).iter().map(|byte| format!("{byte:02x}")).collect();
                 return Self { port, fingerprint, folder, _process: process };
             }
