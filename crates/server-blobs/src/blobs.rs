@@ -32,7 +32,7 @@ pub struct Stored {
 pub struct Blobs {
     pub(crate) store: Arc<dyn ObjectStore>,
     /// Where it is a folder.
-    folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 impl Blobs {
@@ -90,11 +90,12 @@ impl Blobs {
     /// Every whole attachment of a team that lies in the store, also those that
     /// nobody knows of.
     pub fn list(&self, team: TeamId) -> BoxStream<'_, Result<Stored, BlobError>> {
-        let of_ours = |meta: ObjectMeta| {
-            let stored = |blob| Stored { blob, bytes: meta.size, at: meta.last_modified };
-            std::future::ready(Ok(Blob::of_path(&meta.location).map(stored)))
-        };
-        self.store.list(Some(&whole_of(team))).map_err(BlobError::from).try_filter_map(of_ours).boxed()
+        self.list_below(Some(&whole_of(team)))
+    }
+
+    /// Every whole attachment of any team that lies in the store.
+    pub fn list_all(&self) -> BoxStream<'_, Result<Stored, BlobError>> {
+        self.list_below(None)
     }
 
     /// Removes everything of a team, unfinished uploads too; how many objects.
@@ -122,6 +123,14 @@ impl Blobs {
         let swept = tokio::task::spawn_blocking(move || half_written(&folder, before));
         let failed = |e: &dyn std::fmt::Display| BlobError::Failed(e.to_string());
         swept.await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+    }
+
+    fn list_below(&self, folder: Option<&Path>) -> BoxStream<'_, Result<Stored, BlobError>> {
+        let of_ours = |meta: ObjectMeta| {
+            let stored = |blob| Stored { blob, bytes: meta.size, at: meta.last_modified };
+            std::future::ready(Ok(Blob::of_path(&meta.location).map(stored)))
+        };
+        self.store.list(folder).map_err(BlobError::from).try_filter_map(of_ours).boxed()
     }
 
     pub(crate) async fn forget(&self, path: &Path) -> Result<(), BlobError> {

@@ -46,12 +46,19 @@ impl Blob {
         self.path().to_string()
     }
 
+    /// Back from its key; none for what is not of ours.
+    #[must_use]
+    pub fn of_key(key: &str) -> Option<Self> {
+        let blob = Self::of_path(&Path::parse(key).ok()?)?;
+        // Ids can be written in several ways; only one of them is a key.
+        (blob.key() == key).then_some(blob)
+    }
+
     pub(crate) fn path(&self) -> Path {
         let Self { team, id, tag } = self;
         whole_of(*team).join(id.to_string()).join(tag.to_string())
     }
 
-    /// Back from its key; none for what is not of ours.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         let parts: Vec<_> = path.parts().collect();
         let [team, whole, id, tag] = parts.as_slice() else { return None };

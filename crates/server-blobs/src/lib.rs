@@ -10,12 +10,16 @@
 //! [`meantime-server-core`]: ../meantime_server_core/index.html
 
 mod blobs;
+mod copy;
 mod error;
 mod key;
+#[cfg(feature = "kit")]
+pub mod kit;
 mod place;
 mod upload;
 
 pub use blobs::{Blobs, Bytestream, Stored};
+pub use copy::Copied;
 pub use error::BlobError;
 pub use key::{Blob, Upload};
 pub use place::S3;

@@ -207,6 +207,13 @@ pub(crate) fn failed(error: StorageError) -> Problem {
     }
 }
 
+        StorageError::Unsure(_) => {
+            tracing::warn!(%error, "a request may or may not have been carried out");
+            Problem {
+                message: "the server lost its database in the middle of this; it may have been carried out".into(),
+                ..busy()
+            }
+        }
 pub(crate) fn internal(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "a request failed");
     Problem::new(Code::Internal, "the server has a problem of its own; nothing was changed")

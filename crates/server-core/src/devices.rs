@@ -86,7 +86,8 @@ impl<S: Storage> Core<S> {
     }
 
     /// Ends a device: its tokens are good for nothing from then on, and its
-    /// open streams end.
+    /// open streams end. Links that its person made for further devices are
+    /// good for nothing either: it may have made one for whoever has it now.
     ///
     /// # Errors
     /// `not_found` for a device that is not there or not theirs to end.
@@ -99,7 +100,8 @@ impl<S: Storage> Core<S> {
             _ => p,
         })?;
         let audit = vec![by(who.actor(), entry(now, Event::DeviceRevoked, Some(device.0)))];
-        let batch = Batch { at: now, changes: vec![Change::RemoveDevice(device)], audit, ..Batch::default() };
+        let changes = vec![Change::RemoveDevice(device), Change::DropDeviceLinks(standing.device.person)];
+        let batch = Batch { at: now, changes, audit, ..Batch::default() };
         self.carry_out(team, batch).await.map_err(failed).map(drop)
     }
 
@@ -126,7 +128,8 @@ impl<S: Storage> Core<S> {
         tracing::warn!(device = %id, "a token was shown that had been replaced: its device was ended");
         let noted = entry(self.now(), Event::TokenReused, Some(id.0));
         let audit = vec![crate::storage::AuditEntry { by: Some(person), device: Some(id), ..noted }];
-        let batch = Batch { at: self.now(), changes: vec![Change::RemoveDevice(id)], audit, ..Batch::default() };
+        let changes = vec![Change::RemoveDevice(id), Change::DropDeviceLinks(person)];
+        let batch = Batch { at: self.now(), changes, audit, ..Batch::default() };
         self.carry_out(TeamScope::operator(team), batch).await.map_err(failed).map(drop)
     }
 }

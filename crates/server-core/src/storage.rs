@@ -272,10 +272,14 @@ pub struct Page {
 /// The backend failed. Says nothing about what a person did.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// Too much to do; later it may work.
+    /// Too much to do, or it is away for a moment; later it may work. Nothing
+    /// was done.
     #[error("the storage is too busy")]
     Busy,
     /// It does not work.
     #[error("the storage failed: {0}")]
     Failed(String),
 }
+    /// It went away in the middle of it: it may have been carried out, or not.
+    #[error("the storage went away: {0}")]
+    Unsure(String),

@@ -52,9 +52,7 @@ impl Postgres {
         let client = self.connections.take().await?;
         let work = tokio::spawn(async move {
             let done = tokio::time::timeout(PATIENCE, attempt(&client, team, &batch)).await;
-            let (result, clean) = done.unwrap_or_else(|_| {
-                (Err(StorageError::Failed("the database did not answer; it may or may not be done".to_owned())), false)
-            });
+            let (result, clean) = done.unwrap_or_else(|_| (Err(StorageError::Unsure("no answer".to_owned())), false));
             if !clean {
                 discard(client);
             }

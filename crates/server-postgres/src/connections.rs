@@ -147,7 +147,7 @@ impl Connections {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     discard(client);
-                    let unsure = StorageError::Failed("the database did not answer; it may or may not be done".into());
+                    let unsure = StorageError::Unsure("no answer".to_owned());
                     return Err(if again { StorageError::Busy } else { unsure });
                 }
             };

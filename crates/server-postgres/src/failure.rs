@@ -69,7 +69,7 @@ pub(crate) fn undone(error: &Error) -> StorageError {
 pub(crate) fn unsure(error: &Error) -> StorageError {
     // What the database itself says it refused, it did not do.
     if error.as_db_error().is_none() && Failure::of(error) == Failure::Lost {
-        return StorageError::Failed(format!("it may or may not be done: {}", words(error)));
+        return StorageError::Unsure(words(error));
     }
     undone(error)
 }

@@ -20,6 +20,7 @@ mod schema;
 mod settings;
 mod storage;
 mod sweep;
+mod upkeep;
 
 pub use open::{OpenError, Postgres};
 pub use settings::Settings;

@@ -68,6 +68,17 @@ pub enum OpenError {
     /// PostgreSQL is too old.
     #[error("PostgreSQL 15 or newer is needed, this is {0}")]
     OldPostgres(String),
+    /// Others work on it, and must not.
+    #[error(
+        "the database is in use: {others} other connections ({users}); stop every meantime-server on it, and a pooler \
+         if there is one between"
+    )]
+    InUse {
+        /// How many connections.
+        others: i64,
+        /// Whose.
+        users: String,
+    },
     /// It can't be reached, or refuses.
     #[error("the database: {0}")]
     Database(String),
@@ -107,29 +118,16 @@ impl Postgres {
         drop(owner);
         Ok(Self { connections: Connections::open(settings).await? })
     }
-
-    /// Says that the data was restored from a backup: from now on it is
-    /// another life, and apps read their feeds from the start. No server may
-    /// be running on it.
-    ///
-    /// # Errors
-    /// When the tables are missing, or who connects doesn't own them.
-    pub async fn begin_anew(settings: &Settings, epoch: Epoch) -> Result<(), OpenError> {
-        let owner = Owner::connect(settings).await?;
-        let sql = "UPDATE meantime.life SET epoch = $1";
-        owner.client.execute(sql, &[&epoch.0.cast_signed()]).await.map_err(|e| OpenError::of(&e))?;
-        Ok(())
-    }
 }
 
 /// A connection of who owns the tables; closed when dropped.
-struct Owner {
-    client: Client,
+pub(crate) struct Owner {
+    pub(crate) client: Client,
     connection: JoinHandle<()>,
 }
 
 impl Owner {
-    async fn connect(settings: &Settings) -> Result<Self, OpenError> {
+    pub(crate) async fn connect(settings: &Settings) -> Result<Self, OpenError> {
         let (config, tls) = (settings.owner()?, settings.tls()?);
         let connected = tokio::time::timeout(CONNECTING, config.connect(tls)).await;
         let connected = connected.map_err(|_| OpenError::Database("no answer".to_owned()))?;

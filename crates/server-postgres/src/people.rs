@@ -90,6 +90,10 @@ pub(crate) async fn change(client: &Object, team: TeamScope, change: &Change) ->
             let sql = "DELETE FROM invite WHERE team_id = $1 AND NOT used AND (by_person = $2 OR for_person = $2)";
             run(client, team, sql, &[&person.0]).await.map(drop)
         }
+        Change::DropDeviceLinks(person) => {
+            let sql = "DELETE FROM invite WHERE team_id = $1 AND NOT used AND by_person = $2 AND for_person = $2";
+            run(client, team, sql, &[&person.0]).await.map(drop)
+        }
         Change::AddDevice(device, token) => {
             add_device(client, team, device).await?;
             add_token(client, team, token).await

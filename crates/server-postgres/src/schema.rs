@@ -62,6 +62,12 @@ pub(crate) async fn create(owner: &mut Client, role: &str, epoch: Epoch) -> Resu
     tx.commit().await.map_err(database)
 }
 
+/// Makes what tables need that come from elsewhere, from a dump.
+pub(crate) async fn ready(owner: &Client, role: &str) -> Result<(), OpenError> {
+    old_enough(owner).await?;
+    make_role(owner, role).await
+}
+
 /// Brings the tables up to date.
 pub(crate) async fn upgrade(owner: &mut Client, role: &str) -> Result<(), OpenError> {
     upgrade_by(owner, role, &STEPS).await

@@ -133,6 +133,7 @@ fn run(mut db: Connection, mut log: Log, inbox: &mpsc::Receiver<Job>) {
             answer(match &committed {
                 Ok(()) => Ok(()),
                 Err(StorageError::Busy) => Err(StorageError::Busy),
+                Err(StorageError::Unsure(why)) => Err(StorageError::Unsure(why.clone())),
                 Err(StorageError::Failed(why)) => Err(StorageError::Failed(why.clone())),
             });
         }

@@ -1,6 +1,10 @@
 //! The store of attachments as the settings name it, its upkeep, and what
 //! whoever runs the server does with it.
 
+mod look;
+
+pub use look::{Found, How, Wrong, look};
+
 use crate::data::make;
 use crate::http::{App, Claims};
 use crate::settings::{self, AttachmentsKind};
@@ -9,7 +13,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
 use meantime_model::{PersonId, TeamId};
 use meantime_server_blobs::{Blob, Blobs, S3};
-use meantime_server_core::attachments::Listed;
 use meantime_server_core::rules::{Kept, attachment_key};
 use meantime_server_core::{Core, Storage, TeamScope};
 use std::path::Path;
@@ -126,26 +129,6 @@ impl Attachments {
             }
         }
         Ok(removed)
-    }
-}
-
-/// The attachments of a team that are noted, but whose bytes are not in the
-/// store, as after a restore without them: for checks and restore drills.
-///
-/// # Errors
-/// When the storage or the store fails.
-pub async fn missing(blobs: &Blobs, core: &Core<impl Storage>, team: TeamId) -> anyhow::Result<Vec<Kept>> {
-    let mut missing = Vec::new();
-    let mut after = None;
-    loop {
-        let some = core.attachments(TeamScope::operator(team), after, AT_ONCE).await?;
-        let Some(last) = some.last() else { return Ok(missing) };
-        after = Some(last.id);
-        for Listed { kept, .. } in some {
-            if blobs.bytes(&blob(team, &kept)).await? != Some(kept.bytes) {
-                missing.push(kept);
-            }
-        }
     }
 }
 

@@ -1,4 +1,11 @@
-//! What the operating system allows this process.
+//! What the operating system allows this process, and others of what it makes.
+
+/// Whatever this process makes is its owner's alone, also where a library
+/// makes it (attachments, SQLite's log), and whatever it was started with.
+pub fn keep_private() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
 
 /// Each connection takes an open file, and systems are mean with them unless
 /// asked: the soft limit becomes the hard one.

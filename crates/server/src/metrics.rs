@@ -153,6 +153,7 @@ impl Watch for Storages {
         if let Some(error) = error {
             let why = match error {
                 StorageError::Busy => "busy",
+                StorageError::Unsure(_) => "unsure",
                 StorageError::Failed(_) => "failed",
             };
             self.0.storage_errors.get_or_create(&[("call", call.to_owned()), ("why", why.to_owned())]).inc();

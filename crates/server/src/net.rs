@@ -5,6 +5,7 @@
 use crate::metrics::Metrics;
 use crate::settings::Limits;
 use axum_server::accept::Accept;
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::future::{Ready, ready};
 use std::io;
@@ -22,6 +23,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Gate {
     most: usize,
     exempt: Arc<[IpAddr]>,
+    /// For how many they ask is not seen here.
+    proxies: Arc<[IpNet]>,
     stall: Duration,
     open: Open,
     metrics: Arc<Metrics>,
@@ -37,6 +40,7 @@ impl Gate {
         Self {
             most: limits.connections_per_address,
             exempt: limits.exempt.iter().map(|ip| ip.to_canonical()).collect(),
+            proxies: limits.trusted_proxies.as_slice().into(),
             stall: Duration::from_secs(limits.stall_seconds),
             open: Open::default(),
             metrics,
@@ -45,7 +49,8 @@ impl Gate {
 
     fn admit(&self, ip: IpAddr) -> Option<Place> {
         let ip = ip.to_canonical();
-        let counted = if self.exempt.contains(&ip) { None } else { Some(whose(ip)) };
+        let exempt = self.exempt.contains(&ip) || self.proxies.iter().any(|network| network.contains(&ip));
+        let counted = if exempt { None } else { Some(whose(ip)) };
         if let Some(ip) = counted {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             let count = open.entry(ip).or_default();
@@ -78,8 +83,9 @@ impl<S> Accept<TcpStream, S> for Gate {
     }
 }
 
-/// An IPv6 host has a whole /64 to choose its address from.
-fn whose(ip: IpAddr) -> IpAddr {
+/// Who counts as one: an IPv6 host has a whole /64 to choose its address from.
+#[must_use]
+pub fn whose(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
@@ -185,7 +191,8 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
 
     fn gate(most: usize) -> Gate {
-        let limits = Limits { connections_per_address: most, stall_seconds: 1, ..Limits::default() };
+        let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let limits = Limits { connections_per_address: most, stall_seconds: 1, trusted_proxies, ..Limits::default() };
         Gate::new(&limits, Arc::default())
     }
 
@@ -202,6 +209,7 @@ mod tests {
         assert!(gate.admit(ip("2001:db8::3")).is_none(), "one /64 is one");
         assert!(gate.admit(ip("2001:db8:0:1::1")).is_some());
         assert!((0..9).all(|_| gate.admit(ip("127.0.0.1")).is_some()), "exempt");
+        assert!((0..9).all(|_| gate.admit(ip("10.1.2.3")).is_some()), "a proxy asks for many");
         drop(first);
         assert!(gate.admit(ip("192.0.2.1")).is_some());
         drop((_second, _v6));

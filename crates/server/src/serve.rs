@@ -4,7 +4,7 @@
 use crate::attachments::{self, Attachments};
 use crate::backend::{self, Backend};
 use crate::data::DataDir;
-use crate::http::{self, App, Room};
+use crate::http::{self, App, Proxies, Room};
 use crate::link::Links;
 use crate::metrics::{Metrics, Storages};
 use crate::net::Gate;
@@ -78,6 +78,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
         core: Core::new(storage, Arc::clone(&clock)).beside(backend::pokes(&settings).await?),
         attachments: Attachments::open(&settings.attachments)?,
         links: Links::new(&settings, address, tls.pin()),
+        proxies: Proxies::new(&settings.limits),
         room: Room::new(&settings.limits),
         metrics: Arc::clone(&metrics),
         certificate: tls.current(),
@@ -101,7 +102,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
         tokio::spawn(hear_others(Arc::clone(&app))),
         tokio::spawn(tls.keep(Arc::clone(&clock), Arc::clone(&metrics), stop.clone())),
     ];
-    chores.extend(backup::scheduled(&data, &settings, &backend, &metrics, clock, &stop).map(tokio::spawn));
+    chores.extend(backup::scheduled(&data, &settings, &app).map(tokio::spawn));
     tracing::info!(%address, monitoring = observed.as_ref().map(|o| o.address().to_string()), "serving");
     Ok(Running { address, app, handle, stop, served, chores, observed, _lock: lock })
 }

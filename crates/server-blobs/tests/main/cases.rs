@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use meantime_model::{DeviceId, TeamId};
 use meantime_protocol::Sha256;
-use meantime_server_blobs::{Begun, Blob, Blobs, Finished, PIECE, Upload};
+use meantime_server_blobs::{Begun, Blob, Blobs, Copied, Finished, PIECE, Upload};
 use sha2::Digest as _;
 use uuid::Uuid;
 
@@ -183,4 +183,42 @@ pub async fn a_team_is_forgotten(blobs: Blobs) {
 
 pub async fn it_answers(blobs: Blobs) {
     blobs.answers().await.unwrap();
+}
+
+pub async fn it_is_copied_there_and_back(blobs: Blobs) {
+    let dir = tempfile::tempdir().unwrap();
+    let other = Blobs::folder(dir.path()).unwrap();
+    let team = TeamId::new();
+    let mut kept = Vec::new();
+    for length in [0, 1000, 3 * PIECE + 5] {
+        let all = bytes(length);
+        let upload = upload(team, &all);
+        let blob = whole(&blobs, &upload, all.clone()).await;
+        assert_eq!(blobs.digest(&blob).await.unwrap(), Some((length as u64, upload.sha256)));
+        assert_eq!(Blob::of_key(&blob.key()), Some(blob));
+        let length = length as u64;
+        assert_eq!(blobs.copy_to(&other, &blob, length + 1).await.unwrap(), Copied::Missing);
+        assert_eq!(blobs.copy_to(&other, &blob, length).await.unwrap(), Copied::New);
+        assert_eq!(blobs.copy_to(&other, &blob, length).await.unwrap(), Copied::Before);
+        kept.push((blob, all));
+    }
+    let all: Vec<_> = other.list_all().try_collect().await.unwrap();
+    assert_eq!(all.len(), 3);
+    for (blob, all) in &kept {
+        let length = all.len() as u64;
+        blobs.remove(blob).await.unwrap();
+        assert_eq!(blobs.digest(blob).await.unwrap(), None);
+        assert_eq!(blobs.copy_to(&other, blob, length).await.unwrap(), Copied::Missing);
+        assert_eq!(other.copy_to(&blobs, blob, length).await.unwrap(), Copied::New);
+        assert_eq!(read(&blobs, blob, 0..length).await.unwrap(), *all);
+        other.remove(blob).await.unwrap();
+        assert_eq!(blobs.bytes(blob).await.unwrap(), Some(length), "each removes its own");
+    }
+    // One that has another length is no copy, and is replaced.
+    let (blob, all) = &kept[1];
+    let path = dir.path().join(blob.key());
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, b"cut").unwrap();
+    assert_eq!(blobs.copy_to(&other, blob, 1000).await.unwrap(), Copied::New);
+    assert_eq!(read(&other, blob, 0..1000).await.unwrap(), *all);
 }

@@ -3,7 +3,7 @@
 use crate::cases::{bytes, far_ahead, long_ago, upload};
 use futures::TryStreamExt as _;
 use meantime_model::TeamId;
-use meantime_server_blobs::{Begun, Blobs, Finished, PIECE};
+use meantime_server_blobs::{Begun, Blob, Blobs, Finished, PIECE};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -60,4 +60,16 @@ async fn what_is_half_written_is_not_there() {
     assert_eq!(files(dir.path()).len(), 3);
     assert_eq!(blobs.sweep_half_written(far_ahead()).await.unwrap(), 2);
     assert_eq!(files(dir.path()), [whole]);
+}
+
+#[test]
+fn only_a_key_is_a_key() {
+    let id = "0192f0c1-2345-7890-abcd-0123456789ab";
+    let key = |team: &str, kind: &str| format!("{team}/{kind}/{id}/{id}");
+    assert!(Blob::of_key(&key(id, "whole")).is_some());
+    let upper = id.to_uppercase();
+    let others = [key(id, "unfinished"), key(&upper, "whole"), key("..", "whole"), format!("/{}", key(id, "whole"))];
+    for other in others.iter().map(String::as_str).chain(["", "a/b", "../../etc/passwd"]) {
+        assert_eq!(Blob::of_key(other), None, "{other}");
+    }
 }

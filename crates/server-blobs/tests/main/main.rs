@@ -27,7 +27,7 @@ macro_rules! suite {
             suite!($store, $fresh:
                 pieces_make_a_whole, one_piece_is_enough, nothing_is_something, other_bytes_leave_nothing,
                 a_piece_that_does_not_fit_is_none, two_make_the_same, teams_and_devices_are_apart,
-                what_does_not_go_on_is_forgotten, a_team_is_forgotten, it_answers,
+                what_does_not_go_on_is_forgotten, a_team_is_forgotten, it_answers, it_is_copied_there_and_back,
             );
         )*
     };

@@ -48,6 +48,9 @@ impl State {
             Change::DropInvites(person) => people.invites.retain(|invite| {
                 invite.team != team || invite.used || (invite.by != Some(person) && invite.person != Some(person))
             }),
+            Change::DropDeviceLinks(person) => people.invites.retain(|invite| {
+                invite.team != team || invite.used || invite.by != Some(person) || invite.person != Some(person)
+            }),
             Change::AddDevice(device, token) => {
                 people.devices.push(Device { team, ..device });
                 people.tokens.push((team, token));

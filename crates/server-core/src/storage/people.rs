@@ -151,6 +151,8 @@ pub enum Change {
     /// Marks a token as used; every other one of the device is retired at
     /// `at`, unless it was already.
     UseToken {
+    /// Forgets the unused links that a person made for devices of their own.
+    DropDeviceLinks(PersonId),
         /// Whose.
         device: DeviceId,
         /// Which.
@@ -190,6 +192,7 @@ impl Change {
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("person", &self.person).finish_non_exhaustive()
+            | Self::DropDeviceLinks(_)
     }
 }
 

@@ -1,7 +1,9 @@
-//! `check`: are settings, keys and database as they should be? Changes nothing.
+//! `check`: are settings, keys, database and attachments as they should be?
+//! Changes nothing.
 
 use super::place::Place;
 use super::say;
+use crate::attachments::{Attachments, Wrong, look};
 use crate::backend::Backend;
 use crate::clock::SystemClock;
 use crate::data::DataDir;
@@ -9,7 +11,7 @@ use crate::settings::{Settings, TlsKind};
 use crate::tls::Certificate;
 use anyhow::{Context as _, bail};
 use clap::Args;
-use meantime_server_core::{Clock as _, Storage as _};
+use meantime_server_core::{Clock as _, Core, Shared, Storage as _, TeamScope};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +24,13 @@ pub struct Check {
     /// The settings alone: neither files nor the database.
     #[arg(long)]
     settings_only: bool,
+    /// Read every byte of every attachment, and compare its hash.
+    #[arg(long, conflicts_with = "settings_only")]
+    deep: bool,
 }
 
 /// A line for each thing, the fault in words; fails if there was one.
-pub async fn check(Check { place, settings_only }: &Check) -> anyhow::Result<()> {
+pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Result<()> {
     let data = place.data()?;
     let settings = data.settings()?;
     say(&format!("ok: the settings in {}", data.settings_file().display()))?;
@@ -42,7 +47,20 @@ pub async fn check(Check { place, settings_only }: &Check) -> anyhow::Result<()>
     };
     told("only their owner reads the secrets", private(&data, &settings))?;
     told("the certificate", certificate(&data, &settings))?;
-    told("the database", database(&data, &settings).await)?;
+    let core = match database(&data, &settings).await {
+        Ok((core, said)) => {
+            told("the database", Ok(said))?;
+            Some(core)
+        }
+        Err(error) => {
+            told("the database", Err(error))?;
+            None
+        }
+    };
+    // Which there are stands in the database.
+    if let Some(core) = core {
+        told("the attachments", attachments(&core, &settings, *deep).await)?;
+    }
     if faults > 0 {
         bail!("{faults} of these have to be mended");
     }
@@ -54,6 +72,10 @@ fn private(data: &DataDir, settings: &Settings) -> anyhow::Result<String> {
     secret.extend(settings.storage.url_file.clone());
     secret.extend(settings.pokes.url_file.clone());
     secret.extend(settings.tls.key.clone());
+    secret.extend(settings.attachments.key_file.clone());
+    if settings.attachments.in_a_folder() {
+        secret.push(settings.attachments.folder.clone());
+    }
     // Docker puts secrets where only the container sees them, readable for all in it.
     let ours = |path: &&PathBuf| path.exists() && !path.starts_with("/run/secrets");
     secret.iter().filter(ours).try_for_each(|path| only_owner(path))?;
@@ -63,9 +85,11 @@ fn private(data: &DataDir, settings: &Settings) -> anyhow::Result<String> {
 #[cfg(unix)]
 fn only_owner(path: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = fs::metadata(path).with_context(|| path.display().to_string())?.permissions().mode();
+    let found = fs::metadata(path).with_context(|| path.display().to_string())?;
+    let mode = found.permissions().mode();
     if mode & 0o007 != 0 {
-        bail!("everybody may use {} (mode {:o}); chmod 600 it", path.display(), mode & 0o777);
+        let right = if found.is_dir() { 700 } else { 600 };
+        bail!("everybody may use {} (mode {:o}); chmod {right} it", path.display(), mode & 0o777);
     }
     Ok(())
 }
@@ -118,10 +142,55 @@ fn covered(host: &str, names: &[String]) -> bool {
     })
 }
 
-async fn database(data: &DataDir, settings: &Settings) -> anyhow::Result<String> {
+async fn database(data: &DataDir, settings: &Settings) -> anyhow::Result<(Core<Shared>, String)> {
     let storage = Backend::open(data, settings).await?.shared(Arc::new(()));
     let teams = storage.teams().await?.len();
-    Ok(format!(" answers and has {teams} team{}", if teams == 1 { "" } else { "s" }))
+    let said = format!(" answers and has {}", counted(teams as u64, "team"));
+    Ok((Core::new(storage, Arc::new(SystemClock)), said))
+}
+
+/// Each that is wrong on a line of its own, on standard error: there may be
+/// many.
+async fn attachments(core: &Core<Shared>, settings: &Settings, deep: bool) -> anyhow::Result<String> {
+    let (folder, teams) = (&settings.attachments.folder, core.storage().teams().await?);
+    if settings.attachments.in_a_folder() && !folder.exists() {
+        for team in &teams {
+            if !core.attachments(TeamScope::operator(team.id), None, 1).await?.is_empty() {
+                bail!("there are some, but their folder {} is not there", folder.display());
+            }
+        }
+        return Ok(": none yet".to_owned());
+    }
+    let blobs = Attachments::open(&settings.attachments)?.blobs;
+    blobs.answers().await?;
+    let (mut noted, mut wrong, mut unknown, mut unknown_bytes) = (0, 0_u64, 0, 0);
+    for team in teams {
+        let found = look(&blobs, core, team.id, deep).await?;
+        for Wrong { key, kept, how } in &found.wrong {
+            let (scope, bytes) = (kept.scope, kept.bytes);
+            eprintln!("attachment {key} of {scope}, {bytes} bytes, {how}");
+        }
+        noted += found.noted;
+        wrong += found.wrong.len() as u64;
+        unknown += found.unknown;
+        unknown_bytes += found.unknown_bytes;
+    }
+    if wrong > 0 {
+        bail!("{wrong} of {noted} are missing or damaged; restore a backup, or let people send them again");
+    }
+    let how = if deep { "all there and as they were sent" } else { "all there" };
+    let rest = match unknown {
+        0 => String::new(),
+        n => format!(
+            "; {} ({unknown_bytes} bytes) beside them belong to none, and are swept in time",
+            counted(n, "file")
+        ),
+    };
+    Ok(format!(": {}, {how}{rest}", counted(noted, "file")))
+}
+
+fn counted(n: u64, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::people::named;
 use super::place::Place;
 use super::say;
 use crate::attachments::Attachments;
+use crate::backend;
 use crate::clock::SystemClock;
 use crate::data;
 use crate::erase;
@@ -12,6 +13,7 @@ use crate::settings::StorageKind;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use meantime_server_core::{Clock as _, TeamScope};
+use meantime_server_postgres::Postgres;
 use meantime_server_sqlite::upkeep;
 use serde_json::json;
 use std::io::{BufWriter, Write as _};
@@ -84,15 +86,18 @@ pub async fn delete(Delete { place, team, person, yes }: &Delete) -> anyhow::Res
             say(&json!({"deleted": person.id, "records": erased, "attachments": files}).to_string())
         }
         None => {
-            if opened.settings.storage.kind == StorageKind::Postgres {
-                bail!("in PostgreSQL the tables' owner deletes a team; docs/OPERATIONS.md has the statements");
-            }
             asked(*yes, &team.name, "deletes this team with everything that was ever written in it")?;
             // First what could not be found again once the team is gone.
             let attachments = Attachments::open(&opened.settings.attachments)?;
             let files = attachments.blobs.remove_team(team.id).await?;
-            let path = place.data()?.database();
-            let rows = tokio::task::spawn_blocking(move || upkeep::erase_team(&path, team.id)).await??;
+            let rows = match opened.settings.storage.kind {
+                StorageKind::Sqlite => {
+                    let path = opened.data.database();
+                    let erased = tokio::task::spawn_blocking(move || upkeep::erase_team(&path, team.id)).await??;
+                    u64::try_from(erased)?
+                }
+                StorageKind::Postgres => Postgres::erase_team(&backend::postgres(&opened.settings)?, team.id).await?,
+            };
             say(&json!({"deleted": team.id, "rows": rows, "files": files}).to_string())
         }
     }

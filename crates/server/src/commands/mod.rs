@@ -11,6 +11,7 @@ mod place;
 use crate::clock::SystemClock;
 use crate::data::DataDir;
 use crate::demo;
+use crate::limits;
 use crate::logging;
 use crate::serve::{self, Options};
 use crate::settings::Logging;
@@ -80,6 +81,7 @@ pub struct Demo {
 /// # Errors
 /// In words for whoever typed the command.
 pub async fn run(command: Command) -> anyhow::Result<()> {
+    limits::keep_private();
     if !matches!(command, Command::Serve(_)) {
         logging::start(&Logging::default());
     }

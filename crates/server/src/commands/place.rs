@@ -30,7 +30,8 @@ pub struct Opened {
     pub settings: Settings,
     /// The rules on its storage.
     pub core: Core<Shared>,
-    data: DataDir,
+    /// Its folder.
+    pub data: DataDir,
 }
 
 impl Place {
@@ -52,6 +53,14 @@ impl Place {
                 Ok(DataDir::new(folder).with_settings(config))
             }
             _ => self.data(),
+        }
+    }
+
+    /// For a server that may be there or not, as before a restore.
+    pub fn data_there_or_not(&self) -> anyhow::Result<DataDir> {
+        match &self.config {
+            Some(config) if self.data.is_none() && config.exists() => DataDir::of_settings(config),
+            _ => self.new_data(),
         }
     }
 

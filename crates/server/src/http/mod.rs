@@ -1,6 +1,7 @@
 //! The HTTP surface: routes, and what every request goes through. Bodies and
 //! codes are the protocol crate's; docs/PROTOCOL.md describes them.
 
+mod address;
 mod attachments;
 pub(crate) mod health;
 mod live;
@@ -16,6 +17,7 @@ use crate::attachments::Attachments;
 use crate::link::Links;
 use crate::metrics::Metrics;
 use crate::tls::Current;
+pub use address::Proxies;
 pub use attachments::Claims;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -43,6 +45,8 @@ pub struct App {
     pub attachments: Attachments,
     /// How this server is invited to.
     pub links: Links,
+    /// Who is believed to ask for others.
+    pub proxies: Proxies,
     /// How much it does at once.
     pub room: Room,
     /// What monitoring reads.

@@ -2,7 +2,8 @@
 //! around the rules.
 
 use super::App;
-use super::read::{Address, Caller, body, query};
+use super::address::Address;
+use super::read::{Caller, body, query, secret};
 use super::refusal::Refusal;
 use axum::Json;
 use axum::body::Body;

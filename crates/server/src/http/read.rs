@@ -4,15 +4,13 @@
 use super::App;
 use super::refusal::Refusal;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use meantime_protocol::{Code, MAX_BODY_BYTES, Problem};
 use meantime_server_core::Actor;
 use serde::de::DeserializeOwned;
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// The person whose token the request carries.
@@ -33,16 +31,18 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
-/// Where the request came from, if the listener knows.
-pub(super) struct Address(pub Option<IpAddr>);
+/// The body as JSON of the protocol.
+pub(super) async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+    within(body, MAX_BODY_BYTES).await
+}
 
-impl FromRequestParts<Arc<App>> for Address {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Infallible> {
-        let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(from.map(|ConnectInfo(address)| address.ip())))
-    }
+/// The body of a call that anybody may make.
+pub(super) async fn secret<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
+    let read = tokio::time::timeout(SLOW_SECRET, within(body, MAX_SECRET_BODY_BYTES)).await;
+    read.unwrap_or_else(|_| {
+        let problem = Problem::new(Code::Busy, "the request came too slowly; nothing was done");
+        Err(Refusal(Problem { retry_after: Some(1), ..problem }))
+    })
 }
 
 /// The body as JSON of the protocol.

@@ -67,6 +67,12 @@ impl Default for Attachments {
 }
 
 impl Attachments {
+    /// Whether their bytes are files of this machine, or of one it shares a folder with.
+    #[must_use]
+    pub fn in_a_folder(&self) -> bool {
+        self.kind == AttachmentsKind::Folder
+    }
+
     /// Makes paths absolute.
     pub(super) fn relative_to(&mut self, data: &Path, settings: &Path) {
         self.folder = data.join(&self.folder);

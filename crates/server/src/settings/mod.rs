@@ -13,9 +13,11 @@ pub use attachments::{Attachments, AttachmentsKind};
 pub use faults::{Fault, Faults};
 pub use template::Beginning;
 pub use values::{
-    Backup, Format, Level, Limits, Logging, Metrics, Pokes, PokesKind, Settings, Storage, StorageKind, Tls, TlsKind,
+    Backup, Format, Level, Limits, Logging, Metrics, Pokes, PokesKind, ProxyHeader, Settings, Storage, StorageKind,
+    Tls, TlsKind,
 };
 
+use crate::data::DataDir;
 use std::fs;
 use std::path::Path;
 
@@ -28,13 +30,31 @@ impl Settings {
     /// # Errors
     /// Every fault found, each with its line.
     pub fn read(path: &Path) -> Result<Self, Faults> {
+        Ok(Self::of_file(path)?.in_force(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// Reads a settings file that lies somewhere else, such as in a backup, as
+    /// it would be understood for that data folder.
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    pub fn read_for(path: &Path, data: &DataDir) -> Result<Self, Faults> {
+        let folder = data.folder();
+        let settings =
+            Self { data: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()), ..Self::of_file(path)? };
+        Ok(settings.in_force(data.settings_file().parent().unwrap_or(Path::new(""))))
+    }
+
+    fn of_file(path: &Path) -> Result<Self, Faults> {
         let of = |faults| Faults { file: path.to_owned(), faults };
         let text = fs::read_to_string(path).map_err(|e| of(vec![Fault::general(format!("it can't be read: {e}"))]))?;
-        let mut settings = Self::parse(&text).map_err(of)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        settings.relative_to(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
-        settings.heed_environment();
-        Ok(settings)
+        Self::parse(&text).map_err(of)
+    }
+
+    fn in_force(mut self, folder: &Path) -> Self {
+        self.relative_to(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        self.heed_environment();
+        self
     }
 
     /// Reads the text of a settings file.
@@ -65,7 +85,7 @@ mod tests {
         assert_eq!(Settings::parse("").unwrap(), Settings::default());
         // Every setting is in it: without its line, its name is not known from elsewhere.
         let keys = text.lines().filter(|l| !l.starts_with('#') && l.contains(" = ")).count();
-        assert_eq!(keys, 44, "a new setting goes into server.toml with a comment, and is counted here");
+        assert_eq!(keys, 46, "a new setting goes into server.toml with a comment, and is counted here");
     }
 
     #[test]
@@ -106,6 +126,8 @@ mod tests {
             ("[limits]\nrequests = -1", Some(2), "-1"),
             ("[limits]\nstall_seconds = 0", Some(2), "at least 1"),
             ("[limits]\nexempt = [\"me\"]", Some(2), "address"),
+            ("[limits]\ntrusted_proxies = [\"10.0.0.0/33\"]", Some(2), "network"),
+            ("[limits]\nproxy_header = \"via\"", Some(2), "via"),
             ("[backup]\nkeep = 0", Some(2), "at least 1"),
             ("[logging]\nlevel = \"loud\"", Some(2), "loud"),
             ("[metrics]\nlisten = \"9464\"", Some(2), "address"),

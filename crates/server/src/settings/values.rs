@@ -2,6 +2,7 @@
 
 use super::Attachments;
 use crate::data::PORT;
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -143,10 +144,26 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Addresses with any number of connections.
     pub exempt: Vec<IpAddr>,
+    /// Proxies that are believed whom they ask for, as networks or addresses.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
     /// A client that takes nothing for so long is dropped.
     pub stall_seconds: u64,
     /// Longest time a client is told to stay away.
     pub retry_seconds: u32,
+}
+
+/// The header in which a proxy says whom it asks for. One of them: what the
+/// proxy doesn't write itself it passes on from whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Backups made by the running server.
@@ -254,6 +271,8 @@ impl Default for Limits {
             streams: 20_000,
             connections_per_address: 1000,
             exempt: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::XForwardedFor,
             stall_seconds: 30,
             retry_seconds: 10,
         }
@@ -312,4 +331,14 @@ where
         return Ok(None);
     }
     text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Networks, where an address is one of itself.
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let one = || text.parse::<IpAddr>().map(IpNet::from);
+        let wrong = || serde::de::Error::custom(format!("`{text}` is no network (10.0.0.0/8) and no address"));
+        text.parse().or_else(|_| one()).map_err(|_| wrong())
+    };
+    Vec::<String>::deserialize(from)?.into_iter().map(network).collect()
 }

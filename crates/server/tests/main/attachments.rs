@@ -21,11 +21,11 @@ use uuid::Uuid;
 const MIB: usize = 1 << 20;
 
 /// Bytes that are not the same anywhere, nor in another test.
-fn bytes(seed: u8, length: usize) -> Bytes {
+pub fn bytes(seed: u8, length: usize) -> Bytes {
     (0..length).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8 ^ seed).collect()
 }
 
-fn hash(bytes: &[u8]) -> Sha256 {
+pub fn hash(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())
 }
 
@@ -39,7 +39,7 @@ async fn send(who: &Someone, scope: Scope, sha256: Sha256, from: usize, all: &By
     at(who, Method::PUT, scope, sha256).header("content-range", range).body(all.slice(from..)).send().await.unwrap()
 }
 
-async fn sent(who: &Someone, scope: Scope, all: &Bytes) -> Sha256 {
+pub async fn sent(who: &Someone, scope: Scope, all: &Bytes) -> Sha256 {
     let sha256 = hash(all);
     let answer = at(who, Method::PUT, scope, sha256).body(all.clone()).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -58,7 +58,7 @@ async fn offset(who: &Someone, scope: Scope, sha256: Sha256) -> Option<u64> {
     }
 }
 
-async fn read(who: &Someone, scope: Scope, sha256: Sha256) -> Bytes {
+pub async fn read(who: &Someone, scope: Scope, sha256: Sha256) -> Bytes {
     let answer = at(who, Method::GET, scope, sha256).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     answer.bytes().await.unwrap()
@@ -88,7 +88,7 @@ async fn cut_off(who: &Someone, scope: Scope, all: &Bytes, after: usize) {
     assert!(request.send().await.is_err(), "it broke");
 }
 
-fn with(who: &Someone, scope: Scope, thread: Uuid, sha256: Sha256, bytes: usize) -> Op {
+pub fn with(who: &Someone, scope: Scope, thread: Uuid, sha256: Sha256, bytes: usize) -> Op {
     let entry = json!({"sha256": sha256, "name": "plan.html", "media_type": "text/html", "bytes": bytes});
     let fields = json!({"thread": thread, "text": "See there", "attachments": [entry]});
     Op { scope, ..who.change(Kind::MESSAGE, Uuid::now_v7(), fields) }
@@ -114,7 +114,7 @@ async fn stranger(world: &World, name: &str) -> Someone {
     Someone::again(client, answer.json::<JoinResponse>().await.unwrap())
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -373,8 +373,8 @@ async fn what_is_old_is_swept() {
     let core = world.running.core();
     let blobs = meantime_server_blobs::Blobs::folder(&folder).unwrap();
     let missing = async || {
-        let missing = meantime_server::attachments::missing(&blobs, core, ana.joined.team).await.unwrap();
-        missing.iter().map(|kept| kept.sha256).collect::<Vec<_>>()
+        let found = meantime_server::attachments::look(&blobs, core, ana.joined.team, true).await.unwrap();
+        found.wrong.iter().map(|wrong| wrong.kept.sha256).collect::<Vec<_>>()
     };
     assert_eq!(missing().await, []);
     std::fs::remove_file(&files(&folder)[0]).unwrap();
@@ -385,7 +385,38 @@ async fn what_is_old_is_swept() {
     assert!(read(&ana, team, hash(&kept)).await == kept);
 }
 
-/// On a small disk of its own, which needs a kernel with user namespaces.
+/// Whatever the operator's shell or service manager says.
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_reads_what_the_server_keeps() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let link = crate::binary::init(&data);
+    let serve = crate::binary::command("serve", &data);
+    let mut open = std::process::Command::new("sh");
+    open.args(["-c", "umask 000 && exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
+    open.args(["--listen", "127.0.0.1:0"]);
+    let server = Process::start(open);
+    let ana = server.client(&data).join(&link, "Ana").await;
+    sent(&ana, ana.team(), &bytes(14, 3 * MIB)).await;
+    let (begun, part) = (bytes(15, MIB), format!("bytes 0-{}/{MIB}", MIB / 2 - 1));
+    let put = at(&ana, Method::PUT, ana.team(), hash(&begun)).header("content-range", part);
+    assert_eq!(put.body(begun.slice(..MIB / 2)).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(files(&data.join("attachments")).len(), 2);
+    let mut folders = vec![data];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+            folders.extend(path.is_dir().then_some(path));
+        }
+    }
+}
+
+/// On a small disk of its own, which needs user namespaces; some systems (such
+/// as Ubuntu since 24.04) keep them from everybody but root.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_is_said_and_survived() {

@@ -2,6 +2,7 @@
 
 use crate::live::Stream;
 use crate::world::{World, eventually};
+use chrono::TimeDelta;
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Code, Problem};
 use reqwest::{Method, Response, StatusCode};
@@ -14,7 +15,8 @@ use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 const MONITORED: (&str, &str) = ("listen = \"\"", "listen = \"127.0.0.1:0\"");
 
@@ -190,3 +192,55 @@ async fn a_client_that_takes_nothing_is_dropped() {
     eventually("it to be dropped", async || world.number("meantime_connections_stalled_total").await >= 1.0).await;
     assert!(ana.client.alive().await);
 }
+/// A cable that is cut: nothing is refused and nothing is answered, and as no
+/// data is under way only the system can find out.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_open_connection_is_dropped() {
+    let world = World::tuned(&[("stall_seconds = 30", "stall_seconds = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut gone = connect(&world, b"http/1.1");
+    let request = format!(
+        "GET /v1/live HTTP/1.1\r\nhost: localhost\r\nmeantime-protocol: 1\r\nauthorization: Bearer {}\r\n\r\n",
+        ana.joined.token
+    );
+    gone.write_all(request.as_bytes()).unwrap();
+    gone.flush().unwrap();
+    let mut some = [0; 1024];
+    assert!(gone.read(&mut some).unwrap() > 0, "the stream has begun");
+    assert_eq!(world.number("meantime_live_streams").await, 1.0);
+    // From here on whatever comes is thrown away below TCP (a filter that
+    // takes nothing: `ret 0`), so that not even an acknowledgement goes back.
+    let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
+    socket2::SockRef::from(&gone.sock).attach_filter(&[nothing]).unwrap();
+    let began = Instant::now();
+    eventually("the server to drop it", async || world.number("meantime_live_streams").await == 0.0).await;
+    // Sooner than the next heartbeat, which would have found out otherwise.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(ana.client.alive().await);
+}
+
+/// Sign-ins that fail have an address wait, not the proxy all of them come from.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_each_address_has_its_own_limits() {
+    let trusting = World::tuned(&[("trusted_proxies = []", "trusted_proxies = [\"127.0.0.0/8\"]")]).await;
+    let (from, other) = ("203.0.113.7", "203.0.113.8");
+    let tries = AtomicU32::new(0);
+    let fails = async |world: &World, forwarded: &str| {
+        let login = format!("nobody{}", tries.fetch_add(1, Ordering::SeqCst));
+        let request = json!({"login": login, "password": "not it at all", "device_name": "x"});
+        let call = world.client().call(Method::POST, "/v1/sign-in").header("x-forwarded-for", forwarded);
+        call.json(&request).send().await.unwrap().status()
+    };
+    // Until an address has to wait for some seconds.
+    for n in 0..24 {
+        if n > 0 {
+            trusting.clock.pass(TimeDelta::minutes(2));
+        }
+        assert_eq!(fails(&trusting, from).await, StatusCode::FORBIDDEN, "{n}");
+    }
+    assert_eq!(fails(&trusting, from).await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(fails(&trusting, &format!("{other}, {from}")).await, StatusCode::TOO_MANY_REQUESTS, "made up in front");
+    assert_eq!(fails(&trusting, other).await, StatusCode::FORBIDDEN, "another address has its own");
+}
+

@@ -1,18 +1,74 @@
 //! What whoever runs the server does with people and their data.
 
+use crate::attachments::{bytes, files, sent};
 use crate::binary::{Process, command, init};
 use crate::live::Stream;
 use crate::world::{Client, Someone, eventually};
 use chrono::TimeDelta;
-use meantime_protocol::http::Op;
+use meantime_protocol::http::{Op, OpResult, PushOutcome};
 use meantime_protocol::{Kind, Scope};
 use meantime_server_core::Clock as _;
+use meantime_server_postgres::kit::PostgresServer;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+/// The storage of the server that is told.
+#[derive(Clone, Copy, PartialEq)]
+enum On {
+    Sqlite,
+    Postgres,
+}
+
+impl On {
+    /// Makes a server; its owner's link.
+    fn init(self, data: &Path) -> String {
+        match self {
+            Self::Sqlite => init(data),
+            Self::Postgres => {
+                fs::create_dir_all(data).unwrap();
+                crate::postgres::init(data, data, &PostgresServer::shared().database())
+            }
+        }
+    }
+}
+
+/// Every command does on PostgreSQL what it does on SQLite.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    super::$name(super::On::Sqlite).await;
+                }
+            )*
+        }
+        mod on_postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    if super::PostgresServer::is_installed() {
+                        super::$name(super::On::Postgres).await;
+                    } else {
+                        eprintln!("PostgreSQL is not installed: this was not tried");
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_both!(
+    people_and_devices_are_listed_and_changed_while_it_runs,
+    all_goes_out_and_no_secret_with_it,
+    what_somebody_wrote_goes_from_everybodys_app,
+    a_team_goes_with_all_it_had,
+    a_check_looks_at_attachments,
+);
 
 /// `words` of the command line, on that server.
 fn told(data: &Path, words: &[&str]) -> Command {
@@ -36,8 +92,8 @@ fn refused(data: &Path, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-async fn team(data: &Path) -> (Process, Client, Someone, Someone) {
-    let owner = init(data);
+async fn team(on: On, data: &Path) -> (Process, Client, Someone, Someone) {
+    let owner = on.init(data);
     let process = Process::serve(data);
     let client = process.client(data);
     let ana = client.join(&owner, "Ana").await;
@@ -46,11 +102,10 @@ async fn team(data: &Path) -> (Process, Client, Someone, Someone) {
     (process, client, ana, kofi)
 }
 
-#[tokio::test]
-async fn people_and_devices_are_listed_and_changed_while_it_runs() {
+async fn people_and_devices_are_listed_and_changed_while_it_runs(on: On) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    let (_process, client, ana, kofi) = team(data).await;
+    let (_process, client, ana, kofi) = team(on, data).await;
     let people = run(data, &["user", "list"]);
     let short: Vec<Value> = people.iter().map(|p| json!([p["name"], p["role"], p["devices"]])).collect();
     assert_eq!(short, [json!(["Ana", "owner", 1]), json!(["Kofi", "member", 1])]);
@@ -99,11 +154,10 @@ async fn written(ana: &Someone, kofi: &Someone) {
     kofi.push(vec![mark]).await;
 }
 
-#[tokio::test]
-async fn all_goes_out_and_no_secret_with_it() {
+async fn all_goes_out_and_no_secret_with_it(on: On) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    let (_process, _, ana, kofi) = team(data).await;
+    let (_process, _, ana, kofi) = team(on, data).await;
     written(&ana, &kofi).await;
     let whole = run(data, &["export"]);
     assert_eq!(whole[0]["name"], "Blue Team");
@@ -134,11 +188,10 @@ async fn all_goes_out_and_no_secret_with_it() {
     }
 }
 
-#[tokio::test]
-async fn what_somebody_wrote_goes_from_everybodys_app() {
+async fn what_somebody_wrote_goes_from_everybodys_app(on: On) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    let (_process, _, ana, kofi) = team(data).await;
+    let (_process, _, ana, kofi) = team(on, data).await;
     written(&ana, &kofi).await;
     let before = ana.bootstrap().await;
     let mut live = Stream::open(&ana).await;
@@ -168,20 +221,67 @@ async fn what_somebody_wrote_goes_from_everybodys_app() {
     assert_eq!(run(data, &["delete", "--person", "Somebody who left", "--yes"])[0]["records"].as_u64().unwrap(), 2);
 }
 
-#[tokio::test]
-async fn a_team_goes_with_all_it_had() {
+async fn a_team_goes_with_all_it_had(on: On) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path();
-    let (_process, _, ana, kofi) = team(data).await;
+    let (_process, _, ana, kofi) = team(on, data).await;
     written(&ana, &kofi).await;
+    sent(&ana, ana.team(), &bytes(1, 1000)).await;
     assert!(refused(data, &["delete"]).contains("nothing was deleted"), "an empty answer is not the name");
-    assert!(run(data, &["delete", "--yes"])[0]["rows"].as_u64().unwrap() > 10);
+    let said = run(data, &["delete", "--yes"]);
+    assert!(said[0]["rows"].as_u64().unwrap() > 10);
+    assert_eq!(said[0]["files"], 1);
     eventually("nobody to be known any more", async || {
         ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::UNAUTHORIZED
     })
     .await;
     assert!(refused(data, &["user", "list"]).contains("has no team"));
     assert!(refused(data, &["invite"]).contains("has no team"));
+    assert!(files(&data.join("attachments")).is_empty());
+}
+
+async fn a_check_looks_at_attachments(on: On) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, _, ana, _) = team(on, data).await;
+    let check = |words: &[&str]| {
+        let output = told(data, &[&["check"][..], words].concat()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = said.lines().find(|line| line.contains("the attachments")).unwrap().to_owned();
+        (output.status.success(), line, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for seed in 1..=3 {
+        sent(&ana, ana.team(), &bytes(seed, 1000 * usize::from(seed))).await;
+    }
+    assert_eq!(check(&[]).1, "ok: the attachments: 3 files, all there");
+    assert_eq!(check(&["--deep"]).1, "ok: the attachments: 3 files, all there and as they were sent");
+    let of = |seed: u8| {
+        let all = files(&data.join("attachments"));
+        all.into_iter().find(|path| path.metadata().unwrap().len() == 1000 * u64::from(seed)).unwrap()
+    };
+    // What nobody knows of is no fault.
+    let stray = of(1).with_file_name(uuid::Uuid::now_v7().to_string());
+    fs::write(&stray, b"stray").unwrap();
+    let (good, line, _) = check(&[]);
+    assert!(good && line.ends_with("1 file (5 bytes) beside them belong to none, and are swept in time"), "{line}");
+    // Damage of the same length is seen by who looks at all of it.
+    let (cut, gone, damaged) = (of(1), of(2), of(3));
+    fs::write(&damaged, vec![7; 3000]).unwrap();
+    assert!(check(&[]).0);
+    let (good, line, each) = check(&["--deep"]);
+    assert!(!good && line.starts_with("FAULT: the attachments: 1 of 3"), "{line}");
+    let key = |path: &Path| path.strip_prefix(data.join("attachments")).unwrap().to_string_lossy().into_owned();
+    assert!(each.contains(&key(&damaged)) && each.contains("another hash"), "{each}");
+    fs::write(&cut, b"cut").unwrap();
+    fs::remove_file(&gone).unwrap();
+    let (good, line, each) = check(&[]);
+    assert!(!good && line.starts_with("FAULT: the attachments: 2 of 3"), "{line}");
+    for (path, how) in [(&cut, "another length (3 bytes)"), (&gone, "is missing")] {
+        assert!(each.lines().any(|line| line.contains(&key(path)) && line.contains(how)), "{each}");
+    }
+    fs::remove_dir_all(data.join("attachments")).unwrap();
+    let (good, line, _) = check(&[]);
+    assert!(!good && line.contains("folder") && !data.join("attachments").exists(), "{line}");
 }
 
 #[test]
@@ -202,6 +302,11 @@ fn a_check_says_what_has_to_be_mended() {
         let (good, said) = check(&data);
         assert!(!good && said.contains("ca.key") && said.contains("chmod 600"), "{said}");
         fs::set_permissions(data.join("ca.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::create_dir(data.join("attachments")).unwrap();
+        fs::set_permissions(data.join("attachments"), fs::Permissions::from_mode(0o755)).unwrap();
+        let (good, said) = check(&data);
+        assert!(!good && said.contains("attachments") && said.contains("chmod 700"), "{said}");
+        fs::remove_dir(data.join("attachments")).unwrap();
     }
     let settings = data.join("server.toml");
     let text = fs::read_to_string(&settings).unwrap();

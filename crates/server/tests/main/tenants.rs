@@ -178,7 +178,21 @@ async fn circle(someone: &Someone, others: &[&Someone]) -> (Scope, Uuid, Uuid) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_told_of_what_is_not_theirs() {
-    let world = World::new().await;
+    nobody_is_told(World::new().await).await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_of_what_is_not_theirs_on_postgres() {
+    use meantime_server_postgres::kit::PostgresServer;
+    if !PostgresServer::is_installed() {
+        eprintln!("PostgreSQL is not installed: this was not tried");
+        return;
+    }
+    nobody_is_told(World::on_postgres(&PostgresServer::shared().database()).await).await;
+}
+
+async fn nobody_is_told(world: World) {
     let core = world.running.core();
     let ana = world.someone("Ana", Role::Owner).await;
     let (kofi, mei) = (world.someone("Kofi", Role::Member).await, world.someone("Mei", Role::Member).await);

@@ -8,7 +8,9 @@ use meantime_protocol::http::{
 };
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Code, Cursor, Fields, Invite, Kind, Problem, Record, Scope, VERSION, VERSION_HEADER};
+use meantime_server::backend::Backend;
 use meantime_server::data::Config;
+use meantime_server::settings::{Beginning, StorageKind};
 use meantime_server::{DataDir, Options, Running, SystemClock, serve};
 use meantime_server_core::{Clock, Core};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -67,6 +69,22 @@ impl World {
         std::fs::write(data.settings_file(), settings).unwrap();
         let clock = Arc::new(clock);
         Core::new(storage, Arc::clone(&clock) as Arc<dyn Clock>).found("Blue Team").await.unwrap();
+        let running = start(&data, &clock).await;
+        Self { running, clock, data, _dir: dir }
+    }
+
+    /// On a database of a real PostgreSQL.
+    pub async fn on_postgres(database: &meantime_server_postgres::Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (data, url_file) = (DataDir::new(&dir.path().join("data")), dir.path().join("url"));
+        std::fs::write(&url_file, &database.url).unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (storage, url_file) = (StorageKind::Postgres, Some(url_file));
+        let settings = data.begin(&Beginning { listen, storage, url_file, ..Beginning::default() }).unwrap();
+        let backend = Backend::create(&data, &settings).await.unwrap();
+        let clock = Arc::new(Shifted::default());
+        let core = Core::new(backend.shared(Arc::new(())), Arc::clone(&clock) as Arc<dyn Clock>);
+        core.found("Blue Team").await.unwrap();
         let running = start(&data, &clock).await;
         Self { running, clock, data, _dir: dir }
     }

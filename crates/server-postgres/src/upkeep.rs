@@ -1,0 +1,91 @@
+//! What whoever runs the server does to the database as a whole, as the owner
+//! of the tables: begin another life of it, make it ready for a restore, take
+//! a team out.
+
+use crate::open::Owner;
+use crate::{OpenError, Postgres, Settings, schema};
+use meantime_model::TeamId;
+use meantime_protocol::Epoch;
+use std::time::{Duration, Instant};
+use tokio_postgres::Transaction;
+
+/// How long those who are about to go may take.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// Who else is connected, and whether there are tables.
+const OTHERS: &str = "SELECT count(*), coalesce(string_agg(DISTINCT usename, ', '), ''),
+        to_regclass('meantime.life') IS NOT NULL
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL";
+
+impl Postgres {
+    /// Says that the data was restored from a backup: from now on it is
+    /// another life, and apps read their feeds from the start. No server may
+    /// be running on it.
+    ///
+    /// # Errors
+    /// When the tables are missing, or who connects doesn't own them.
+    pub async fn begin_anew(settings: &Settings, epoch: Epoch) -> Result<(), OpenError> {
+        let owner = Owner::connect(settings).await?;
+        let sql = "UPDATE meantime.life SET epoch = $1";
+        owner.client.execute(sql, &[&epoch.0.cast_signed()]).await.map_err(|e| OpenError::of(&e))?;
+        Ok(())
+    }
+
+    /// Makes the role that the tables' rules name, if it isn't there, so that
+    /// `pg_restore` can put a dump in. Whether there are tables now.
+    ///
+    /// # Errors
+    /// When anybody else is connected to the database, or the role can't be made.
+    pub async fn ready_for_restore(settings: &Settings) -> Result<bool, OpenError> {
+        let owner = Owner::connect(settings).await?;
+        schema::ready(&owner.client, settings.role()?).await?;
+        let began = Instant::now();
+        loop {
+            let row = owner.client.query_one(OTHERS, &[]).await.map_err(|e| OpenError::of(&e))?;
+            let read = |e| OpenError::of(&e);
+            let (others, users) = (row.try_get(0).map_err(read)?, row.try_get(1).map_err(read)?);
+            if others == 0 {
+                return row.try_get(2).map_err(read);
+            }
+            // Those of a server that has just ended are there a moment longer.
+            if began.elapsed() > LEAVING {
+                return Err(OpenError::InUse { others, users });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Takes everything of a team out; how many rows. Servers may be running:
+    /// for them the team is gone from one moment to the next.
+    ///
+    /// # Errors
+    /// When the database can't be used; then nothing was taken out.
+    pub async fn erase_team(settings: &Settings, team: TeamId) -> Result<u64, OpenError> {
+        let mut owner = Owner::connect(settings).await?;
+        let tx = owner.client.transaction().await.map_err(|e| OpenError::of(&e))?;
+        let gone = erase(&tx, team).await.map_err(|e| OpenError::of(&e))?;
+        tx.commit().await.map_err(|e| OpenError::of(&e))?;
+        Ok(gone)
+    }
+}
+
+async fn erase(tx: &Transaction<'_>, team: TeamId) -> Result<u64, tokio_postgres::Error> {
+    // In the order of every commit: the team's row, then the counters. Who
+    // writes just now is waited for, and nobody writes after that.
+    tx.execute("SELECT FROM meantime.team WHERE team_id = $1 FOR UPDATE", &[&team.0]).await?;
+    tx.execute("SELECT FROM meantime.scope WHERE team_id = $1 ORDER BY scope FOR UPDATE", &[&team.0]).await?;
+    // Whatever table has a team's rows names the team, later ones too; the
+    // team's own row comes last, since others refer to it.
+    let sql = "SELECT c.table_name::text FROM information_schema.columns AS c
+               JOIN information_schema.tables AS t USING (table_schema, table_name)
+               WHERE c.table_schema = 'meantime' AND c.column_name = 'team_id' AND t.table_type = 'BASE TABLE'
+               ORDER BY c.table_name = 'team', c.table_name";
+    let mut gone = 0;
+    for row in tx.query(sql, &[]).await? {
+        let table: String = row.try_get(0)?;
+        let sql = format!("DELETE FROM meantime.\"{}\" WHERE team_id = $1", table.replace('"', "\"\""));
+        gone += tx.execute(&sql, &[&team.0]).await?;
+    }
+    Ok(gone)
+}

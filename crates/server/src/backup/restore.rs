@@ -1,0 +1,130 @@
+//! Puts a backup back, as another life of the data. Whatever can fail on its
+//! own account does so before anything that was there is touched.
+
+use super::list::{ATTACHED, BESIDE, DATABASE, DUMP, SETTINGS, copy};
+use super::{Attached, List, NAME, attached, postgres};
+use crate::attachments::Attachments;
+use crate::backend;
+use crate::data::{DataDir, make, new_epoch};
+use crate::settings::{Settings, StorageKind};
+use anyhow::{Context as _, ensure};
+use chrono::{DateTime, Utc};
+use meantime_server_postgres::Postgres;
+use meantime_server_sqlite::upkeep;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A backup that was put back.
+#[derive(Debug)]
+pub struct Restored {
+    /// What it was.
+    pub list: List,
+    /// Where lies what was there before, if there was anything.
+    pub before: Option<PathBuf>,
+    /// What became of the attachments, if it has any.
+    pub attachments: Option<Attached>,
+}
+
+/// Puts a backup back into a data folder whose server is not running. What
+/// was there before is moved aside; of PostgreSQL a dump of it is made.
+///
+/// Attachments are only added. If some of the backup's can't be had, nothing
+/// else is done, unless it is told to go on `incomplete`.
+///
+/// # Errors
+/// When the backup is not whole, others use the database, or something can't
+/// be moved or written.
+pub async fn restore(data: &DataDir, from: &Path, incomplete: bool, now: DateTime<Utc>) -> anyhow::Result<Restored> {
+    let list = List::verified(from)?;
+    data.make()?;
+    let _lock = data.lock()?;
+    // As they will be in force; paths in the data folder are those of this one.
+    let settings = Settings::read_for(&from.join(SETTINGS), data)?;
+    let attachments = attachments_of(&list, &settings, from, incomplete).await?;
+    let aside = data.file(&format!("before-restore-{}", now.format(NAME)));
+    let fresh = data.file("restore.part");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
+    let put = async {
+        let files = prepared(&list, from, &fresh)?;
+        if list.has(DUMP) {
+            into_postgres(&settings, &from.join(DUMP), &aside).await?;
+        }
+        in_place(data, &files, &fresh, &aside)
+    };
+    let put = put.await;
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
+    put?;
+    let before = aside.exists().then_some(aside);
+    Ok(Restored { list, before, attachments })
+}
+
+async fn attachments_of(
+    list: &List,
+    settings: &Settings,
+    from: &Path,
+    incomplete: bool,
+) -> anyhow::Result<Option<Attached>> {
+    if !list.has(ATTACHED) {
+        return Ok(None);
+    }
+    let to = Attachments::open(&settings.attachments)?;
+    let attached = attached::put_back(from, &to.blobs).await?;
+    ensure!(
+        attached.missing == 0 || incomplete,
+        "{} attachments of this backup are missing or not as they were written (they are named above): their bytes lie \
+         in the folder `{}` beside the backup, or in it; --incomplete goes on without them",
+        attached.missing,
+        super::STORE
+    );
+    Ok(Some(attached))
+}
+
+/// The files to be, beside those that are; their names.
+fn prepared<'a>(list: &'a List, from: &Path, fresh: &Path) -> anyhow::Result<Vec<&'a str>> {
+    make(fresh)?;
+    let names = list.files.iter().map(|file| file.name.as_str());
+    let names: Vec<&str> = names.filter(|name| ![ATTACHED, DUMP].contains(name)).collect();
+    for name in &names {
+        copy(&from.join(name), &fresh.join(name))?;
+    }
+    if list.has(DATABASE) {
+        upkeep::begin_life(&fresh.join(DATABASE), new_epoch()?)?;
+    }
+    Ok(names)
+}
+
+async fn into_postgres(settings: &Settings, dump: &Path, aside: &Path) -> anyhow::Result<()> {
+    ensure!(settings.storage.kind == StorageKind::Postgres, "it has a dump of PostgreSQL, but settings of SQLite");
+    let database = backend::postgres(settings)?;
+    if Postgres::ready_for_restore(&database).await? {
+        make(aside)?;
+        postgres::dump(&database, &aside.join(DUMP)).await?;
+    }
+    postgres::put_back(&database, dump).await?;
+    Ok(Postgres::begin_anew(&database, new_epoch()?).await?)
+}
+
+/// Moves what was there aside, and what shall be in its place.
+fn in_place(data: &DataDir, names: &[&str], fresh: &Path, aside: &Path) -> anyhow::Result<()> {
+    let of = |name: &str| if name == SETTINGS { data.settings_file().to_owned() } else { data.file(name) };
+    for name in [DATABASE, "server.db-wal", "server.db-shm", SETTINGS].into_iter().chain(BESIDE) {
+        if of(name).exists() {
+            make(aside)?;
+            moved(&of(name), &aside.join(name))?;
+        }
+    }
+    names.iter().try_for_each(|name| moved(&fresh.join(name), &of(name)))
+}
+
+/// The settings may lie on another disk than the data.
+fn moved(from: &Path, to: &Path) -> anyhow::Result<()> {
+    if fs::rename(from, to).is_ok() {
+        return Ok(());
+    }
+    copy(from, to)?;
+    fs::remove_file(from).with_context(|| format!("{} can't be moved", from.display()))
+}
