@@ -18,6 +18,7 @@ mod people;
 mod postgres;
 mod robustness;
 mod schemathesis;
+mod shapes;
 mod tenants;
 mod tls;
 mod world;
