@@ -9,9 +9,15 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-#[tokio::test]
-async fn somebody_joins_with_a_link_once() {
-    let world = World::new().await;
+crate::world::on_both! {
+    somebody_joins_with_a_link_once,
+    every_op_has_its_outcome,
+    a_feed_is_pulled_in_pages,
+    another_team_is_not_there,
+    a_request_says_its_version_and_who_it_is,
+}
+
+async fn somebody_joins_with_a_link_once(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let request = InviteRequest { valid_hours: 2, role: Role::Member };
     let answer = ana.call(Method::POST, "/v1/invites").json(&request).send().await.unwrap();
@@ -31,9 +37,7 @@ async fn somebody_joins_with_a_link_once() {
     assert_eq!(names, ["Ana", "Kofi"]);
 }
 
-#[tokio::test]
-async fn every_op_has_its_outcome() {
-    let world = World::new().await;
+async fn every_op_has_its_outcome(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let thread = ana.thread("A hundred").await;
     let mut ops = vec![
@@ -58,9 +62,7 @@ async fn every_op_has_its_outcome() {
     assert_eq!(ana.all().await.iter().filter(|row| row.kind == Kind::MESSAGE).count(), 100);
 }
 
-#[tokio::test]
-async fn a_feed_is_pulled_in_pages() {
-    let world = World::new().await;
+async fn a_feed_is_pulled_in_pages(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let thread = ana.thread("Pages").await;
     ana.push((0..250).map(|i| ana.message(thread, &format!("{i}"))).collect()).await;
@@ -73,9 +75,7 @@ async fn a_feed_is_pulled_in_pages() {
     }
 }
 
-#[tokio::test]
-async fn another_team_is_not_there() {
-    let world = World::new().await;
+async fn another_team_is_not_there(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let core = world.running.core();
     let theirs = core.found("Red Team").await.unwrap();
@@ -105,9 +105,7 @@ async fn another_team_is_not_there() {
     assert!(!live.to_string().contains(&ana.joined.team.to_string()));
 }
 
-#[tokio::test]
-async fn a_request_says_its_version_and_who_it_is() {
-    let world = World::new().await;
+async fn a_request_says_its_version_and_who_it_is(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let get = |path: &str| ana.client.http.get(format!("{}{path}", ana.client.base)).bearer_auth(&ana.joined.token);
     for (version, status, code) in [

@@ -6,8 +6,17 @@ use futures::StreamExt as _;
 use meantime_protocol::http::{Op, Poke, PushOutcome};
 use meantime_protocol::kinds::Role;
 use meantime_server_core::Clock as _;
+use meantime_server_core::limits::STREAMS_PER_DEVICE;
 use reqwest::{Method, Response, StatusCode};
 use std::time::{Duration, Instant};
+
+crate::world::on_both! {
+    a_stream_tells_what_moved,
+    what_is_due_appears_by_itself_and_after_a_restart,
+    one_device_does_not_take_all_streams,
+    open_streams_do_not_keep_the_server,
+    a_client_that_never_reads_keeps_nobody,
+}
 
 /// Reads events as they come.
 pub struct Stream {
@@ -44,9 +53,7 @@ impl Stream {
     }
 }
 
-#[tokio::test]
-async fn a_stream_tells_what_moved() {
-    let world = World::new().await;
+async fn a_stream_tells_what_moved(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let kofi = world.someone("Kofi", Role::Member).await;
     let mut live = Stream::open(&ana).await;
@@ -55,9 +62,7 @@ async fn a_stream_tells_what_moved() {
     live.reaches(&ana, 4).await;
 }
 
-#[tokio::test]
-async fn what_is_due_appears_by_itself_and_after_a_restart() {
-    let world = World::new().await;
+async fn what_is_due_appears_by_itself_and_after_a_restart(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let kofi = world.someone("Kofi", Role::Member).await;
     let thread = kofi.thread("Later").await;
@@ -83,13 +88,29 @@ async fn what_is_due_appears_by_itself_and_after_a_restart() {
     assert_eq!(rows.iter().map(|row| (row.id, row.seq)).collect::<Vec<_>>(), [(ids.1, start.seq + 4)]);
 }
 
-#[tokio::test]
-async fn open_streams_do_not_keep_the_server() {
-    let world = World::new().await;
+async fn one_device_does_not_take_all_streams(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let mut streams = Vec::new();
-    for _ in 0..50 {
+    for _ in 0..=STREAMS_PER_DEVICE {
         let mut live = Stream::open(&ana).await;
+        live.next().await.unwrap();
+        streams.push(live);
+    }
+    assert!(streams[0].next().await.is_none(), "the oldest has ended");
+    ana.thread("News").await;
+    for live in &mut streams[1..] {
+        assert!(live.next().await.is_some());
+    }
+}
+
+async fn open_streams_do_not_keep_the_server(world: World) {
+    let mut people = Vec::new();
+    for i in 0..10 {
+        people.push(world.someone(&format!("Person {i}"), Role::Owner).await);
+    }
+    let mut streams = Vec::new();
+    for someone in people.iter().cycle().take(50) {
+        let mut live = Stream::open(someone).await;
         live.next().await.unwrap();
         streams.push(live);
     }
@@ -101,9 +122,7 @@ async fn open_streams_do_not_keep_the_server() {
     }
 }
 
-#[tokio::test]
-async fn a_client_that_never_reads_keeps_nobody() {
-    let world = World::new().await;
+async fn a_client_that_never_reads_keeps_nobody(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let _unread = ana.call(Method::GET, "/v1/live").send().await.unwrap();
     let thread = ana.thread("Busy").await;

@@ -2,15 +2,23 @@
 //! own suite.
 
 use crate::live::Stream;
-use crate::world::{Someone, World};
+use crate::world::{Someone, World, eventually};
 use meantime_protocol::http::{InviteResponse, JoinResponse, Me};
 use meantime_protocol::kinds::Role;
 use meantime_protocol::people::{AccountInfo, AuditPage, DevicesResponse, TokenResponse};
 use meantime_protocol::{Code, Problem};
+use meantime_server_core::storage::Tried;
+use meantime_server_core::{Storage as _, TeamScope};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+
+crate::world::on_both! {
+    a_second_device_signs_in_is_listed_and_ended,
+    a_token_is_replaced_and_a_link_adds_a_device,
+    members_are_changed_removed_and_come_back,
+}
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -39,9 +47,7 @@ async fn with_password(world: &World) -> Someone {
     ana
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_device_signs_in_is_listed_and_ended() {
-    let world = World::new().await;
+async fn a_second_device_signs_in_is_listed_and_ended(world: World) {
     let ana = with_password(&world).await;
     let joined: JoinResponse = ok(sign_in(&world, PASSWORD)).await;
     let phone = Someone::again(world.client(), joined);
@@ -87,9 +93,7 @@ async fn wrong_passwords_wait() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_is_replaced_and_a_link_adds_a_device() {
-    let world = World::new().await;
+async fn a_token_is_replaced_and_a_link_adds_a_device(world: World) {
     let ana = world.someone("Ana", Role::Owner).await;
     let next: TokenResponse = ok(ana.call(Method::POST, "/v1/token")).await;
     let renewed = Someone::again(world.client(), JoinResponse { token: next.token, ..ana.joined.clone() });
@@ -103,9 +107,7 @@ async fn a_token_is_replaced_and_a_link_adds_a_device() {
     let _: Me = ok(tablet.call(Method::GET, "/v1/me")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn members_are_changed_removed_and_come_back() {
-    let world = World::new().await;
+async fn members_are_changed_removed_and_come_back(world: World) {
     let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Member).await);
     let path = |rest: &str| format!("/v1/members/{}{rest}", kofi.joined.person);
     let role = |role: &str| json!({"role": role});
@@ -122,4 +124,30 @@ async fn members_are_changed_removed_and_come_back() {
     assert_eq!(back.joined.person, kofi.joined.person);
     let rows: Vec<Value> = back.all().await.iter().map(|row| json!(row.fields)).collect();
     assert!(rows.contains(&json!({"name": "Kofi", "role": "admin"})), "{rows:?}");
+}
+
+/// Whoever goes away while a password is looked at has tried it all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_is_broken_off_counts() {
+    let world = World::new().await;
+    let ana = with_password(&world).await;
+    let (team, counted) = (TeamScope::operator(ana.joined.team), Tried::Person(ana.joined.person));
+    let client = world.client();
+    let request = json!({"login": "Ana", "password": "wrong password", "device_name": "phone"});
+    let failures = async || {
+        let kept = world.running.core().storage().attempts(team, counted).await.unwrap();
+        kept.map_or(0, |attempts| attempts.failures)
+    };
+    let mut broken_off = 0;
+    for tries in 1..=3 {
+        let call = tokio::spawn(client.call(Method::POST, "/v1/sign-in").json(&request).send());
+        while world.running.core().passwords_queued() == 0 && !call.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        // Its stream is reset.
+        call.abort();
+        broken_off += usize::from(call.await.is_err_and(|error| error.is_cancelled()));
+        eventually("it to be counted", async || failures().await == tries).await;
+    }
+    assert!(broken_off > 0);
 }

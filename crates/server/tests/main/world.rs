@@ -272,3 +272,31 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Tests of a world: each on a file, and on a real PostgreSQL where there is
+/// one.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::world::World::new().await).await;
+            })*
+        }
+
+        #[cfg(unix)]
+        mod on_postgres {
+            use meantime_server_postgres::kit::PostgresServer;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                if !PostgresServer::is_installed() {
+                    eprintln!("PostgreSQL is not installed: this was not tried");
+                    return;
+                }
+                super::$name(crate::world::World::on_postgres(&PostgresServer::shared().database()).await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
