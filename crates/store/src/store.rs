@@ -7,11 +7,18 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Idle reading connections kept; each costs about 2 MB once it is warm.
 const IDLE_READERS: usize = 3;
 const BUSY: Duration = Duration::from_secs(10);
+
+/// How big the log gets, in bytes, before a write waits to empty it.
+const LOG: u64 = 16 << 20;
+/// How long emptying waits for reads.
+const BRIEFLY: Duration = Duration::from_millis(100);
+/// How long nothing is tried after they were in the way.
+const REST: Duration = Duration::from_secs(5);
 
 /// The app's database. Clones share it.
 ///
@@ -25,6 +32,8 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     writer: Mutex<Connection>,
+    /// The log is not emptied before: something was in the way.
+    rest: Mutex<Option<Instant>>,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -49,7 +58,8 @@ impl Store {
     pub(crate) fn over(path: PathBuf, writer: Connection) -> Self {
         // What opening met is dealt with.
         met_damage();
-        Self { inner: Arc::new(Inner { path, writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) }) }
+        let (writer, rest, readers) = (Mutex::new(writer), Mutex::new(None), Mutex::new(Vec::new()));
+        Self { inner: Arc::new(Inner { path, writer, rest, readers }) }
     }
 
     /// Where the database is.
@@ -131,7 +141,28 @@ impl Store {
             out
         };
         tx.commit().map_err(StoreError::from)?;
+        self.keep_log_small(&conn);
         Ok(out)
+    }
+
+    /// Empties the log if it is big: reads that always overlap leave SQLite no
+    /// moment to do it by itself. One that takes long (a copy of the file, say)
+    /// is not waited for; then the log grows until it is done.
+    fn keep_log_small(&self, conn: &Connection) {
+        let path = beside(&self.inner.path, "-wal");
+        let big = || std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG);
+        let mut rest = lock(&self.inner.rest);
+        if !big() || rest.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        let emptied = conn
+            .busy_timeout(BRIEFLY)
+            .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+            .and_then(|()| conn.busy_timeout(BUSY));
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the database's log could not be emptied");
+        }
+        *rest = big().then(|| Instant::now() + REST);
     }
 
     /// Looks at every page and index. Reads the whole file.

@@ -4,8 +4,12 @@
 
 mod crash;
 mod feeds;
+mod files;
+#[cfg(target_os = "linux")]
+mod full;
 mod kit;
 mod lists;
+mod log;
 mod mail;
 mod opening;
 mod rows;
