@@ -63,6 +63,10 @@ pub fn begin_anew(tx: &Tx<'_>, scope: Scope, lost_epoch: bool) -> Result<()> {
         let sql = "UPDATE outbox SET state = 'waiting', n = NULL, seq = NULL, attempts = 0
                    WHERE scope = ?1 AND state = 'sent'";
         tx.conn.execute(sql, [&name])?;
+        // What the person saw was a place in a feed that is no more: the same
+        // number may be somebody else's words now.
+        let sql = "UPDATE outbox SET body = json_remove(body, '$.base_seq') WHERE scope = ?1";
+        tx.conn.execute(sql, [&name])?;
     }
     Ok(())
 }
@@ -90,11 +94,19 @@ pub fn forget(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<Applied> {
 fn keep_drafts(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<()> {
     for row in record::of_scope(tx, scope)? {
         let item = ItemId(row.id);
-        let typed = if row.kind == Kind::THREAD { draft::get(tx, Some(item))? } else { None };
-        let Some(text) = typed else { continue };
+        if row.kind != Kind::THREAD {
+            continue;
+        }
+        let (text, files) = (draft::get(tx, Some(item))?.unwrap_or_default(), draft::files(tx, Some(item))?);
+        if text.is_empty() && files.is_empty() {
+            continue;
+        }
         let mut fields = Fields::new();
         fields.insert("thread".into(), serde_json::json!(row.id));
         fields.insert("text".into(), serde_json::json!(text));
+        if !files.is_empty() {
+            fields.insert("attachments".into(), serde_json::json!(files));
+        }
         let change = Change { fields, ..Change::default() };
         let target = Target::Record { scope, kind: Kind::MESSAGE, id: Uuid::now_v7(), change };
         let what = "Your draft".into();
@@ -110,7 +122,7 @@ fn keep_drafts(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<()> {
             made_at: team.now,
         };
         outbox::push(tx, &draft)?;
-        draft::put(tx, Some(item), "", team.now)?;
+        draft::clear(tx, Some(item))?;
     }
     Ok(())
 }

@@ -193,7 +193,7 @@ fn usable_after_the_first_page_and_nothing_alerts() {
         cursor(1, 9),
         Some("p2"),
     );
-    assert!(first.fresh.iter().all(|f| !f.alert));
+    assert!(first.fresh.iter().all(|f| f.backfill));
     assert_eq!((feed(&t).cursor, feed(&t).page.as_deref()), (Some(cursor(1, 9)), Some("p2")));
     // What happens meanwhile comes by pull and is not undone by an older page.
     t.pull(vec![t.row(12, Kind::THREAD, old, MEI, 1, json!({"title": "renamed", "urgency": "green"}))]);
@@ -205,6 +205,23 @@ fn usable_after_the_first_page_and_nothing_alerts() {
     );
     assert_eq!(t.item(ItemId(old)).title, "renamed");
     assert_eq!((feed(&t).cursor, feed(&t).page), (Some(cursor(1, 12)), None));
+}
+
+#[test]
+fn a_message_of_another_form_says_so_in_its_thread() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    t.pull(vec![
+        t.row(60, Kind::MESSAGE, Uuid::from_u128(30), MEI, 9, json!({"thread": id.0, "text": 5})),
+        t.row(61, Kind::MESSAGE, Uuid::from_u128(31), MEI, 10, json!({"thread": id.0, "text": "and on"})),
+    ]);
+    let messages = t.messages(id);
+    let shown: Vec<_> = messages.iter().map(|m| (m.text.as_str(), m.unreadable.is_some())).collect();
+    assert_eq!(shown, [("hello", false), ("", true), ("and on", false)]);
+    assert!(messages[1].unreadable.as_ref().is_some_and(|why| why.contains("could not be read")));
+    // Once it is as it should be, it is shown.
+    t.pull(vec![t.row(62, Kind::MESSAGE, Uuid::from_u128(30), MEI, 9, json!({"thread": id.0, "text": "mended"}))]);
+    assert_eq!((t.messages(id)[1].text.as_str(), &t.messages(id)[1].unreadable), ("mended", &None));
 }
 
 #[test]
@@ -261,6 +278,26 @@ fn a_server_put_back_from_a_backup_gets_my_words_again() {
     assert_eq!(texts, ["arrived and seen", "still waiting"]);
     let shown: Vec<String> = t.messages(id).into_iter().map(|m| m.text).collect();
     assert!(shown.contains(&"arrived and seen".into()) && !shown.contains(&"hers is lost".into()), "{shown:?}");
+}
+
+#[test]
+fn what_was_seen_in_another_life_of_the_server_counts_no_more() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    let edit = || {
+        let mut op = t.reply(id.0, Uuid::from_u128(50), "better words", 6);
+        let Target::Record { change, .. } = &mut op.target else { panic!("a record") };
+        change.base_seq = Some(57);
+        t.push(op);
+    };
+    let sent = || t.next_ops(9).iter().map(|op| op.base_seq).collect::<Vec<_>>();
+    edit();
+    t.w.store.write(|tx| team::begin_anew(tx, TEAM, false)).unwrap();
+    assert_eq!(sent(), [Some(57)], "only read again");
+    t.w.store.write(|tx| team::begin_anew(tx, TEAM, true)).unwrap();
+    assert_eq!(sent(), [None]);
+    edit();
+    assert_eq!(sent(), [None, Some(57)], "what is seen from now on does");
 }
 
 #[test]
