@@ -1,10 +1,13 @@
-//! Table `draft`: what is being typed.
+//! Table `draft`: what is being typed, the files that are to go with it, and
+//! what else a new thread is to be. What that is made of is the engine's.
 
-use crate::sql::{Id, Ms};
+use crate::sql::{Id, Ms, RowExt, json};
 use crate::{Read, Result, Tx};
 use chrono::{DateTime, Utc};
 use meantime_model::ItemId;
+use meantime_protocol::Attachment;
 use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
 
 // The all-zero id stands for the draft of a new thread.
 pub(crate) const V1: &str = "
@@ -14,21 +17,63 @@ CREATE TABLE draft (
     at      INTEGER NOT NULL
 ) STRICT;";
 
+pub(crate) const V2: &str = "ALTER TABLE draft ADD COLUMN files TEXT NOT NULL DEFAULT '[]';";
+
+pub(crate) const V3: &str = "ALTER TABLE draft ADD COLUMN thread TEXT NOT NULL DEFAULT 'null';";
+
 /// What is being typed into a conversation, or for a new thread (`None`).
 pub fn get(r: &Read<'_>, item: Option<ItemId>) -> Result<Option<String>> {
-    let mut q = r.conn.prepare_cached("SELECT text FROM draft WHERE item_id = ?1")?;
+    let mut q = r.conn.prepare_cached("SELECT text FROM draft WHERE item_id = ?1 AND text <> ''")?;
     Ok(q.query_row([key(item)], |row| row.get(0)).optional()?)
 }
 
-/// Keeps a draft; an empty text drops it.
+/// The files that are to go with it, in their order.
+pub fn files(r: &Read<'_>, item: Option<ItemId>) -> Result<Vec<Attachment>> {
+    let mut q = r.conn.prepare_cached("SELECT files FROM draft WHERE item_id = ?1")?;
+    Ok(q.query_row([key(item)], |row| row.json("files")).optional()?.unwrap_or_default())
+}
+
+/// What else a new thread is to be.
+pub fn thread(r: &Read<'_>) -> Result<Option<Value>> {
+    let mut q = r.conn.prepare_cached("SELECT thread FROM draft WHERE item_id = ?1")?;
+    Ok(q.query_row([key(None)], |row| row.json("thread")).optional()?.flatten())
+}
+
+/// Keeps what is typed; with nothing else kept an empty text ends the draft.
 pub fn put(tx: &Tx<'_>, item: Option<ItemId>, text: &str, at: DateTime<Utc>) -> Result<()> {
-    if text.is_empty() {
-        tx.conn.prepare_cached("DELETE FROM draft WHERE item_id = ?1")?.execute([key(item)])?;
-        return Ok(());
-    }
     let sql = "INSERT INTO draft (item_id, text, at) VALUES (?1, ?2, ?3)
                ON CONFLICT (item_id) DO UPDATE SET text = ?2, at = ?3";
     tx.conn.prepare_cached(sql)?.execute(params![key(item), text, Ms(at)])?;
+    drop_empty(tx, item)
+}
+
+/// Keeps the files that are to go with it; with nothing else kept none end the
+/// draft.
+pub fn put_files(tx: &Tx<'_>, item: Option<ItemId>, files: &[Attachment], at: DateTime<Utc>) -> Result<()> {
+    let sql = "INSERT INTO draft (item_id, text, at, files) VALUES (?1, '', ?2, ?3)
+               ON CONFLICT (item_id) DO UPDATE SET files = ?3, at = ?2";
+    tx.conn.prepare_cached(sql)?.execute(params![key(item), Ms(at), json(&files)?])?;
+    drop_empty(tx, item)
+}
+
+/// Keeps what else a new thread is to be; with nothing else kept `None` ends
+/// the draft.
+pub fn put_thread(tx: &Tx<'_>, thread: Option<&Value>, at: DateTime<Utc>) -> Result<()> {
+    let sql = "INSERT INTO draft (item_id, text, at, thread) VALUES (?1, '', ?2, ?3)
+               ON CONFLICT (item_id) DO UPDATE SET thread = ?3, at = ?2";
+    tx.conn.prepare_cached(sql)?.execute(params![key(None), Ms(at), json(&thread)?])?;
+    drop_empty(tx, None)
+}
+
+/// It was sent: nothing is left of it.
+pub fn clear(tx: &Tx<'_>, item: Option<ItemId>) -> Result<()> {
+    tx.conn.prepare_cached("DELETE FROM draft WHERE item_id = ?1")?.execute([key(item)])?;
+    Ok(())
+}
+
+fn drop_empty(tx: &Tx<'_>, item: Option<ItemId>) -> Result<()> {
+    let sql = "DELETE FROM draft WHERE item_id = ?1 AND text = '' AND files = '[]' AND thread = 'null'";
+    tx.conn.prepare_cached(sql)?.execute([key(item)])?;
     Ok(())
 }
 

@@ -40,6 +40,7 @@
 //! | notifications, exactly once | [`notice`] |
 //! | undo, drafts, settings | [`undo`], [`draft`], [`setting`] |
 //! | what would be lost with an account | [`unsent`] |
+//! | which copies of files are still needed | [`needed`] |
 //!
 //! **Triage of a team thread** is a change of its mark: [`team::push`] one
 //! with `done_at`/`read_at` = [`message::seen_until`] (the server's time, so
@@ -59,6 +60,7 @@ pub mod ingest;
 pub mod item;
 pub mod list;
 pub mod message;
+pub mod needed;
 pub mod notice;
 pub mod outbox;
 pub mod record;

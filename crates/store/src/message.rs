@@ -9,6 +9,7 @@ use crate::sql::{Id, Ms, RowExt, json};
 use crate::{Read, Result, Tx};
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, ItemId, PersonId};
+use meantime_protocol::Sha256;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,20 @@ CREATE INDEX message_person ON message (person, item_id) WHERE person IS NOT NUL
 
 pub(crate) const V2: &str = "ALTER TABLE message ADD COLUMN reply_to TEXT NOT NULL DEFAULT '[]';";
 
+// The files of team messages that came before they were shown.
+pub(crate) const V3: &str = "
+UPDATE message SET attachments = sent.list FROM (
+    SELECT lower(hex(id)) AS id, json_extract(fields, '$.attachments') AS list FROM record
+    WHERE kind = 'message' AND deleted = 0 AND json_type(fields, '$.attachments') = 'array'
+    AND NOT EXISTS (SELECT 1 FROM json_each(fields, '$.attachments') AS f
+        WHERE json_type(fields, f.fullkey || '.name') IS NOT 'text'
+        OR json_type(fields, f.fullkey || '.media_type') IS NOT 'text'
+        OR json_type(fields, f.fullkey || '.bytes') IS NOT 'integer'
+        OR json_extract(fields, f.fullkey || '.bytes') < 0
+        OR length(json_extract(fields, f.fullkey || '.sha256')) IS NOT 64
+        OR json_extract(fields, f.fullkey || '.sha256') GLOB '*[^0-9a-f]*')
+) AS sent WHERE message.person IS NOT NULL AND replace(message.upstream, '-', '') = sent.id;";
+
 /// Keys of one millisecond. Not more, so that a key stays below 2^53 (the
 /// largest whole number a JavaScript number holds) until the year 2248.
 const KEYS_PER_MS: i64 = 1 << 10;
@@ -67,6 +82,9 @@ pub struct Attachment {
     pub media_type: String,
     /// Size in bytes.
     pub bytes: u64,
+    /// Which bytes, where they are a team's: by it they are fetched and checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256>,
 }
 
 /// Where a message of mine is on its way.

@@ -45,6 +45,9 @@ CREATE INDEX outbox_parent  ON outbox (parent) WHERE parent IS NOT NULL;
 CREATE INDEX outbox_item    ON outbox (item_id) WHERE item_id IS NOT NULL;
 CREATE TABLE outbox_last (account_id BLOB NOT NULL PRIMARY KEY, n INTEGER NOT NULL) STRICT;";
 
+/// Not by itself: when what waits for the person is ready (the end of 9999).
+const NEVER_MS: i64 = 253_402_300_799_000;
+
 pub(crate) const WAITING: &str = "waiting";
 pub(crate) const SENT: &str = "sent";
 pub(crate) const REFUSED: &str = "refused";
@@ -117,6 +120,17 @@ pub struct Entry {
     pub attempts: u32,
 }
 
+/// Why changes that wait did not get through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// For programs.
+    pub code: String,
+    /// In plain words.
+    pub message: String,
+    /// When they are tried again; `None`: they wait for the person.
+    pub again: Option<DateTime<Utc>>,
+}
+
 /// How a change goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -170,14 +184,35 @@ pub fn get(r: &Read<'_>, id: i64) -> Result<Option<Entry>> {
 /// Changes that may go now, the oldest first. One that belongs to a
 /// conversation waits until those before it there may go.
 pub fn ready(r: &Read<'_>, account: AccountId, now: DateTime<Utc>, limit: u32) -> Result<Vec<Entry>> {
+    let mut rows = Vec::new();
+    if limit > 0 {
+        each_ready(r, account, now, |entry| {
+            rows.push(entry);
+            Ok(rows.len() < limit as usize)
+        })?;
+    }
+    Ok(rows)
+}
+
+/// The same one by one, as long as more is wanted.
+pub(crate) fn each_ready(
+    r: &Read<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+    mut more: impl FnMut(Entry) -> Result<bool>,
+) -> Result<()> {
     let sql = "SELECT * FROM outbox AS o WHERE account_id = ?1 AND state = 'waiting'
             AND coalesce(not_before, 0) <= ?2
             AND NOT EXISTS (SELECT 1 FROM outbox AS b WHERE b.item_id = o.item_id AND b.id < o.id
                 AND b.account_id = ?1 AND b.state = 'waiting' AND b.not_before > ?2)
-        ORDER BY id LIMIT ?3";
+        ORDER BY id";
     let mut q = r.conn.prepare_cached(sql)?;
-    let rows = q.query_map(params![Id(account.0), Ms(now), limit], read)?.collect::<Result<_, _>>()?;
-    Ok(rows)
+    for entry in q.query_map(params![Id(account.0), Ms(now)], read)? {
+        if !more(entry?)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// When [`ready`] may have something (more), if nothing else happens.
@@ -199,6 +234,35 @@ pub fn set_retry(tx: &Tx<'_>, id: i64, not_before: DateTime<Utc>, code: &str, me
     let sql = "UPDATE outbox SET not_before = ?2, code = ?3, message = ?4 WHERE id = ?1 AND state = 'waiting'";
     tx.conn.prepare_cached(sql)?.execute(params![id, Ms(not_before), code, message])?;
     Ok(())
+}
+
+/// It fails until the person does something: it waits, visibly, for
+/// [`let_on`].
+pub fn set_stuck(tx: &Tx<'_>, id: i64, code: &str, message: &str) -> Result<()> {
+    set_retry(tx, id, DateTime::from_timestamp_millis(NEVER_MS).unwrap_or_default(), code, message)
+}
+
+/// The person did something, or it may be otherwise now: what failed of an
+/// account may go at once.
+pub fn let_on(tx: &Tx<'_>, account: AccountId) -> Result<()> {
+    let sql = "UPDATE outbox SET not_before = NULL, code = NULL, message = NULL
+               WHERE account_id = ?1 AND state = 'waiting' AND scope IS NULL AND code IS NOT NULL";
+    tx.conn.prepare_cached(sql)?.execute([Id(account.0)])?;
+    Ok(())
+}
+
+/// Why changes of an account that wait did not get through, and when they are
+/// tried again: those that wait for the person go before the others.
+pub fn failing(r: &Read<'_>, account: AccountId) -> Result<Option<Failing>> {
+    let sql = "SELECT code, message, not_before FROM outbox
+               WHERE account_id = ?1 AND state = 'waiting' AND scope IS NULL AND code IS NOT NULL
+               ORDER BY coalesce(not_before, 0) < ?2, id LIMIT 1";
+    let mut q = r.conn.prepare_cached(sql)?;
+    let found = q.query_row(params![Id(account.0), NEVER_MS], |row| {
+        let again = row.opt_time("not_before")?.filter(|at| at.timestamp_millis() < NEVER_MS);
+        Ok(Failing { code: row.get("code")?, message: row.get("message")?, again })
+    });
+    Ok(found.optional()?)
 }
 
 /// It arrived at its source: it is gone from here.

@@ -33,6 +33,9 @@ const STEPS: &[&[&str]] = &[
     &[search::V2],
     &[search::V3],
     &[item::V3],
+    &[draft::V2, message::V3],
+    &[draft::V3],
+    &[notice::V2],
 ];
 
 /// The version this build writes.
@@ -102,7 +105,20 @@ mod tests {
                     at, text, attachments, read, up_read, up_done)
                 VALUES (5120, zeroblob(16), zeroblob(16), 'm', 'Contract', 'Mei', 'mei@x', '[]', '[]', 0,
                     5, '次の設計を', '[]', 0, 0, 0);
-             INSERT INTO draft (item_id, text, at) VALUES (zeroblob(16), 'half a sentence', 6);",
+             INSERT INTO draft (item_id, text, at) VALUES (zeroblob(16), 'half a sentence', 6);
+             INSERT INTO scope (scope, account_id) VALUES ('team:1', zeroblob(16));
+             INSERT INTO record (scope, kind, id, seq, author, deleted, created_at, updated_at, fields) VALUES
+                ('team:1', 'message', x'0190a00000007000800000000000e1e1', 1, zeroblob(16), 0, 0, 0, json_object('text', 'a',
+                    'attachments', json_array(json_object('sha256', printf('%064d', 0), 'name', 'plan.pdf',
+                        'media_type', 'application/pdf', 'bytes', 3, 'newer', 1)))),
+                ('team:1', 'message', x'0190a00000007000800000000000e2e2', 2, zeroblob(16), 0, 0, 0, json_object('text', 'b',
+                    'attachments', json_array(json_object('sha256', 'x', 'name', 'plan.pdf')))),
+                ('team:1', 'message', x'0190a00000007000800000000000e3e3', 3, zeroblob(16), 0, 0, 0, '{\"text\":\"c\"}');
+             INSERT INTO message (key, item_id, account_id, upstream, title, author, address, person, recipients, copies,
+                    own, at, text, attachments, read, up_read, up_done)
+                SELECT 6144 + seq, zeroblob(16), zeroblob(16), '0190a000-0000-7000-8000-00000000e' || seq || 'e' || seq,
+                    'Plans', 'Mei', '', zeroblob(16), '[]', '[]', 0, 6, json_extract(fields, '$.text'), '[]', 0, 0, 0
+                FROM record;",
         )
         .unwrap();
         old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
@@ -119,6 +135,9 @@ mod tests {
             })
             .unwrap();
         assert_eq!(found.map(|item| (item.title, item.no_due)), Some(("Contract".to_owned(), None)));
+        let files: Vec<Vec<&str>> =
+            messages.iter().map(|m| m.attachments.iter().map(|f| f.name.as_str()).collect()).collect();
+        assert_eq!(files, [vec![], vec!["plan.pdf"], vec![], vec![]], "what hung on team messages is shown now");
         assert_eq!((messages[0].text.as_str(), messages[0].reply_to.len()), ("次の設計を", 0));
         assert_eq!(typed.as_deref(), Some("half a sentence"));
         let hits = opened.store.read(|r| search::search(r, "設計", None, 9)).unwrap();

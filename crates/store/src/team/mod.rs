@@ -16,7 +16,7 @@ mod rejoin;
 pub use circle::{circle_members, circle_of_people};
 pub use effective::{Effective, all, effective};
 pub use feed::{apply_bootstrap, apply_page, begin_anew, forget};
-pub use push::{next_ops, push, replay, settle};
+pub use push::{Arrived, FileToSend, next_file, next_ops, next_ops_past, push, refuse, replay, settle};
 pub use rejoin::rejoin;
 
 pub(crate) use mark::{apply_mark, clear_snooze};
@@ -71,9 +71,10 @@ pub struct FreshMessage {
     pub asks_me: bool,
     /// I wrote in this thread before.
     pub reply: bool,
-    /// It may interrupt, as far as the store knows: not from a bootstrap, not
-    /// mine, not read on another device, the thread not muted.
-    pub alert: bool,
+    /// It came with a bootstrap, or as the outcome of a push.
+    pub backfill: bool,
+    /// I read it on another device already.
+    pub seen: bool,
 }
 
 /// What became of a change that was pushed.

@@ -3,7 +3,7 @@
 use super::effective::{Effective, effective};
 use super::mark::{self, mark, newest_from_others};
 use super::{Applied, FreshMessage, Team};
-use crate::message::{Correspondent, NewMessage};
+use crate::message::{Attachment, Correspondent, NewMessage};
 use crate::sql::{Id, Ms, RowExt, Urg};
 use crate::{Read, Result, Tx, item, message};
 use meantime_model::{ItemId, PersonId, Urgency};
@@ -13,6 +13,9 @@ use rusqlite::{OptionalExtension, params};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
+
+/// Said of a message whose fields are not what they should be.
+const UNREADABLE: &str = "This could not be read: it is not of the form this Meantime knows. A newer one may know it.";
 
 /// What is to be projected anew.
 #[derive(Default)]
@@ -48,8 +51,8 @@ impl Stale {
     }
 }
 
-/// Projects what is stale. `quiet`: nothing of it alerts (a bootstrap).
-pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, quiet: bool) -> Result<Applied> {
+/// Projects what is stale. `backfill`: none of it is news (a bootstrap).
+pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, backfill: bool) -> Result<Applied> {
     let mut names = Names(HashMap::new());
     let mut touched: BTreeSet<ItemId> = BTreeSet::new();
     let mut messages: BTreeSet<Uuid> = BTreeSet::new();
@@ -93,7 +96,7 @@ pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, quiet: bool) -> R
         }
     }
     // A message in a snoozed thread takes its snooze away, everywhere.
-    if !quiet {
+    if !backfill {
         for id in fresh.iter().filter(|f: &&FreshMessage| !f.own).map(|f| f.item).collect::<BTreeSet<_>>() {
             if mark(tx, id)?.is_some_and(|m| !m.muted && m.snoozed_until.is_some_and(|until| until > team.now)) {
                 mark::clear_snooze(tx, id, team.now)?;
@@ -104,7 +107,8 @@ pub(super) fn project(tx: &Tx<'_>, team: &Team, stale: &Stale, quiet: bool) -> R
         settle_thread(tx, team, *id)?;
     }
     for news in &mut fresh {
-        describe(tx, news, quiet)?;
+        news.backfill = backfill;
+        describe(tx, news)?;
     }
     fresh.sort_by_key(|f| f.key);
     Ok(Applied {
@@ -193,7 +197,8 @@ fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Res
     let author = record.author.unwrap_or(team.me);
     let at = record.shown_at();
     let read_at = mark(tx, item)?.and_then(|m| m.read_at);
-    let unreadable = typed.is_none().then(|| "This message was written by a newer Meantime.".to_owned());
+    let unreadable = typed.is_none().then(|| UNREADABLE.to_owned());
+    let (text, files) = typed.map(|m| (m.text, m.attachments)).unwrap_or_default();
     let row = NewMessage {
         upstream,
         title,
@@ -204,9 +209,9 @@ fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Res
         reply_to: Vec::new(),
         own,
         at,
-        text: typed.map(|m| m.text).unwrap_or_default(),
+        text,
         html: None,
-        attachments: Vec::new(),
+        attachments: files.into_iter().map(shown_file).collect(),
         read: own || read_at.is_some_and(|read_at| at <= read_at),
         done: false,
         unreadable,
@@ -225,9 +230,16 @@ fn project_message(tx: &Tx<'_>, team: &Team, id: Uuid, names: &mut Names) -> Res
         urgency: Urgency::Yellow,
         asks_me: false,
         reply: false,
-        alert: !own && !row.read,
+        // Told by whoever projects it.
+        backfill: false,
+        seen: row.read,
     };
     Ok(Some(Projected { item, new, message }))
+}
+
+fn shown_file(file: meantime_protocol::Attachment) -> Attachment {
+    let meantime_protocol::Attachment { sha256, name, media_type, bytes } = file;
+    Attachment { name, media_type, bytes, sha256: Some(sha256) }
 }
 
 /// Who was asked, who answered, done, snoozed: once its messages are in.
@@ -295,15 +307,14 @@ fn read_up_to(tx: &Tx<'_>, id: ItemId, before: &Mark, mark: &Mark) -> Result<()>
 }
 
 /// What only the settled thread knows.
-fn describe(r: &Read<'_>, news: &mut FreshMessage, quiet: bool) -> Result<()> {
-    let sql = "SELECT shown_urgency, asks_me, muted, EXISTS (SELECT 1 FROM message
+fn describe(r: &Read<'_>, news: &mut FreshMessage) -> Result<()> {
+    let sql = "SELECT shown_urgency, asks_me, EXISTS (SELECT 1 FROM message
             WHERE item_id = item.id AND own = 1 AND key < ?2) AS reply FROM item WHERE id = ?1";
     let mut q = r.conn.prepare_cached(sql)?;
     q.query_row(params![Id(news.item.0), news.key], |row| {
         news.urgency = row.get::<_, Urg>("shown_urgency")?.0;
         news.asks_me = row.get("asks_me")?;
         news.reply = row.get("reply")?;
-        news.alert = news.alert && !quiet && !row.get::<_, bool>("muted")?;
         Ok(())
     })
     .optional()?;

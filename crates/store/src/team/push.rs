@@ -1,16 +1,21 @@
-//! Changes of the person's to the team: shown at once, sent, settled.
+//! Changes of the person's to the team: shown at once, sent, settled. A
+//! message goes once its files are at the server; what does not depend on it
+//! goes past it.
 
 use super::project::{Stale, project};
 use super::{Applied, Settled, Team};
 use crate::outbox::{self, Entry, NewOp, REFUSED, SENT, Target};
-use crate::{Result, Tx};
-use meantime_model::AccountId;
+use crate::sql::{Id, Ms};
+use crate::{Read, Result, Tx};
+use chrono::{DateTime, Utc};
+use meantime_model::{AccountId, ItemId};
 use meantime_protocol::http::{Op, OpResult, PushOutcome};
-use meantime_protocol::{Code, Problem};
+use meantime_protocol::{Attachment, Code, Kind, Problem, Scope, Sha256};
 use rusqlite::params;
+use std::collections::{HashMap, HashSet};
 
 /// Ops of one push.
-const BATCH_OPS: u32 = 200;
+const BATCH_OPS: usize = 200;
 /// Bytes of one push, about: a server takes bodies of a few MB.
 const BATCH_BYTES: usize = 1 << 20;
 
@@ -31,17 +36,105 @@ pub fn replay(tx: &Tx<'_>, team: &Team, entry: &Entry) -> Result<Applied> {
     project(tx, team, &stale, true)
 }
 
+/// A file that a waiting message needs at the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileToSend {
+    /// The message's row in the outbox.
+    pub outbox: i64,
+    /// Where it is sent to.
+    pub scope: Scope,
+    /// Which file.
+    pub file: Attachment,
+}
+
+/// Files that are at the server, as far as this device was told.
+pub type Arrived = HashSet<(Scope, Sha256)>;
+
+/// [`next_ops_past`] for whoever sends no files: all are taken to be there.
+pub fn next_ops(tx: &Tx<'_>, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Op>> {
+    next(tx, account, now, HashMap::new(), &HashSet::new())
+}
+
 /// The next changes to push, in the order they were made, each under its
-/// number. From now on they can't be withdrawn: an answer may get lost.
-pub fn next_ops(tx: &Tx<'_>, account: AccountId, now: chrono::DateTime<chrono::Utc>) -> Result<Vec<Op>> {
-    let mut ops = Vec::new();
-    let mut bytes = 0;
-    for entry in outbox::ready(tx, account, now, BATCH_OPS)? {
-        let Target::Record { scope, kind, id, change } = entry.op.target else { continue };
-        bytes += crate::sql::json(&change)?.len();
-        if bytes > BATCH_BYTES && !ops.is_empty() {
-            break;
+/// number. From now on they can't be withdrawn: an answer may get lost. A
+/// message whose files are not all in `arrived` waits, and with it what comes
+/// after it in its thread; so does a new thread with such a first message, for
+/// others would see it empty.
+pub fn next_ops_past(tx: &Tx<'_>, account: AccountId, now: DateTime<Utc>, arrived: &Arrived) -> Result<Vec<Op>> {
+    let (mut from, mut alone) = (HashMap::new(), HashSet::new());
+    for (entry, _) in lacking(tx, account, now, arrived)? {
+        alone.insert(entry.id);
+        if let Some(item) = entry.op.item {
+            from.entry(item).or_insert(begun_with(tx, &entry)?.unwrap_or(entry.id));
         }
+    }
+    next(tx, account, now, from, &alone)
+}
+
+/// The first file that a message which may go lacks. One to a circle that the
+/// server has not taken yet comes after the circle.
+pub fn next_file(
+    r: &Read<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+    arrived: &Arrived,
+) -> Result<Option<FileToSend>> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE scope = ?1 AND kind = 'space' AND state = 'waiting')";
+    let mut circle_waits = r.conn.prepare_cached(sql)?;
+    for (entry, missing) in lacking(r, account, now, arrived)? {
+        let Target::Record { scope, .. } = entry.op.target else { continue };
+        if !circle_waits.query_row([scope.to_string()], |row| row.get::<_, bool>(0))?
+            && let Some(file) = missing.into_iter().next()
+        {
+            return Ok(Some(FileToSend { outbox: entry.id, scope, file }));
+        }
+    }
+    Ok(None)
+}
+
+/// A message's file was refused for good, and so the message is, and the
+/// thread that began with it: both stay in the outbox, visible.
+pub fn refuse(tx: &Tx<'_>, team: &Team, outbox: i64, problem: &Problem) -> Result<Applied> {
+    let mut stale = Stale::default();
+    let Some(entry) = outbox::get(tx, outbox)?.filter(|entry| entry.state == outbox::State::Waiting) else {
+        return Ok(Applied::default());
+    };
+    let begun = begun_with(tx, &entry)?;
+    note(tx, &entry.op, &mut stale)?;
+    outbox::set_refused(tx, entry.id, &code(problem), &problem.message)?;
+    if let Some(id) = begun
+        && let Some(thread) = outbox::get(tx, id)?
+    {
+        note(tx, &thread.op, &mut stale)?;
+        outbox::set_refused(tx, id, &code(problem), &problem.message)?;
+    }
+    project(tx, team, &stale, true)
+}
+
+fn next(
+    tx: &Tx<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+    waits: HashMap<ItemId, i64>,
+    alone: &HashSet<i64>,
+) -> Result<Vec<Op>> {
+    let mut chosen = Vec::new();
+    let mut bytes = 0;
+    outbox::each_ready(tx, account, now, |entry| {
+        let Target::Record { kind, change, .. } = &entry.op.target else { return Ok(true) };
+        if alone.contains(&entry.id) || is_held(&waits, &entry, kind) {
+            return Ok(true);
+        }
+        bytes += crate::sql::json(change)?.len();
+        if bytes > BATCH_BYTES && !chosen.is_empty() {
+            return Ok(false);
+        }
+        chosen.push(entry);
+        Ok(chosen.len() < BATCH_OPS)
+    })?;
+    let mut ops = Vec::with_capacity(chosen.len());
+    for entry in chosen {
+        let Target::Record { scope, kind, id, change } = entry.op.target else { continue };
         let n = outbox::number(tx, account, entry.id, now)?;
         outbox::set_attempted(tx, entry.id)?;
         ops.push(Op {
@@ -58,6 +151,47 @@ pub fn next_ops(tx: &Tx<'_>, account: AccountId, now: chrono::DateTime<chrono::U
     }
     ops.sort_by_key(|op| op.n);
     Ok(ops)
+}
+
+/// Whether a change belongs to a thread that waits from some row on.
+fn is_held(waits: &HashMap<ItemId, i64>, entry: &Entry, kind: &Kind) -> bool {
+    let from = entry.op.item.and_then(|item| waits.get(&item));
+    from.is_some_and(|from| entry.id >= *from) && (*kind == Kind::THREAD || *kind == Kind::MESSAGE)
+}
+
+/// The new thread whose first message this is, if it waits as well.
+fn begun_with(r: &Read<'_>, message: &Entry) -> Result<Option<i64>> {
+    let sql = "SELECT max(id) FROM outbox AS t WHERE item_id = ?1 AND record_id = ?1 AND kind = 'thread'
+               AND state = 'waiting' AND id < ?2 AND json_type(body, '$.fields.title') IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM outbox WHERE item_id = ?1 AND kind = 'message'
+                   AND id > t.id AND id < ?2)";
+    let mut q = r.conn.prepare_cached(sql)?;
+    Ok(q.query_row(params![message.op.item.map(|i| Id(i.0)), message.id], |row| row.get(0))?)
+}
+
+/// Messages that may go but for files of theirs, with those files.
+fn lacking(
+    r: &Read<'_>,
+    account: AccountId,
+    now: DateTime<Utc>,
+    arrived: &Arrived,
+) -> Result<Vec<(Entry, Vec<Attachment>)>> {
+    let sql = "SELECT * FROM outbox WHERE account_id = ?1 AND state = 'waiting' AND kind = 'message'
+               AND coalesce(not_before, 0) <= ?2 AND json_type(body, '$.fields.attachments') = 'array' ORDER BY id";
+    let mut q = r.conn.prepare_cached(sql)?;
+    let mut found = Vec::new();
+    for entry in q.query_map(params![Id(account.0), Ms(now)], outbox::read)? {
+        let entry = entry?;
+        let Target::Record { scope, change, .. } = &entry.op.target else { continue };
+        let files = change.fields.get("attachments").cloned().unwrap_or_default();
+        // What is not of the known form is the server's to judge.
+        let mut files: Vec<Attachment> = serde_json::from_value(files).unwrap_or_default();
+        files.retain(|file| !arrived.contains(&(*scope, file.sha256)));
+        if !files.is_empty() {
+            found.push((entry, files));
+        }
+    }
+    Ok(found)
 }
 
 /// Takes the server's outcomes in. What was taken stays on top until the feed
