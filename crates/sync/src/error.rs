@@ -63,6 +63,8 @@ impl RemoteError {
                 problem.map_or_else(|| "the server speaks another version; update Meantime".into(), |p| p.message),
             ),
             (429 | 503, _) => Self::Busy { retry_after },
+            // No room for a file: that does not pass by itself.
+            (507, Some(problem)) => Self::Refused(problem),
             (500..=599, _) => Self::Offline(format!("the server has a fault of its own (HTTP {status})")),
             (_, Some(problem)) => Self::Refused(problem),
             (_, None) => Self::Protocol(format!("HTTP {status} without a reason; is this a Meantime server?")),

@@ -1,11 +1,12 @@
 //! The server over HTTPS.
 
 mod attachments;
+mod rows;
 
 use crate::pin::{OtherKey, PinnedCa};
 use crate::sse::Parser;
 use crate::token::{Rotation, Token, TokenPlace};
-use crate::{Pokes, Remote, RemoteError};
+use crate::{OutgoingFile, Pokes, Remote, RemoteError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
@@ -78,6 +79,43 @@ impl HttpRemote {
         Self { client, host: host.to_owned(), token: Mutex::new(None), rotation: None }
     }
 
+    /// Whether the server knows a token this device had before: then that is
+    /// used from now on.
+    async fn goes_back(&self) -> Result<bool, RemoteError> {
+        let Some(rotation) = &self.rotation else { return Ok(false) };
+        let unkept = |message: String| RemoteError::Protocol(format!("this device's token: {message}"));
+        let earlier = rotation.place.earlier().await.map_err(unkept)?;
+        let newest = self.authorization();
+        for token in &earlier {
+            self.authorize(Some(header(token)?));
+            match self.me().await {
+                Ok(_) => {
+                    tracing::info!("the server was put back; it knows the token this device had then");
+                    rotation.place.go_back(Some(token)).await.map_err(unkept)?;
+                    return Ok(true);
+                }
+                Err(RemoteError::Unauthorized) => {}
+                Err(e) => {
+                    self.authorize(newest);
+                    return Err(e);
+                }
+            }
+        }
+        self.authorize(newest);
+        if !earlier.is_empty() {
+            rotation.place.go_back(None).await.map_err(unkept)?;
+        }
+        Ok(false)
+    }
+
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn authorize(&self, token: Option<HeaderValue>) {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
     pub(crate) fn get(&self, call: &str) -> RequestBuilder {
         self.request(Method::GET, call)
     }
@@ -96,7 +134,7 @@ impl HttpRemote {
 
     fn request(&self, method: Method, call: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("https://{}/v1/{call}", self.host));
-        match self.token.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+        match self.authorization() {
             Some(token) => request.header(AUTHORIZATION, token),
             None => request,
         }
@@ -166,7 +204,7 @@ impl Remote for HttpRemote {
         let value = header(&next)?;
         match rotation.place.replace(&next, now).await {
             Ok(()) => {
-                *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+                self.authorize(Some(value));
                 rotation.done(now).await;
             }
             // The one in use is good until the next one is used.
@@ -186,7 +224,7 @@ impl Remote for HttpRemote {
     async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError> {
         let ask = |limit: usize| {
             let query = [("scope", scope.to_string()), ("cursor", cursor.to_string()), ("limit", limit.to_string())];
-            self.call(self.get("pull").query(&query))
+            self.page(scope, self.get("pull").query(&query))
         };
         match ask(MAX_PAGE).await {
             Err(e) if e == too_long() => ask(SMALL_PAGE).await,
@@ -198,7 +236,7 @@ impl Remote for HttpRemote {
         let ask = |limit: usize| {
             let mut query = vec![("scope", scope.to_string()), ("limit", limit.to_string())];
             query.extend(page.map(|page| ("page", page.to_owned())));
-            self.call(self.get("bootstrap").query(&query))
+            self.page(scope, self.get("bootstrap").query(&query))
         };
         match ask(MAX_PAGE).await {
             Err(e) if e == too_long() => ask(SMALL_PAGE).await,
@@ -206,7 +244,21 @@ impl Remote for HttpRemote {
         }
     }
 
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError> {
+        self.upload(file.scope, file.sha256, file.bytes, &file.path).await
+    }
+
     async fn live(&self) -> Result<Pokes, RemoteError> {
+        match self.listen().await {
+            // The first call of a connection.
+            Err(RemoteError::Unauthorized) if self.goes_back().await? => self.listen().await,
+            answer => answer,
+        }
+    }
+}
+
+impl HttpRemote {
+    async fn listen(&self) -> Result<Pokes, RemoteError> {
         let request = self.get("live").header("accept", "text/event-stream").send();
         let silent = || RemoteError::Offline(format!("{} has gone silent", self.host));
         let answer =

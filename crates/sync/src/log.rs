@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use meantime_protocol::http::{BootstrapPage, Op, OpResult, PullPage};
-use meantime_protocol::{Cursor, Scope};
+use meantime_protocol::{Cursor, Problem, Scope, Sha256};
+use std::path::PathBuf;
 
 /// A feed this device follows, and where it stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,23 @@ pub struct Outgoing {
     pub next_at: Option<DateTime<Utc>>,
 }
 
+/// A file that a waiting message needs at the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingFile {
+    /// The message, in the log's own words.
+    pub op: i64,
+    /// Where it goes.
+    pub scope: Scope,
+    /// Of its bytes.
+    pub sha256: Sha256,
+    /// How many.
+    pub bytes: u64,
+    /// What it is called.
+    pub name: String,
+    /// Where they lie on this device.
+    pub path: PathBuf,
+}
+
 /// The database failed: a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -35,7 +53,8 @@ pub struct LogError(pub String);
 ///
 /// Each call is atomic and durable once it returns; a call whose future is
 /// dropped has happened in full or not at all. Calls are made one after the
-/// other by one [`crate::Syncer`].
+/// other by one [`crate::Syncer`], except those about files, which come beside
+/// them.
 #[async_trait]
 pub trait Log: Send + Sync {
     /// Every feed followed.
@@ -55,4 +74,17 @@ pub trait Log: Send + Sync {
     async fn outgoing(&self) -> Result<Outgoing, LogError>;
     /// Outcomes of ops; those of unknown numbers are ignored.
     async fn settle(&self, results: &[OpResult]) -> Result<(), LogError>;
+    /// The next file that has to be at the server before a message goes; only
+    /// asked for once everything else that may go has gone.
+    async fn next_file(&self) -> Result<Option<OutgoingFile>, LogError> {
+        Ok(None)
+    }
+    /// It is there: the message may go, as far as this file is concerned.
+    async fn file_arrived(&self, _file: &OutgoingFile) -> Result<(), LogError> {
+        Ok(())
+    }
+    /// It is refused for good, and so is its message: visibly, with its text kept.
+    async fn file_refused(&self, _file: &OutgoingFile, _problem: &Problem) -> Result<(), LogError> {
+        Ok(())
+    }
 }

@@ -1,6 +1,6 @@
 //! The server's side.
 
-use crate::RemoteError;
+use crate::{OutgoingFile, RemoteError, TransferError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
@@ -27,6 +27,9 @@ pub trait Remote: Send + Sync {
     async fn renew(&self, _now: DateTime<Utc>) -> Result<(), RemoteError> {
         Ok(())
     }
+    /// Send a file, from where an earlier try ended. When it returns, messages
+    /// of its scope may refer to it.
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError>;
     /// Open the live stream.
     async fn live(&self) -> Result<Pokes, RemoteError>;
 }

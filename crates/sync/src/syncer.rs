@@ -2,16 +2,20 @@
 //!
 //! One task, one thing at a time: push first, then pull, then a page of
 //! history; when there is nothing to do it waits for a poke, a nudge, an op
-//! that becomes due or the slow poll. Dropped at any await, it begins anew
+//! that becomes due or the slow poll. Beside it the files of messages go up,
+//! one at a time, for that may take long. Dropped at any await, it begins anew
 //! from what the log holds.
 
-use crate::backoff::{Backoff, jitter};
+mod out;
+
+use crate::backoff::{self, jitter};
 use crate::state::{Handle, State, Tuning};
-use crate::{Feed, Log, LogError, Outgoing, Pokes, Remote, RemoteError};
+use crate::{Feed, Log, LogError, Pokes, Remote, RemoteError};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use meantime_model::DeviceId;
-use meantime_protocol::http::{Me, Op, OpResult, PushOutcome, PushRequest};
+use meantime_model::backoff::Backoff;
+use meantime_protocol::http::Me;
 use meantime_protocol::{Code, Cursor, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -31,6 +35,8 @@ pub struct Syncer {
     tuning: Tuning,
     nudge: Arc<Notify>,
     now: Arc<Notify>,
+    /// All ops that may go have gone: time for the files of the others.
+    pushed: Notify,
     state: watch::Sender<State>,
 }
 
@@ -77,7 +83,8 @@ impl Syncer {
         let (state, watched) = watch::channel(State::Connecting);
         let (nudge, now) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let handle = Handle { nudge: Arc::clone(&nudge), now: Arc::clone(&now), state: watched };
-        (Self { log, remote, device, clock: Arc::new(clock), tuning, nudge, now, state }, handle)
+        let (clock, pushed) = (Arc::new(clock), Notify::new());
+        (Self { log, remote, device, clock, tuning, nudge, now, pushed, state }, handle)
     }
 
     /// Runs until `shutdown` completes. May be dropped instead.
@@ -95,8 +102,8 @@ impl Syncer {
             let wait = match &end {
                 End::Stream => jitter(self.tuning.reconnect, 0.0, 1.0),
                 End::Remote(e) if e.is_final() => jitter(self.tuning.refused, 0.8, 1.2),
-                End::Remote(RemoteError::Busy { retry_after }) => backoff.next(*retry_after),
-                End::Remote(_) | End::Log(_) => backoff.next(None),
+                End::Remote(RemoteError::Busy { retry_after }) => backoff::fail(&mut backoff, *retry_after),
+                End::Remote(_) | End::Log(_) => backoff::fail(&mut backoff, None),
             };
             self.say(&end);
             tokio::select! {
@@ -139,20 +146,32 @@ impl Syncer {
         let mut pokes = self.remote.live().await?;
         self.look_around(&mut work).await?;
         self.renew().await?;
+        tokio::select! {
+            end = self.keep_in_step(&mut pokes, &mut work, backoff) => end,
+            end = self.carry_files() => end,
+        }
+    }
+
+    async fn keep_in_step(
+        &self,
+        pokes: &mut Pokes,
+        work: &mut Work,
+        backoff: &mut Backoff,
+    ) -> Result<std::convert::Infallible, End> {
         loop {
             if work.push {
-                self.push(&mut work).await?;
+                self.push(work).await?;
             } else if let Some(scope) = work.dirty.first().copied() {
-                self.advance(scope, &mut work).await?;
+                self.advance(scope, work).await?;
             } else {
                 backoff.reset();
                 if *self.state.borrow() != State::Live {
                     self.state.send_replace(State::Live);
                 }
                 if work.history {
-                    self.history(&mut work).await?;
+                    self.history(work).await?;
                 } else {
-                    self.wait(&mut pokes, &mut work).await?;
+                    self.wait(pokes, work).await?;
                 }
             }
         }
@@ -237,41 +256,6 @@ impl Syncer {
             work.dirty.remove(scope);
         }
         Ok(me)
-    }
-
-    /// Pushes one batch.
-    async fn push(&self, work: &mut Work) -> Result<(), End> {
-        let Outgoing { ops, next_at } = self.log.outgoing().await?;
-        work.push_at = next_at.map(|at| Instant::now() + (at - (self.clock)()).to_std().unwrap_or_default());
-        if ops.is_empty() {
-            work.push = false;
-            return Ok(());
-        }
-        let results = match self.send(&ops).await {
-            // The request as a whole was refused: find out which op it is.
-            Err(RemoteError::Refused(problem)) if ops.len() > 1 && is_about_ops(problem.code) => {
-                for op in &ops {
-                    let result = self.send(std::slice::from_ref(op)).await;
-                    self.log.settle(&blame(op, result)?).await?;
-                }
-                return Ok(());
-            }
-            result => match ops.as_slice() {
-                [op] => blame(op, result)?,
-                _ => result?,
-            },
-        };
-        self.log.settle(&results).await?;
-        Ok(())
-    }
-
-    async fn send(&self, ops: &[Op]) -> Result<Vec<OpResult>, RemoteError> {
-        let request = PushRequest { device: self.device, ops: ops.to_vec() };
-        let results = self.remote.push(&request).await?.results;
-        if !results.iter().map(|r| r.n).eq(ops.iter().map(|op| op.n)) {
-            return Err(RemoteError::Protocol("a push was answered with other outcomes than were asked for".into()));
-        }
-        Ok(results)
     }
 
     /// One page further in a feed that moved, or its first bootstrap page.
@@ -379,19 +363,4 @@ impl Syncer {
 /// The server was put back from a backup: another epoch, or behind us.
 fn is_lost(ours: Cursor, newest: Cursor) -> bool {
     ours.epoch != newest.epoch || ours.seq > newest.seq
-}
-
-/// A request is refused for this because of what an op in it says.
-fn is_about_ops(code: Code) -> bool {
-    matches!(code, Code::BadRequest | Code::Invalid | Code::TooLarge)
-}
-
-/// The outcome of an op that was sent alone: refused as a whole, it was it.
-fn blame(op: &Op, result: Result<Vec<OpResult>, RemoteError>) -> Result<Vec<OpResult>, RemoteError> {
-    match result {
-        Err(RemoteError::Refused(problem)) if is_about_ops(problem.code) => {
-            Ok(vec![OpResult { n: op.n, outcome: PushOutcome::Rejected { problem } }])
-        }
-        other => other,
-    }
 }

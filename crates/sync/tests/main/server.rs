@@ -7,7 +7,7 @@ use futures::{StreamExt as _, stream};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::http::{BootstrapPage, Me, OpResult, Poke, PullPage, PushOutcome, PushRequest, PushResponse};
 use meantime_protocol::{Code, Cursor, Epoch, Problem, Record, Scope};
-use meantime_sync::{Pokes, Remote, RemoteError};
+use meantime_sync::{OutgoingFile, Pokes, Remote, RemoteError, TransferError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -218,6 +218,10 @@ impl Remote for Line {
             Ok(BootstrapPage { rows, next_page, start })
         })
         .await
+    }
+
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError> {
+        Err(RemoteError::Protocol(format!("{file:?} in a test without files")).into())
     }
 
     async fn live(&self) -> Result<Pokes, RemoteError> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use meantime_model::DeviceId;
 use meantime_protocol::http::{BootstrapPage, Me, PullPage, PushRequest, PushResponse};
 use meantime_protocol::{Cursor, Scope};
-use meantime_sync::{Handle, Pokes, Remote, RemoteError, State};
+use meantime_sync::{Handle, OutgoingFile, Pokes, Remote, RemoteError, State, TransferError};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -146,6 +146,9 @@ impl Remote for Odd {
     }
     async fn bootstrap(&self, scope: Scope, page: Option<&str>) -> Result<BootstrapPage, RemoteError> {
         self.0.bootstrap(scope, page).await
+    }
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError> {
+        self.0.send_file(file).await
     }
     async fn live(&self) -> Result<Pokes, RemoteError> {
         self.0.live().await
