@@ -17,7 +17,7 @@ pub mod text;
 
 pub use change::{Attachment, Change, Flags, Incoming, Item, Message, Page, Person};
 pub use error::{SourceError, SourceResult};
-pub use op::{ActOutcome, Op, What};
+pub use op::{ActOutcome, FileToSend, Op, What};
 pub use secret::Secret;
 
 use async_trait::async_trait;
@@ -104,6 +104,13 @@ pub trait Source: Send + Sync {
     /// Write one change back. Repeating an op is harmless: where an answer
     /// was lost, the source looks before it does it again.
     async fn act(&self, op: &Op) -> SourceResult<ActOutcome>;
+
+    /// The bytes of what hangs on a message: the one at this place of its
+    /// list, as it was listed. `None` where the message or the file is not
+    /// there any more; an error where this source never has any.
+    async fn attachment(&self, _message: &str, _place: usize, listed: &Attachment) -> SourceResult<Option<Vec<u8>>> {
+        Err(SourceError::Permanent(format!("{} can't be fetched from here: open it at its source", listed.name)))
+    }
 }
 
 /// When to ask again, if nothing else wakes the runner.

@@ -3,6 +3,7 @@
 use crate::Person;
 use meantime_model::OpId;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// One change on its way back to its source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,7 +50,23 @@ pub enum What {
         subject: String,
         /// Plain text.
         text: String,
+        /// Files that go with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<FileToSend>,
     },
+}
+
+/// A file that goes with an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileToSend {
+    /// What it is called.
+    pub name: String,
+    /// What it is taken for, as in `image/png`.
+    pub media_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Where it lies on this computer.
+    pub path: PathBuf,
 }
 
 /// What became of an op.
@@ -63,16 +80,19 @@ pub enum ActOutcome {
     Unsupported,
 }
 
+/// How [`reply_id`]s end.
+pub const REPLY_ID: &str = ".meantime";
+
 /// What stands before the `@` of an answer's Message-ID: made of its op, so
 /// that a copy found in the Sent mailbox is known for what it is.
 #[must_use]
 pub fn reply_id(op: OpId) -> String {
-    format!("{op}.meantime")
+    format!("{op}{REPLY_ID}")
 }
 
 /// The op that a message was sent by, going by its Message-ID ([`reply_id`])
 /// or by an upstream name that starts with it.
 #[must_use]
 pub fn sent_by(message_id: &str) -> Option<OpId> {
-    message_id.split('@').next()?.strip_suffix(".meantime")?.parse().ok()
+    message_id.split('@').next()?.strip_suffix(REPLY_ID)?.parse().ok()
 }

@@ -7,6 +7,7 @@
 //! store mail, decide urgency, or show anything.
 
 mod act;
+mod attachment;
 mod config;
 mod cursor;
 mod folders;
@@ -34,7 +35,8 @@ use async_trait::async_trait;
 use cursor::State;
 use folders::Folders;
 use meantime_source::{
-    AccountInfo, ActOutcome, Budget, Caps, Cursor, Now, Op, Page, Secret, Source, SourceError, SourceResult, What,
+    AccountInfo, ActOutcome, Attachment, Budget, Caps, Cursor, Now, Op, Page, Secret, Source, SourceError,
+    SourceResult, What,
 };
 use session::Mailbox;
 use std::time::Duration;
@@ -85,8 +87,8 @@ impl ImapSource {
             What::Unread { messages } => act::mark(mailbox, folders, messages, false).await,
             What::Done { messages } => act::done(mailbox, folders, messages).await,
             What::NotDone { messages } => act::not_done(mailbox, folders, messages).await,
-            What::Reply { to_message, to, cc, subject, text } => {
-                let answer = reply::Reply { id: op.id, to_message, to, cc, subject, text };
+            What::Reply { to_message, to, cc, subject, text, files } => {
+                let answer = reply::Reply { id: op.id, to_message, to, cc, subject, text, files };
                 reply::reply(mailbox, folders, &self.config, &self.secret, &answer, (self.now)()).await
             }
         }
@@ -170,5 +172,12 @@ impl Source for ImapSource {
             self.keep(mailbox, folders).await;
         }
         outcome
+    }
+
+    async fn attachment(&self, message: &str, place: usize, listed: &Attachment) -> SourceResult<Option<Vec<u8>>> {
+        let (mut mailbox, folders) = self.connected().await?;
+        let found = attachment::fetch(&mut mailbox, &folders, message, place, listed).await?;
+        self.keep(mailbox, folders).await;
+        Ok(found)
     }
 }

@@ -8,7 +8,9 @@ use crate::identity::{self, conversation_name, field, header_fields, message_nam
 use crate::raw::{PARTS, closed, decode_unlabelled, too_deep};
 use crate::reply::RECIPIENTS;
 use chrono::{DateTime, Utc};
-use mail_parser::{Address, MessageParser, MessagePart, MimeHeaders, PartType};
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use mail_parser::{Address, Encoding, MessageParser, MessagePart, MimeHeaders, PartType};
 use meantime_source::{Attachment, Flags, Incoming, Item, Message, Person, html, text};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -103,6 +105,10 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
             Some(last) => last.bytes += missing.saturating_mul(last.bytes) / last_part.max(1),
             None => mail.unreadable = Some("This mail is very long; only its beginning is shown.".to_owned()),
         }
+    }
+    let shown = !mail.text.is_empty() || mail.html.is_some() || !mail.attachments.is_empty();
+    if mail.name.is_none() && mail.unreadable.is_none() && !shown {
+        mail.unreadable = Some("This mail can't be read: it has neither a header nor a text.".to_owned());
     }
     mail
 }
@@ -245,6 +251,42 @@ fn attachment(part: &MessagePart<'_>) -> Attachment {
     let subject = || part.message().and_then(|message| message.subject()).map(|subject| format!("{subject}.eml"));
     let name = part.attachment_name().map(str::to_owned).or_else(subject).unwrap_or_default();
     Attachment { name: text::file_name(&name, "attachment"), media_type, bytes: part.contents().len() as u64 }
+}
+
+/// The bytes of what is listed at this place of a whole mail. Of a long mail
+/// the end was listed by its headers alone, so the place may be another: what
+/// is called so and is of that type counts then, if there is one such.
+#[must_use]
+pub fn attachment_bytes(raw: &[u8], place: usize, listed: &Attachment) -> Option<Vec<u8>> {
+    if too_deep(raw).is_some() {
+        return None;
+    }
+    let read = || {
+        let parsed = MessageParser::default().parse(raw)?;
+        let is = |part: &&MessagePart<'_>| {
+            let one = attachment(part);
+            (one.name.as_str(), one.media_type.as_str()) == (listed.name.as_str(), listed.media_type.as_str())
+        };
+        let part = parsed.attachments().take(PARTS).nth(place).filter(is).or_else(|| {
+            let mut alike = parsed.attachments().take(PARTS).filter(is);
+            alike.next().filter(|_| alike.next().is_none())
+        })?;
+        Some(decoded(part, raw).unwrap_or_else(|| part.contents().to_vec()))
+    };
+    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+}
+
+/// A text part as it was sent: the parser would make UTF-8 of it.
+fn decoded(part: &MessagePart<'_>, raw: &[u8]) -> Option<Vec<u8>> {
+    if !matches!(part.body, PartType::Text(_) | PartType::Html(_)) {
+        return None;
+    }
+    let sent = raw.get(usize::try_from(part.raw_body_offset()).ok()?..usize::try_from(part.raw_end_offset()).ok()?)?;
+    match part.encoding {
+        Encoding::None => Some(sent.to_vec()),
+        Encoding::QuotedPrintable => quoted_printable_decode(sent),
+        Encoding::Base64 => base64_decode(sent),
+    }
 }
 
 /// What a part is listed as, by its headers alone; text without a name and

@@ -14,12 +14,12 @@ use crate::read::locate;
 use crate::session::{Mailbox, quote, uid_set};
 use crate::smtp::{self, Delivery};
 use chrono::{DateTime, Utc};
-use lettre::message::Mailbox as Sender;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox as Sender, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use meantime_model::OpId;
 use meantime_source::op::reply_id;
-use meantime_source::{ActOutcome, Person, Secret, SourceError, SourceResult};
+use meantime_source::{ActOutcome, FileToSend, Person, Secret, SourceError, SourceResult};
 use std::collections::BTreeSet;
 
 /// At most so many recipients.
@@ -41,6 +41,8 @@ pub struct Reply<'a> {
     pub subject: &'a str,
     /// Plain text.
     pub text: &'a str,
+    /// Files that go with it.
+    pub files: &'a [FileToSend],
 }
 
 /// Sends it, or finds that it was sent.
@@ -62,7 +64,7 @@ pub async fn reply(
         None => {}
     }
     let references = references(mailbox, folders, reply.to_message).await?;
-    let mail = compose(config, reply, &id, &references, now)?;
+    let mail = compose(config, reply, &id, &references, now).await?;
     // Signing in first: what fails here has left no trace.
     let connection = smtp::open(smtp, &config.user, secret, &config.address).await?;
     mailbox.append(&sent, "(\\Seen \\Draft)", &mail.formatted()).await?;
@@ -149,7 +151,7 @@ async fn answered(mailbox: &mut Mailbox, to_message: &str) {
     }
 }
 
-fn compose(
+async fn compose(
     config: &MailboxConfig,
     reply: &Reply<'_>,
     id: &str,
@@ -186,14 +188,39 @@ fn compose(
             chain.join("\r\n "),
         ));
     }
-    mail.header(ContentType::TEXT_PLAIN)
-        .header(if reply.text.is_ascii() && reply.text.lines().all(|line| line.len() < 900) {
-            ContentTransferEncoding::SevenBit
-        } else {
-            ContentTransferEncoding::QuotedPrintable
-        })
-        .body(reply.text.replace("\r\n", "\n").replace('\n', "\r\n"))
-        .map_err(|error| SourceError::Permanent(format!("This reply can't be made into a mail: {error}.")))
+    let encoding = if reply.text.is_ascii() && reply.text.lines().all(|line| line.len() < 900) {
+        ContentTransferEncoding::SevenBit
+    } else {
+        ContentTransferEncoding::QuotedPrintable
+    };
+    let text = reply.text.replace("\r\n", "\n").replace('\n', "\r\n");
+    let made = if reply.files.is_empty() {
+        mail.header(ContentType::TEXT_PLAIN).header(encoding).body(text)
+    } else {
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).header(encoding).body(text);
+        let mut parts = MultiPart::mixed().singlepart(text);
+        for file in reply.files {
+            parts = parts.singlepart(part(file).await?);
+        }
+        mail.multipart(parts)
+    };
+    made.map_err(|error| SourceError::Permanent(format!("This reply can't be made into a mail: {error}.")))
+}
+
+/// A file as a part of the mail, in base64 whatever it is: its bytes arrive as
+/// they are here.
+async fn part(file: &FileToSend) -> SourceResult<SinglePart> {
+    let bytes = tokio::fs::read(&file.path).await.map_err(|error| {
+        SourceError::Permanent(format!("The copy of {} on this computer can't be read ({error}).", file.name))
+    })?;
+    // A mail inside of a mail may not be in base64.
+    let holds_parts = ["message/", "multipart/"].iter().any(|kind| file.media_type.starts_with(kind));
+    let kind = if holds_parts { "application/octet-stream" } else { file.media_type.as_str() };
+    let kind = ContentType::parse(kind).or_else(|_| ContentType::parse("application/octet-stream"));
+    let kind = kind.map_err(|error| SourceError::Permanent(format!("{} can't be sent: {error}.", file.name)))?;
+    let body = Body::new_with_encoding(bytes, ContentTransferEncoding::Base64)
+        .map_err(|_| SourceError::Permanent(format!("{} can't be encoded for a mail.", file.name)))?;
+    Ok(Attachment::new(file.name.clone()).body(body, kind))
 }
 
 fn person(person: &Person) -> SourceResult<Sender> {

@@ -5,7 +5,7 @@ use meantime_model::OpId;
 use meantime_source::kit::Local;
 use meantime_source::kit::dovecot::Dovecot;
 use meantime_source::kit::smtp::{Protection, SmtpServer};
-use meantime_source::{ActOutcome, Budget, Op, Person, Secret, Source, SourceError, What};
+use meantime_source::{ActOutcome, Budget, FileToSend, Op, Person, Secret, Source, SourceError, What};
 use meantime_source_imap::{ImapSource, MailServer, Security};
 
 struct Office {
@@ -56,6 +56,7 @@ async fn reply(source: &ImapSource, to: &[&str]) -> Op {
             cc: vec![person("mei@example.net")],
             subject: "Re: plan".into(),
             text: "Grüße,\n.\nFrom Ana".into(),
+            files: Vec::new(),
         },
     }
 }
@@ -94,6 +95,52 @@ async fn a_reply_goes_out_once() {
         let answered = office.dovecot.stored().into_iter().find(|one| one.mailbox == "INBOX").unwrap();
         assert!(answered.flags.contains('R'), "{answered:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_go_with_a_reply_and_arrive_as_they_were() {
+    let office = Office::open(Protection::Plain);
+    let source = office.source();
+    let dir = tempfile::tempdir().unwrap();
+    let all: Vec<u8> = (0..200_000_u32).map(|i| (i ^ (i >> 8)) as u8).collect();
+    let file = |name: &str, media_type: &str, bytes: &[u8]| {
+        let path = dir.path().join(name.len().to_string());
+        std::fs::write(&path, bytes).unwrap();
+        FileToSend { name: name.into(), media_type: media_type.into(), bytes: bytes.len() as u64, path }
+    };
+    let latin = b"Gr\xfc\xdfe\nlone line ends\r\n.\n";
+    let mut op = reply(&source, &["kofi@example.net"]).await;
+    let What::Reply { files, .. } = &mut op.what else { unreachable!() };
+    *files = vec![
+        file("Überblick „2“.pdf", "application/pdf", &all),
+        file("latin.txt", "text/plain", latin),
+        file("mail.eml", "message/rfc822", b"Subject: x\r\n\r\ny"),
+        file("empty", "no type", b""),
+    ];
+    assert_eq!(source.act(&op).await.unwrap(), ActOutcome::Applied);
+    // As the sent mail has it, and as one saves it from there.
+    let mut local = Local::default();
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    let name = local.named("Re: plan");
+    let (_, own) = &local.messages[&name];
+    assert_eq!(own.text, "Grüße,\n.\nFrom Ana");
+    let names: Vec<_> = own.attachments.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["Überblick „2“.pdf", "latin.txt", "mail.eml", "empty"]);
+    let sent: [&[u8]; 4] = [&all, latin, b"Subject: x\r\n\r\ny", b""];
+    for (place, bytes) in sent.into_iter().enumerate() {
+        let fetched = source.attachment(&name, place, &own.attachments[place]).await.unwrap().unwrap();
+        assert!(fetched == bytes, "{} has {} bytes", names[place], fetched.len());
+    }
+    assert_eq!(source.attachment(&name, 9, &own.attachments[0]).await.unwrap().map(|b| b.len()), Some(all.len()));
+    assert_eq!(source.attachment("<gone@example.net>#1", 0, &own.attachments[0]).await.unwrap(), None);
+    // A copy that is gone: nothing is sent.
+    let mut op = reply(&source, &["kofi@example.net"]).await;
+    let What::Reply { files, .. } = &mut op.what else { unreachable!() };
+    let path = dir.path().join("none");
+    *files = vec![FileToSend { name: "gone.pdf".into(), media_type: "application/pdf".into(), bytes: 1, path }];
+    let error = source.act(&op).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Permanent(words) if words.contains("gone.pdf")), "{error:?}");
+    assert_eq!(office.smtp.received().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
