@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod dirs;
+pub mod downloads;
 #[cfg(all(target_os = "linux", any(test, feature = "kit")))]
 pub mod kit;
 pub mod local;
