@@ -6,6 +6,7 @@
 
 mod adapters;
 mod archive;
+mod image;
 
 pub use meantime_engine::Engine;
 pub use meantime_engine::socket::Connection;
@@ -84,6 +85,8 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
         adapters: Arc::new(adapters::Real::new(clock.clone())),
         wakes: Wakes::watch(clock.clone()),
         sample_dir: dirs.data.join("sample"),
+        files_dir: dirs.data.join("files"),
+        downloads: meantime_platform::downloads::folder(),
         background,
         clock,
     })

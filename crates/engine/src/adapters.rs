@@ -27,6 +27,10 @@ pub struct Setup {
     pub wakes: Wakes,
     /// Folder of the sample team's server.
     pub sample_dir: PathBuf,
+    /// Folder of the app's own copies of files on their way.
+    pub files_dir: PathBuf,
+    /// Folder that attachments are saved to; none: the person says where.
+    pub downloads: Option<PathBuf>,
     /// Whether accounts are read and the team is followed; a single command
     /// from the shell does without.
     pub background: bool,
@@ -41,6 +45,11 @@ pub trait Adapters: Send + Sync + 'static {
     /// Turns what the person entered into a configuration, without storing
     /// anything; may ask the network (which feed does this page name?).
     async fn configure(&self, new: NewAccount) -> Result<Configured, SourceError>;
+
+    /// The bytes of an image somewhere on the web, `most` of them at most:
+    /// only what everybody may ask for, and without telling more than that it
+    /// is asked for.
+    async fn image(&self, address: &str, most: usize) -> Result<Vec<u8>, SourceError>;
 
     /// The messages of a mail archive on disk, one by one: `Err` carries why
     /// the archive can't be read on.

@@ -27,11 +27,23 @@ impl Commands for Arc<Engine> {
     async fn search(&self, args: SearchQuery) -> Result<SearchPage, Failure> {
         self.find(args).await
     }
-    async fn draft(&self, args: DraftOf) -> Result<Draft, Failure> {
+    async fn draft(&self, args: DraftOf) -> Result<KeptDraft, Failure> {
         self.kept_draft(args).await
     }
     async fn save_draft(&self, args: Draft) -> Result<Nothing, Failure> {
         self.keep_draft(args).await
+    }
+    async fn attach(&self, args: Attach) -> Result<Attached, Failure> {
+        self.attach_files(args).await
+    }
+    async fn detach(&self, args: Detach) -> Result<KeptDraft, Failure> {
+        self.detach_file(args).await
+    }
+    async fn save_attachment(&self, args: SaveAttachment) -> Result<SavedFile, Failure> {
+        self.save_file(args).await
+    }
+    async fn load_images(&self, args: LoadImages) -> Result<RemoteImages, Failure> {
+        self.load_remote_images(args).await
     }
     async fn reply(&self, args: Reply) -> Result<Undoable, Failure> {
         self.answer(args).await

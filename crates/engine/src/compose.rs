@@ -1,10 +1,13 @@
-//! Writing: answers, new threads, drafts, and what was refused. Everything
+//! Writing: answers, new threads, and what was refused. Everything
 //! typed is in the outbox, flushed to disk, before a command answers.
 
 use crate::api::*;
+use crate::attach::checked;
 use crate::conversation::{can_reply, mail_recipients, reply_target, thread};
+use crate::drafts::{self, Written};
 use crate::dues;
 use crate::engine::Engine;
+use crate::files::Files;
 use crate::inbox::resolve;
 use crate::out;
 use crate::people::{Team, TeamConfig};
@@ -12,12 +15,13 @@ use crate::state::State;
 use crate::triage::{Back, keep_step};
 use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{ItemId, PersonId, Schedule, Urgency};
-use meantime_protocol::{Fields, Kind};
+use meantime_protocol::{Attachment, Fields, Kind};
 use meantime_source::{Person, What};
-use meantime_store::{Tx, account, draft, item, message, outbox, team as records};
+use meantime_store::{Tx, account, item, message, outbox, team as records};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 /// For so long a sent message can be taken back.
@@ -25,7 +29,7 @@ const UNDO: TimeDelta = TimeDelta::seconds(10);
 /// Somebody who does not start within this is away, not asleep.
 const ONE_NIGHT: TimeDelta = TimeDelta::hours(16);
 /// Longest text of one message, in bytes.
-const MAX_TEXT: usize = 200 * 1024;
+pub(crate) const MAX_TEXT: usize = 200 * 1024;
 /// Longest title, in characters.
 const MAX_TITLE: usize = 300;
 
@@ -34,6 +38,7 @@ impl Engine {
         check_text(&args.text)?;
         let (now, computer) = (self.now(), self.computer_zone());
         let until = self.undo_until(now);
+        let (copies, _turn) = self.held(&args.files).await;
         let (what, id, sending) = self
             .write(move |tx| {
                 let id = resolve(tx, &args.item)?;
@@ -42,6 +47,7 @@ impl Engine {
                     let message = "this can't be answered here: open it at its source";
                     return Err(Failure::new(FailureCode::NotPossible, message));
                 }
+                let files = checked(&args.files, &copies, found.kind == account::AccountKind::Imap)?;
                 let mut sending = Sending::Pending;
                 let unsent = match found.kind {
                     account::AccountKind::Team => {
@@ -53,20 +59,21 @@ impl Engine {
                         };
                         let visible = deliver(args.deliver, &team, &people, now)?;
                         sending = on_its_way(visible);
-                        send_message(tx, &team.config, (id, found.circle), &args.text, visible, until, now)?
+                        let said = Said { text: &args.text, files: &files, visible, until, now };
+                        send_message(tx, &team.config, (id, found.circle), &said)?
                     }
                     _ if args.deliver != Deliver::Now => {
                         let message = "deliver: only messages to the team can be delivered later";
                         return Err(Failure::new(FailureCode::Invalid, message));
                     }
-                    _ => send_mail(tx, &found, &args.text, until, now)?,
+                    _ => send_mail(tx, &found, &args.text, &files, until, now)?,
                 };
-                draft::put(tx, Some(id), "", now)?;
+                drafts::sent(tx, Some(id), &Written { text: &args.text, files: &files, thread: None }, now)?;
                 let before = State::of(&found);
                 before.clone().answered(args.done).put(tx, now)?;
                 dues::settle(tx, computer)?;
                 let what = format!("Sent: {}", found.title);
-                let back = Back::unsent(vec![unsent], Some(id), args.text).and_item(before);
+                let back = Back::unsent(vec![unsent], Some(id), args.text, files).and_item(before);
                 keep_step(tx, &what, Some(id), Some(until), &back, now)?;
                 Ok((what, id, sending))
             })
@@ -86,17 +93,20 @@ impl Engine {
             let message = "asked: an urgent thread names whose answer is wanted";
             return Err(Failure::new(FailureCode::Invalid, message));
         }
+        let again = again(&args);
         let now = self.now();
         let until = self.undo_until(now);
         let id = ItemId::new();
         let what = format!("Sent: {title}");
         let said = what.clone();
+        let (copies, _turn) = self.held(&args.files).await;
         let sending = self.write(move |tx| {
             let team = Team::load(tx)?.ok_or_else(no_team)?;
             if let Some(stranger) = args.asked.iter().find(|id| !team.people.contains_key(id)) {
                 return Err(Failure::new(FailureCode::Invalid, format!("asked: {stranger} is not in your team")));
             }
             let everybody: Vec<PersonId> = team.people.keys().copied().collect();
+            let files = checked(&args.files, &copies, false)?;
             let people = if args.asked.is_empty() { &everybody } else { &args.asked };
             let visible = deliver(args.deliver, &team, people, now)?;
             let mut fields = Fields::new();
@@ -110,29 +120,16 @@ impl Engine {
             let change = out::Change::new(Kind::THREAD, id.0, fields).within(circle);
             let change = change.later(visible, until).of(id, &said, &args.text);
             let begun = out::team_op(tx, &team.config, change, now)?;
-            let first = send_message(tx, &team.config, (id, circle), &args.text, visible, until, now)?;
-            draft::put(tx, None, "", now)?;
-            let back = Back::unsent(vec![first, begun], None, args.text);
+            let message = Said { text: &args.text, files: &files, visible, until, now };
+            let first = send_message(tx, &team.config, (id, circle), &message)?;
+            drafts::sent(tx, None, &Written { text: &args.text, files: &files, thread: Some(&again) }, now)?;
+            let back = Back::unsent(vec![first, begun], None, args.text, files).and_thread(again);
             keep_step(tx, &said, Some(id), Some(until), &back, now)?;
             Ok(on_its_way(visible))
         });
         let sending = sending.await?;
         self.after_change(&[id]).await;
         Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending) })
-    }
-
-    pub(crate) async fn kept_draft(&self, args: DraftOf) -> Result<Draft, Failure> {
-        let text = self.read(move |db| Ok(draft::get(db, args.item)?)).await?;
-        Ok(Draft { item: args.item, text: text.unwrap_or_default() })
-    }
-
-    pub(crate) async fn keep_draft(&self, args: Draft) -> Result<Nothing, Failure> {
-        if args.text.len() > MAX_TEXT {
-            return Err(Failure::new(FailureCode::Invalid, "the draft is too long to be kept"));
-        }
-        let now = self.now();
-        self.write(move |tx| Ok(draft::put(tx, args.item, &args.text, now)?)).await?;
-        Ok(Nothing {})
     }
 
     pub(crate) async fn refused(&self) -> Result<Vec<Refusal>, Failure> {
@@ -157,7 +154,15 @@ impl Engine {
             })
             .await?;
         self.after_change(&item.into_iter().collect::<Vec<_>>()).await;
+        self.sweep_files().await;
         Ok(Nothing {})
+    }
+
+    /// The copies of files, and while there are some to be sent, that none of
+    /// them is swept.
+    async fn held(&self, files: &[AttachedFile]) -> (Arc<Files>, Option<MutexGuard<'_, ()>>) {
+        let turn = if files.is_empty() { None } else { Some(self.files.turn.lock().await) };
+        (self.files.clone(), turn)
     }
 
     /// A lone command can't wait for seconds in which nothing happens.
@@ -172,7 +177,7 @@ fn on_its_way(visible: Option<DateTime<Utc>>) -> Sending {
 }
 
 /// When a message becomes visible to others; `None`: at once.
-fn deliver(
+pub(crate) fn deliver(
     deliver: Deliver,
     team: &Team,
     people: &[PersonId],
@@ -199,21 +204,31 @@ fn when_they_start(schedules: &[&Schedule], now: DateTime<Utc>) -> Option<DateTi
     start.filter(|at| awake.is_empty() || *at <= now + ONE_NIGHT)
 }
 
+/// What is said in a thread, and when.
+struct Said<'a> {
+    text: &'a str,
+    files: &'a [Attachment],
+    visible: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
+    now: DateTime<Utc>,
+}
+
 fn send_message(
     tx: &Tx<'_>,
     team: &TeamConfig,
     (thread, circle): (ItemId, Option<Uuid>),
-    text: &str,
-    visible: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
-    now: DateTime<Utc>,
+    said: &Said<'_>,
 ) -> Result<i64, Failure> {
     let mut fields = Fields::new();
     fields.insert("thread".to_owned(), json!(thread.0));
-    fields.insert("text".to_owned(), json!(text));
-    fields.insert("written_at".to_owned(), json!(now));
+    fields.insert("text".to_owned(), json!(said.text));
+    fields.insert("written_at".to_owned(), json!(said.now));
+    if !said.files.is_empty() {
+        fields.insert("attachments".to_owned(), json!(said.files));
+    }
     let change = out::Change::new(Kind::MESSAGE, Uuid::now_v7(), fields).within(circle);
-    out::team_op(tx, team, change.later(visible, until).of(thread, "Your message", text), now)
+    let change = change.later(said.visible, said.until).of(thread, "Your message", said.text);
+    out::team_op(tx, team, change, said.now)
 }
 
 /// The closed circle of exactly me and those who are asked: the one there is,
@@ -242,6 +257,7 @@ fn send_mail(
     tx: &Tx<'_>,
     found: &item::Item,
     text: &str,
+    files: &[Attachment],
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<i64, Failure> {
@@ -255,7 +271,14 @@ fn send_mail(
         Some(start) if start.eq_ignore_ascii_case("re:") => found.title.clone(),
         _ => format!("Re: {}", found.title),
     };
-    let what = What::Reply { to_message: to.upstream.clone(), to: recipients, cc, subject, text: text.to_owned() };
+    let what = What::Reply {
+        to_message: to.upstream.clone(),
+        to: recipients,
+        cc,
+        subject,
+        text: text.to_owned(),
+        files: files.iter().map(out::named_by_hash).collect(),
+    };
     out::mail_reply(tx, found, &what, text, until, now)
 }
 
@@ -278,12 +301,16 @@ fn no_team() -> Failure {
     Failure::new(FailureCode::NotPossible, "you are in no team yet: join one first")
 }
 
-/// What undo of a refused or unsent text gives back to the composer.
-pub(crate) fn draft_back(tx: &Tx<'_>, item: Option<ItemId>, text: &str, now: DateTime<Utc>) -> Result<(), Failure> {
-    if draft::get(tx, item)?.is_none() {
-        draft::put(tx, item, text, now)?;
+/// What has to be written again, were it taken back.
+fn again(args: &Compose) -> ThreadDraft {
+    ThreadDraft {
+        title: args.title.clone(),
+        urgency: args.urgency,
+        asked: args.asked.clone(),
+        space: args.space.clone().unwrap_or_default(),
+        private: args.private,
+        deliver: args.deliver,
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! One conversation as the reading pane shows it.
 
 use crate::api::*;
+use crate::attach::shown;
+use crate::compose::deliver;
 use crate::engine::Engine;
 use crate::inbox::{resolve, row};
 use crate::people::{Person, Team};
 use crate::render;
+use crate::save::can_save;
 use chrono::{DateTime, Utc};
-use meantime_model::{PersonId, Urgency};
+use meantime_model::PersonId;
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::Thread;
+use meantime_source::text;
 use meantime_store::{Read, account, draft, item, message, team as records};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -24,15 +28,21 @@ impl Engine {
             let found = item::get(db, id)?.ok_or_else(|| Failure::new(FailureCode::NotFound, "that item is gone"))?;
             let messages = message::of_item(db, id, MAX_MESSAGES)?;
             let draft = draft::get(db, Some(id))?;
+            let draft_files = draft::files(db, Some(id))?.iter().map(shown).collect();
             let team = Team::load(db)?;
             let thread = thread(db, team.as_ref(), &found)?;
             let can_reply = can_reply(db, &found)?;
             let (asked, recipients, redirected) = match (&team, &thread) {
-                (Some(team), Some((thread, author, at))) => (
-                    asked(team, thread, *at, &messages),
-                    team_recipients(db, team, (thread, *author), found.circle, now)?,
-                    Vec::new(),
-                ),
+                (Some(team), Some((thread, author, at))) => {
+                    let asked = asked(team, thread, *at, &messages);
+                    let mut recipients = team_recipients(db, team, (thread, *author), found.circle, now)?;
+                    for one in &mut recipients {
+                        // What they owe is due since the thread was begun, whatever I answer.
+                        let owes = asked.iter().find(|asked| Some(asked.person) == one.person && !asked.answered);
+                        one.due = owes.and_then(|asked| asked.due);
+                    }
+                    (asked, recipients, Vec::new())
+                }
                 _ if can_reply => {
                     let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
                     let answered = reply_target(&messages);
@@ -50,6 +60,7 @@ impl Engine {
                 asked,
                 can_reply,
                 draft,
+                draft_files,
             })
         })
         .await
@@ -60,9 +71,16 @@ impl Engine {
         self.read(move |db| {
             let Some(team) = Team::load(db)? else { return Ok(Vec::new()) };
             let everybody = || team.people.keys().copied().filter(|id| *id != team.config.person).collect();
-            let people: Vec<PersonId> = if query.people.is_empty() { everybody() } else { query.people };
+            let nobody_asked = query.people.is_empty();
+            let people: Vec<PersonId> = if nobody_asked { everybody() } else { query.people };
+            // A time that is over is refused when it is sent.
+            let visible = deliver(query.deliver, &team, &people, now).ok().flatten().unwrap_or(now);
+            let due = |person: &Person| {
+                let schedule = person.schedule.as_ref().filter(|_| !nobody_asked)?;
+                meantime_model::due::due(schedule, visible, team.window(query.urgency)).ok()
+            };
             let known = people.iter().filter_map(|id| team.people.get(id));
-            Ok(known.map(|person| recipient(&team, person, query.urgency, now)).collect())
+            Ok(known.map(|person| Recipient { due: due(person), ..recipient(person, now) }).collect())
         })
         .await
     }
@@ -118,11 +136,12 @@ fn team_recipients(
     }
     people.retain(|id| *id != team.config.person);
     let known = people.iter().filter_map(|id| team.people.get(id));
-    Ok(known.map(|person| recipient(team, person, thread.urgency, now)).collect())
+    Ok(known.map(|person| recipient(person, now)).collect())
 }
 
-/// What a sender should know about somebody before sending.
-fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>) -> Recipient {
+/// What a sender should know about somebody before sending, but when their
+/// answer is due.
+fn recipient(person: &Person, now: DateTime<Utc>) -> Recipient {
     let schedule = person.schedule.as_ref();
     let state = person.state(now);
     Recipient {
@@ -135,7 +154,7 @@ fn recipient(team: &Team, person: &Person, urgency: Urgency, now: DateTime<Utc>)
             PersonState::Focusing { .. } => Some("focusing: it is handed over afterwards".to_owned()),
             _ => None,
         },
-        due: schedule.and_then(|schedule| meantime_model::due::due(schedule, now, team.window(urgency)).ok()),
+        due: None,
         starts: schedule.filter(|schedule| !schedule.works_at(now)).and_then(|schedule| schedule.next_opening(now)),
         state,
     }
@@ -213,6 +232,14 @@ fn view(m: message::Message, kind: account::AccountKind, team: Option<&Team>, no
         account::AccountKind::Team => render::rich(&m.text),
         _ => render::foreign(&m.text, m.html.as_deref()),
     };
+    // Others chose the name: it is shown as it would be saved.
+    let file = |a: &message::Attachment| AttachmentView {
+        name: text::file_name(&a.name, "attachment"),
+        media_type: text::one_line(&a.media_type),
+        bytes: a.bytes,
+        can_save: can_save(&m, a, kind),
+    };
+    let attachments = m.attachments.iter().map(file).collect();
     let scheduled = m.visible_from.filter(|at| *at > now).map(|at| Sending::Scheduled { at });
     MessageView {
         id: m.upstream,
@@ -225,11 +252,7 @@ fn view(m: message::Message, kind: account::AccountKind, team: Option<&Team>, no
         own: m.own,
         at: m.at,
         body,
-        attachments: m
-            .attachments
-            .into_iter()
-            .map(|a| AttachmentView { name: a.name, media_type: a.media_type, bytes: a.bytes })
-            .collect(),
+        attachments,
         unreadable: m.unreadable,
         sending: match m.sending {
             Some(message::Sending::Pending { .. }) => Some(Sending::Pending),

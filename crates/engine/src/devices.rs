@@ -109,7 +109,7 @@ impl Engine {
     }
 
     /// The team's server, as this device reaches it.
-    async fn server(&self) -> Result<(TeamConfig, HttpRemote), Failure> {
+    pub(crate) async fn server(&self) -> Result<(TeamConfig, HttpRemote), Failure> {
         let found = self.read(|db| Ok(people::team_account(db)?.map(|row| row.id).zip(people::config(db)?))).await?;
         let (id, config) = found.ok_or_else(no_team)?;
         let token = self.safe.get(&secret_name(id)).await?.ok_or_else(crate::team_sync::no_token)?;

@@ -3,6 +3,7 @@
 
 use crate::adapters::{Adapters, Setup};
 use crate::api::{AccountState, Caller, Commands, Connection, Event, Failure, FailureCode, Tag, dispatch};
+use crate::files::Files;
 use crate::runner::Poke;
 use chrono::{DateTime, Utc};
 use meantime_model::AccountId;
@@ -29,6 +30,8 @@ pub struct Engine {
     pub(crate) safe: Arc<Safe>,
     pub(crate) adapters: Arc<dyn Adapters>,
     pub(crate) sample_dir: PathBuf,
+    pub(crate) files: Arc<Files>,
+    pub(crate) downloads: Option<PathBuf>,
     pub(crate) background: bool,
     /// Something scheduled was added or moved.
     pub(crate) reschedule: Notify,
@@ -69,7 +72,8 @@ impl Engine {
     /// block that ended, a snooze that is over), then the accounts and the
     /// team are followed.
     pub async fn start(setup: Setup) -> Result<Arc<Self>, Failure> {
-        let Setup { store, clock, notifier, safe, adapters, wakes, sample_dir, background } = setup;
+        let Setup { store, clock, notifier, safe, adapters, wakes, sample_dir, files_dir, downloads, background } =
+            setup;
         let engine = Arc::new(Self {
             store,
             clock,
@@ -77,6 +81,8 @@ impl Engine {
             safe,
             adapters,
             sample_dir,
+            files: Arc::new(Files::new(files_dir)),
+            downloads,
             background,
             reschedule: Notify::new(),
             notices: Notify::new(),
@@ -96,6 +102,7 @@ impl Engine {
             events: broadcast::channel(EVENT_BACKLOG).0,
         });
         engine.catch_up().await?;
+        engine.sweep_files().await;
         engine.changed.store(false, Ordering::Relaxed);
         if background {
             engine.clone().start_background(wakes).await?;
@@ -198,7 +205,7 @@ async fn follow_secrets(engine: Arc<Engine>) {
             changed = kept.changed() => match changed {
                 Ok(()) => {
                     engine.tell(&[Tag::Status]);
-                    engine.retry_accounts();
+                    engine.retry_accounts().await;
                 }
                 Err(_) => return,
             },

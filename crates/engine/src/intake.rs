@@ -34,7 +34,8 @@ impl Engine {
                 dues::settle(tx, computer)?;
                 let judge = Judge::read(tx, now)?;
                 for fresh in &done.fresh {
-                    judge.take(tx, fresh.item, fresh.key, fresh.alert)?;
+                    let ingest::Fresh { item, key, backfill, seen, .. } = *fresh;
+                    judge.take(tx, (item, key), backfill, seen)?;
                 }
                 Ok::<_, Failure>(done.touched)
             })
@@ -64,9 +65,15 @@ impl Judge {
         Ok(Self { list, team: Team::load(db)?, now })
     }
 
-    /// Decides about one new message, in the transaction that brought it.
-    /// `may_alert`: as far as the store knows, it is news.
-    pub(crate) fn take(&self, tx: &Tx<'_>, item: ItemId, key: i64, may_alert: bool) -> Result<(), Failure> {
+    /// Decides about one new message (its item and key), in the transaction
+    /// that brought it. `backfill`: it is no news; `seen`: nor to me.
+    pub(crate) fn take(
+        &self,
+        tx: &Tx<'_>,
+        (item, key): (ItemId, i64),
+        backfill: bool,
+        seen: bool,
+    ) -> Result<(), Failure> {
         let (Some(item), Some(message)) = (item::get(tx, item)?, message::get(tx, key)?) else {
             return Ok(());
         };
@@ -80,7 +87,8 @@ impl Judge {
             sender,
             own: message.own,
             addressed: item.addressed || item.asks_me,
-            backfill: !may_alert,
+            backfill,
+            seen,
             muted: item.muted,
         };
         let block = focus::running(tx)?.as_ref().map(crate::focus::running);
@@ -198,7 +206,7 @@ fn stored_message(message: source::Message, title: String, now: DateTime<Utc>) -
         attachments: message
             .attachments
             .into_iter()
-            .map(|a| message::Attachment { name: a.name, media_type: a.media_type, bytes: a.bytes })
+            .map(|a| message::Attachment { name: a.name, media_type: a.media_type, bytes: a.bytes, sha256: None })
             .collect(),
         read: message.flags.read,
         done: message.flags.done,

@@ -6,8 +6,8 @@ use crate::engine::Engine;
 use crate::people::{self, TeamConfig};
 use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{AccountId, ItemId, OpId};
-use meantime_protocol::{Fields, Kind, Scope};
-use meantime_source::{ActOutcome, Op, Source, SourceError, What};
+use meantime_protocol::{Attachment, Fields, Kind, Scope};
+use meantime_source::{ActOutcome, FileToSend, Op, Source, SourceError, What};
 use meantime_store::{Read, Tx, item, message, outbox, team};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -112,9 +112,15 @@ pub(crate) fn mail_reply(
     now: DateTime<Utc>,
 ) -> Result<i64, Failure> {
     let (id, op) = source_op(tx, found, what, "Your answer", text, Some(not_before), now)?;
-    let (to, cc) = match what {
-        What::Reply { to, cc, .. } => (to.as_slice(), cc.as_slice()),
-        _ => (&[][..], &[][..]),
+    let (to, cc, files) = match what {
+        What::Reply { to, cc, files, .. } => (to.as_slice(), cc.as_slice(), files.as_slice()),
+        _ => (&[][..], &[][..], &[][..]),
+    };
+    let file = |f: &FileToSend| message::Attachment {
+        name: f.name.clone(),
+        media_type: f.media_type.clone(),
+        bytes: f.bytes,
+        sha256: None,
     };
     let person =
         |p: &meantime_source::Person| message::Correspondent { name: p.name.clone(), address: p.address.clone() };
@@ -132,7 +138,7 @@ pub(crate) fn mail_reply(
         at: now,
         text: text.to_owned(),
         html: None,
-        attachments: Vec::new(),
+        attachments: files.iter().map(file).collect(),
         read: true,
         done: false,
         unreadable: None,
@@ -142,6 +148,13 @@ pub(crate) fn mail_reply(
     };
     message::put_own(tx, found.account, found.id, &own)?;
     Ok(id)
+}
+
+/// A file of an answer as it waits in the outbox: where its copy lies is told
+/// when it goes.
+pub(crate) fn named_by_hash(file: &Attachment) -> FileToSend {
+    let Attachment { sha256, name, media_type, bytes } = file.clone();
+    FileToSend { name, media_type, bytes, path: sha256.to_string().into() }
 }
 
 /// Puts a change for an item's own source into the outbox.
@@ -206,6 +219,15 @@ pub(crate) fn shown_again(tx: &Tx<'_>, entry: &outbox::Entry, now: DateTime<Utc>
     Ok(())
 }
 
+/// What keeps changes from getting through for now.
+#[derive(Clone)]
+struct Obstacle {
+    /// Tried again then; `None`: once the person did something.
+    again: Option<DateTime<Utc>>,
+    code: String,
+    message: String,
+}
+
 impl Engine {
     /// Wakes whoever sends: the accounts that have something ready, and sync.
     pub(crate) async fn send_what_is_ready(&self) {
@@ -227,61 +249,97 @@ impl Engine {
         self.poke_sync();
     }
 
-    /// Hands a source everything that waits for it.
-    pub(crate) async fn write_back(self: &Arc<Self>, id: AccountId, source: &dyn Source) -> Result<(), SourceError> {
+    /// Hands a source everything that waits for it. What fails says so itself
+    /// ([`outbox::failing`]): it is tried again later, or waits for the person.
+    /// Answers go by a server of their own and hold up nothing else.
+    pub(crate) async fn write_back(self: &Arc<Self>, id: AccountId, source: &dyn Source) -> Result<(), Failure> {
+        let waits = self.read(move |db| Ok(outbox::failing(db, id)?)).await?.filter(|failing| failing.again.is_none());
+        let mut answers = waits.map(|failing| Obstacle { again: None, code: failing.code, message: failing.message });
+        let mut others = None;
         loop {
             let now = self.now();
-            let ready = self.read(move |db| Ok(outbox::ready(db, id, now, BATCH)?)).await.map_err(stored)?;
+            let ready = self.read(move |db| Ok(outbox::ready(db, id, now, BATCH)?)).await?;
             if ready.is_empty() {
                 return Ok(());
             }
             for entry in ready {
-                self.act(source, entry).await?;
+                let outbox::Target::Source(body) = &entry.op.target else { continue };
+                let what: What = match serde_json::from_value(body.clone()) {
+                    Ok(what) => self.with_copies(what),
+                    Err(e) => {
+                        self.refuse(&entry, "invalid", format!("it can't be read any more: {e}")).await?;
+                        continue;
+                    }
+                };
+                let obstacle = if matches!(what, What::Reply { .. }) { &mut answers } else { &mut others };
+                // What stopped one stops those behind it.
+                if obstacle.is_none() {
+                    *obstacle = self.act(source, &entry, what).await?;
+                }
+                if let Some(Obstacle { again, code, message }) = obstacle.clone() {
+                    // The scheduler may sleep for longer than that.
+                    self.reschedule.notify_one();
+                    let row = entry.id;
+                    self.write(move |tx| match again {
+                        Some(again) => Ok(outbox::set_retry(tx, row, again, &code, &message)?),
+                        None => Ok(outbox::set_stuck(tx, row, &code, &message)?),
+                    })
+                    .await?;
+                }
             }
         }
     }
 
-    async fn act(self: &Arc<Self>, source: &dyn Source, entry: outbox::Entry) -> Result<(), SourceError> {
+    /// Hands one change over; answers what stood in its way, if that may pass.
+    async fn act(
+        self: &Arc<Self>,
+        source: &dyn Source,
+        entry: &outbox::Entry,
+        what: What,
+    ) -> Result<Option<Obstacle>, Failure> {
         let row = entry.id;
-        let outbox::Target::Source(body) = &entry.op.target else { return Ok(()) };
-        let what = match serde_json::from_value(body.clone()) {
-            Ok(what) => what,
-            Err(e) => return self.refuse(entry, "invalid", format!("it can't be read any more: {e}")).await,
-        };
-        if !self.write(move |tx| Ok(outbox::set_attempted(tx, row)?)).await.map_err(stored)? {
+        if !self.write(move |tx| Ok(outbox::set_attempted(tx, row)?)).await? {
             // Taken back since it was read.
-            return Ok(());
+            return Ok(None);
         }
         match source.act(&Op { id: entry.op.op_id, what }).await {
             Ok(ActOutcome::Applied | ActOutcome::AlreadyApplied | ActOutcome::Unsupported) => {
-                self.write(move |tx| Ok(outbox::set_arrived(tx, row)?)).await.map_err(stored)?;
+                self.write(move |tx| Ok(outbox::set_arrived(tx, row)?)).await?;
+                self.sweep_files().await;
                 self.tell(&entry.op.item.map(Tag::Item).into_iter().chain([Tag::Status]).collect::<Vec<_>>());
-                Ok(())
+                Ok(None)
             }
             Err(error @ (SourceError::Permanent(_) | SourceError::Invalid(_))) => {
-                self.refuse(entry, error.code(), error.to_string()).await
+                self.refuse(entry, error.code(), error.to_string()).await?;
+                Ok(None)
             }
             Err(error) => {
+                tracing::warn!(account = %entry.op.account, code = error.code(), %error, "a change could not be written back");
                 // Becoming ready wakes the account's runner: as seldom as that would come by itself.
-                let wait = match &error {
-                    SourceError::RateLimited { after, .. } => TimeDelta::from_std(*after).unwrap_or(RETRY),
-                    _ => RETRY * 2_i32.pow(entry.attempts.min(9)),
-                };
-                let (again, code, text) = (self.now() + wait, error.code(), error.to_string());
-                let _ = self.write(move |tx| Ok(outbox::set_retry(tx, row, again, code, &text)?)).await;
-                Err(error)
+                let wait = error.after().and_then(|after| TimeDelta::from_std(after).ok());
+                let wait = wait.unwrap_or(RETRY * 2_i32.pow(entry.attempts.min(9))).max(RETRY);
+                let again = error.is_transient().then(|| self.now() + wait);
+                Ok(Some(Obstacle { again, code: error.code().to_owned(), message: error.to_string() }))
             }
         }
     }
 
-    async fn refuse(&self, entry: outbox::Entry, code: &'static str, message: String) -> Result<(), SourceError> {
+    /// What an answer's files are called in the outbox, as where they lie.
+    fn with_copies(&self, mut what: What) -> What {
+        if let What::Reply { files, .. } = &mut what {
+            for file in files {
+                if let Some(sha256) = file.path.to_str().and_then(|hash| hash.parse().ok()) {
+                    file.path = self.files.path(&sha256);
+                }
+            }
+        }
+        what
+    }
+
+    async fn refuse(&self, entry: &outbox::Entry, code: &'static str, message: String) -> Result<(), Failure> {
         let row = entry.id;
-        self.write(move |tx| Ok(outbox::set_refused(tx, row, code, &message)?)).await.map_err(stored)?;
+        self.write(move |tx| Ok(outbox::set_refused(tx, row, code, &message)?)).await?;
         self.tell(&entry.op.item.map(Tag::Item).into_iter().chain([Tag::Status]).collect::<Vec<_>>());
         Ok(())
     }
-}
-
-fn stored(failure: Failure) -> SourceError {
-    SourceError::Transient(failure.message)
 }

@@ -1,10 +1,11 @@
 //! What sync keeps on this machine: the team's records and the outbox in the
 //! store, and this device's token in the keyring.
 
-use crate::accounts::secret_name;
+use crate::accounts::{earlier_name, secret_name};
 use crate::api::Failure;
 use crate::dues;
 use crate::engine::blocking;
+use crate::files::Files;
 use crate::people::TeamConfig;
 use crate::profile;
 use async_trait::async_trait;
@@ -13,15 +14,15 @@ use meantime_model::AccountId;
 use meantime_model::zone::Zone;
 use meantime_platform::secrets::Safe;
 use meantime_platform::{Clock, Secrets as _};
-use meantime_protocol::Scope;
 use meantime_protocol::http::{BootstrapPage, OpResult, PullPage};
+use meantime_protocol::{Problem, Scope};
 use meantime_store::team::{self, Applied};
 use meantime_store::{Store, Tx, account, item, outbox, scope};
-use meantime_sync::{Feed, Log, LogError, Outgoing, Token, TokenPlace};
-use std::sync::Arc;
+use meantime_sync::{EARLIER, Feed, Log, LogError, Outgoing, OutgoingFile, Token, TokenPlace};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
-/// This device's token, in the keyring.
+/// This device's token, and those before it, in the keyring.
 pub(crate) struct Kept {
     pub(crate) safe: Arc<Safe>,
     pub(crate) store: Store,
@@ -31,6 +32,10 @@ pub(crate) struct Kept {
 #[async_trait]
 impl TokenPlace for Kept {
     async fn replace(&self, next: &Token, at: DateTime<Utc>) -> Result<(), String> {
+        let present = self.safe.get(&secret_name(self.account)).await.map_err(|e| e.to_string())?;
+        let mut earlier = self.earlier().await?;
+        earlier.splice(0..0, present.map(Token::new));
+        self.keep_earlier(&earlier).await?;
         self.safe.set(&secret_name(self.account), next.reveal()).await.map_err(|e| e.to_string())?;
         let (store, id) = (self.store.clone(), self.account);
         let noted = blocking(move || {
@@ -48,6 +53,30 @@ impl TokenPlace for Kept {
         }
         Ok(())
     }
+
+    async fn earlier(&self) -> Result<Vec<Token>, String> {
+        let kept = self.safe.get(&earlier_name(self.account)).await.map_err(|e| e.to_string())?;
+        Ok(kept.unwrap_or_default().split_whitespace().map(|token| Token::new(token.to_owned())).collect())
+    }
+
+    async fn go_back(&self, to: Option<&Token>) -> Result<(), String> {
+        let Some(to) = to else { return self.keep_earlier(&[]).await };
+        self.safe.set(&secret_name(self.account), to.reveal()).await.map_err(|e| e.to_string())?;
+        let earlier = self.earlier().await?.into_iter().skip_while(|token| token.reveal() != to.reveal()).skip(1);
+        self.keep_earlier(&earlier.collect::<Vec<_>>()).await
+    }
+}
+
+impl Kept {
+    async fn keep_earlier(&self, tokens: &[Token]) -> Result<(), String> {
+        let name = earlier_name(self.account);
+        let tokens: Vec<&str> = tokens.iter().take(EARLIER).map(Token::reveal).collect();
+        let kept = match tokens.is_empty() {
+            true => self.safe.delete(&name).await,
+            false => self.safe.set(&name, &tokens.join(" ")).await,
+        };
+        kept.map_err(|e| e.to_string())
+    }
 }
 
 /// The store, as sync sees it.
@@ -60,6 +89,10 @@ pub(crate) struct Local {
     pub(crate) computer: Zone,
     pub(crate) account: AccountId,
     pub(crate) config: TeamConfig,
+    pub(crate) files: Arc<Files>,
+    /// Files that this run saw at the server: no more than a reason not to ask
+    /// again, for what nobody names is forgotten there after some days.
+    pub(crate) there: Mutex<team::Arrived>,
     pub(crate) arrived: mpsc::UnboundedSender<Applied>,
 }
 
@@ -74,6 +107,10 @@ impl TeamLog {
 }
 
 impl Local {
+    fn there(&self) -> MutexGuard<'_, team::Arrived> {
+        self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Applies something in one transaction: new messages are judged and dues
     /// computed in it. What it changed is told once it is through.
     fn apply(&self, f: impl FnOnce(&Tx<'_>, &team::Team) -> Result<Applied, Failure>) -> Result<(), Failure> {
@@ -85,10 +122,10 @@ impl Local {
                 item::set_all_due_stale(tx)?;
             }
             dues::settle(tx, self.computer)?;
-            if applied.fresh.iter().any(|fresh| fresh.alert) {
+            if applied.fresh.iter().any(|fresh| !fresh.backfill) {
                 let judge = crate::intake::Judge::read(tx, now)?;
                 for fresh in &applied.fresh {
-                    judge.take(tx, fresh.item, fresh.key, fresh.alert)?;
+                    judge.take(tx, (fresh.item, fresh.key), fresh.backfill, fresh.seen)?;
                 }
             }
             Ok::<_, Failure>(applied)
@@ -134,14 +171,15 @@ impl Log for TeamLog {
     }
 
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
+        self.0.there().clear();
         self.with(move |local| local.store.write_bulk(|tx| Ok(team::begin_anew(tx, scope, lost_epoch)?))).await
     }
 
     async fn outgoing(&self) -> Result<Outgoing, LogError> {
         self.with(|local| {
-            let now = local.clock.now();
+            let (now, there) = (local.clock.now(), local.there().clone());
             local.store.write(|tx| {
-                let ops = team::next_ops(tx, local.account, now)?;
+                let ops = team::next_ops_past(tx, local.account, now, &there)?;
                 Ok(Outgoing { ops, next_at: outbox::next_ready(tx, local.account, now)? })
             })
         })
@@ -155,10 +193,34 @@ impl Log for TeamLog {
                 let (settled, applied) = team::settle(tx, eyes, &results)?;
                 for refused in settled.iter().filter(|settled| settled.refused.is_some()) {
                     tracing::warn!(what = refused.what, "the team server refused a change");
+                    local.there().clear();
                 }
                 Ok(applied)
             })
         })
         .await
+    }
+
+    async fn next_file(&self) -> Result<Option<OutgoingFile>, LogError> {
+        self.with(|local| {
+            let (now, there) = (local.clock.now(), local.there().clone());
+            let next = local.store.read(|db| Ok::<_, Failure>(team::next_file(db, local.account, now, &there)?))?;
+            Ok(next.map(|team::FileToSend { outbox, scope, file }| {
+                let path = local.files.path(&file.sha256);
+                OutgoingFile { op: outbox, scope, sha256: file.sha256, bytes: file.bytes, name: file.name, path }
+            }))
+        })
+        .await
+    }
+
+    async fn file_arrived(&self, file: &OutgoingFile) -> Result<(), LogError> {
+        self.0.there().insert((file.scope, file.sha256));
+        Ok(())
+    }
+
+    async fn file_refused(&self, file: &OutgoingFile, problem: &Problem) -> Result<(), LogError> {
+        let (op, said) = (file.op, format!("{} could not be sent: {}", file.name, problem.message));
+        let problem = Problem::new(problem.code, said);
+        self.with(move |local| local.apply(|tx, eyes| Ok(team::refuse(tx, eyes, op, &problem)?))).await
     }
 }

@@ -15,14 +15,16 @@ use meantime_protocol::{Code, Invite};
 use meantime_store::team::Applied;
 use meantime_store::{account, outbox};
 use meantime_sync::{Handle, HttpRemote, Remote as _, RemoteError, State, Syncer, Token, Tuning};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// A lone command waits so long for the server.
 const ONCE: Duration = Duration::from_secs(10);
+/// And so long where files are to go up.
+const ONCE_WITH_FILES: Duration = Duration::from_secs(600);
 
 /// The task that follows the team.
 pub(crate) struct RunningSync {
@@ -80,7 +82,9 @@ pub(crate) fn account_state(connection: &Connection) -> AccountState {
     match connection {
         Connection::None | Connection::Connecting => AccountState::New,
         Connection::Live => AccountState::Fine,
-        Connection::Offline { since, message } => AccountState::Retrying { message: message.clone(), at: *since },
+        Connection::Offline { since, message } => {
+            AccountState::Retrying { message: message.clone(), since: *since, again: None }
+        }
         Connection::Refused { message, .. } => AccountState::NeedsYou { password: false, message: message.clone() },
     }
 }
@@ -127,7 +131,8 @@ impl Engine {
                     () = in_vain => {}
                 }
             };
-            syncer.run(async { drop(tokio::time::timeout(ONCE, either).await) }).await;
+            let patience = if self.files.is_empty() { ONCE } else { ONCE_WITH_FILES };
+            syncer.run(async { drop(tokio::time::timeout(patience, either).await) }).await;
             return Ok(());
         }
         let stop = self.stop.child_token();
@@ -178,6 +183,8 @@ impl Engine {
             computer: self.computer_zone(),
             account,
             config,
+            files: self.files.clone(),
+            there: Mutex::default(),
             arrived,
         })));
         let (syncer, handle) = Syncer::new(log, Arc::new(remote), device, move || clock.now(), Tuning::default());
@@ -216,6 +223,7 @@ impl Engine {
             self.tell(&[Tag::Team, Tag::Status, Tag::Settings]);
         }
         self.after_arrival(&applied.touched).await;
+        self.sweep_files().await;
         // Taking it in may have made a change of its own: a snooze that ends.
         self.poke_sync();
     }
@@ -255,7 +263,11 @@ impl Engine {
             }
             let sent = async { self.write_back(id, self.open_source(id).await?.as_ref()).await };
             match tokio::time::timeout(ONCE, sent).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => {
+                    if let Some(trouble) = self.trouble_of_writing(id).await {
+                        self.set_account_state(id, trouble).await;
+                    }
+                }
                 Ok(Err(error)) => tracing::warn!(account = %id, %error, "what waits could not be sent"),
                 Err(_) => tracing::warn!(account = %id, "the server took too long; what waits is sent later"),
             }

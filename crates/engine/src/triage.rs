@@ -3,6 +3,7 @@
 //! same way.
 
 use crate::api::*;
+use crate::drafts::{Written, give_back};
 use crate::dues;
 use crate::engine::Engine;
 use crate::inbox::resolve;
@@ -11,6 +12,7 @@ use crate::state::State;
 use chrono::{DateTime, Datelike as _, Utc};
 use meantime_model::zone::Zone;
 use meantime_model::{ItemId, Urgency};
+use meantime_protocol::Attachment;
 use meantime_store::{Tx, item, undo};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,13 +29,25 @@ pub(crate) struct Back {
     /// What was typed goes back to the composer of this conversation, or of a
     /// new thread.
     draft: Option<(Option<ItemId>, String)>,
+    /// And the files that went with it.
+    #[serde(default)]
+    files: Vec<Attachment>,
+    /// And what else the thread was to be that it began.
+    #[serde(default)]
+    thread: Option<ThreadDraft>,
 }
 
 impl Back {
     /// A message to `item` (none: a new thread) was typed and waits in these
     /// entries of the outbox.
-    pub(crate) fn unsent(unsent: Vec<i64>, item: Option<ItemId>, text: String) -> Self {
-        Self { items: Vec::new(), unsent, draft: Some((item, text)) }
+    pub(crate) fn unsent(unsent: Vec<i64>, item: Option<ItemId>, text: String, files: Vec<Attachment>) -> Self {
+        Self { unsent, draft: Some((item, text)), files, ..Self::default() }
+    }
+
+    /// It began a thread that was to be this.
+    pub(crate) fn and_thread(mut self, thread: ThreadDraft) -> Self {
+        self.thread = Some(thread);
+        self
     }
 
     /// The item was changed together with it.
@@ -182,7 +196,8 @@ fn restore(
         out::take_back(tx, *id, now)?;
     }
     if let Some((item, text)) = &back.draft {
-        crate::compose::draft_back(tx, *item, text, now)?;
+        let written = Written { text, files: &back.files, thread: back.thread.as_ref() };
+        give_back(tx, *item, &written, now)?;
     }
     let mut ids = Vec::new();
     let mut is_now = back.draft.is_some().then(|| "Not sent, the text is yours again".to_owned());

@@ -76,9 +76,17 @@ commands! {
     /// Full-text search, newest first.
     search(SearchQuery) -> SearchPage;
     /// What was being typed; an empty text if nothing was.
-    draft(DraftOf) -> Draft;
-    /// Keeps what is being typed; an empty text drops it.
+    draft(DraftOf) -> KeptDraft;
+    /// Keeps what is being typed; an empty text drops it, the files stay.
     save_draft(Draft) -> Nothing;
+    /// Copies files to go with what is being typed.
+    attach(Attach) -> Attached;
+    /// Takes a file off what is being typed.
+    detach(Detach) -> KeptDraft;
+    /// Fetches a file of a message and saves it under a name that is free.
+    save_attachment(SaveAttachment) -> SavedFile;
+    /// Fetches the remote images of a message: its sender may learn of it.
+    load_images(LoadImages) -> RemoteImages;
     /// Answers a conversation.
     reply(Reply) -> Undoable;
     /// Starts a team thread.

@@ -26,6 +26,9 @@ pub struct Conversation {
     pub redirected: Vec<String>,
     /// What was being typed.
     pub draft: Option<String>,
+    /// Files that are to go with it.
+    #[serde(default)]
+    pub draft_files: Vec<AttachedFile>,
 }
 
 /// Somebody whose answer is wanted.
@@ -123,6 +126,9 @@ pub struct AttachmentView {
     pub media_type: String,
     /// Size in bytes; 0 where it is not known.
     pub bytes: u64,
+    /// It can be had: [`SaveAttachment`].
+    #[serde(default)]
+    pub can_save: bool,
 }
 
 /// A message of mine that has not arrived yet.
@@ -157,6 +163,52 @@ pub struct Draft {
     pub item: Option<ItemId>,
     /// Markdown or plain text; empty drops the draft.
     pub text: String,
+    /// What else a new thread is to be; none leaves that as it is.
+    #[serde(default)]
+    pub thread: Option<ThreadDraft>,
+}
+
+/// What a new thread is to be, apart from its text; [`Compose`] has the words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct ThreadDraft {
+    /// One line.
+    pub title: String,
+    /// How soon an answer is wanted.
+    pub urgency: Urgency,
+    /// Whose answer is wanted.
+    pub asked: Vec<PersonId>,
+    /// The room it belongs to; may be empty.
+    pub space: String,
+    /// For those who are asked alone.
+    pub private: bool,
+    /// When it is delivered.
+    pub deliver: Deliver,
+}
+
+impl Default for ThreadDraft {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            urgency: Urgency::Yellow,
+            asked: Vec::new(),
+            space: String::new(),
+            private: false,
+            deliver: Deliver::WhenTheyStart,
+        }
+    }
+}
+
+/// What was being typed, and the files that are to go with it.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct KeptDraft {
+    /// Markdown or plain text; empty if there is none.
+    pub text: String,
+    /// What else a new thread is to be; none for an answer, or if nothing was
+    /// chosen.
+    pub thread: Option<ThreadDraft>,
+    /// The files, in their order.
+    pub files: Vec<AttachedFile>,
 }
 
 /// An answer.
@@ -170,6 +222,9 @@ pub struct Reply {
     pub done: bool,
     /// When it is delivered; team threads only.
     pub deliver: Deliver,
+    /// Files that go with it, as [`Attached`] named them.
+    #[serde(default)]
+    pub files: Vec<AttachedFile>,
 }
 
 /// A new team thread.
@@ -190,6 +245,9 @@ pub struct Compose {
     pub private: bool,
     /// When it is delivered.
     pub deliver: Deliver,
+    /// Files that go with it, as [`Attached`] named them.
+    #[serde(default)]
+    pub files: Vec<AttachedFile>,
 }
 
 /// When something is delivered.
@@ -216,6 +274,9 @@ pub struct RecipientsQuery {
     pub people: Vec<PersonId>,
     /// Decides the reply window.
     pub urgency: Urgency,
+    /// When it would be delivered: dues count from then.
+    #[serde(default)]
+    pub deliver: Deliver,
 }
 
 /// Somebody who will get what is being written.
@@ -235,7 +296,7 @@ pub struct Recipient {
     pub state: PersonState,
     /// Whether a notification would be held, were it sent now: why.
     pub held: Option<String>,
-    /// When their answer would be due.
+    /// When the answer that is asked of them is due; none if none is.
     pub due: Option<DateTime<Utc>>,
     /// When they start to work next, if they don't now.
     pub starts: Option<DateTime<Utc>>,

@@ -8,21 +8,25 @@
 #[macro_use]
 mod commands;
 mod account;
+mod attachment;
 mod conversation;
 mod event;
 mod failure;
 mod focus;
+mod image;
 mod inbox;
 mod people;
 mod status;
 mod team;
 
 pub use account::*;
+pub use attachment::*;
 pub use commands::{Caller, Client, Commands, dispatch, typescript};
 pub use conversation::*;
 pub use event::*;
 pub use failure::*;
 pub use focus::*;
+pub use image::*;
 pub use inbox::*;
 pub use people::*;
 pub use status::*;

@@ -16,10 +16,16 @@ use std::sync::Arc;
 
 const PASSWORD: &str = "correct horse battery";
 
-async fn start(folder: &Path) -> Running {
+pub async fn start(folder: &Path) -> Running {
     let data = DataDir::new(folder);
     let storage = data.create(&Config { hosts: Vec::new(), port: 0 }).unwrap();
     Core::new(storage, Arc::new(SystemClock)).found("Blue Team").await.unwrap();
+    resume(folder).await
+}
+
+/// A server on the data of one before, on the same port.
+pub async fn resume(folder: &Path) -> Running {
+    let data = DataDir::new(folder);
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     serve::start(Options { data, listen, clock: Arc::new(SystemClock) }).await.unwrap()
 }
@@ -32,11 +38,11 @@ async fn join(server: &Running, name: &str, role: kinds::Role) -> (Rig, PersonId
     (rig, joined.person)
 }
 
-async fn live(rig: &Rig) {
+pub async fn live(rig: &Rig) {
     rig.until("connected", || async { status(rig).await.connection == Connection::Live }).await;
 }
 
-async fn status(rig: &Rig) -> Status {
+pub async fn status(rig: &Rig) -> Status {
     rig.engine.status(Nothing {}).await.unwrap()
 }
 
@@ -44,7 +50,7 @@ async fn settings(rig: &Rig) -> Settings {
     rig.engine.settings(Nothing {}).await.unwrap()
 }
 
-async fn row(rig: &Rig, view: View, title: &str) -> Option<Row> {
+pub async fn row(rig: &Rig, view: View, title: &str) -> Option<Row> {
     let page = rig.engine.inbox(InboxQuery { view, offset: 0, limit: 100 }).await.unwrap();
     page.rows.into_iter().find(|row| row.title == title)
 }
@@ -58,6 +64,7 @@ async fn ask(rig: &Rig, title: &str, asked: Vec<PersonId>, private: bool) -> Str
         space: None,
         private,
         deliver: Deliver::Now,
+        files: Vec::new(),
     };
     let id = rig.engine.compose(thread).await.unwrap().item.unwrap();
     // The seconds in which it can be taken back.
@@ -66,7 +73,7 @@ async fn ask(rig: &Rig, title: &str, asked: Vec<PersonId>, private: bool) -> Str
     id.to_string()
 }
 
-async fn team(rig: &Rig) -> meantime_model::AccountId {
+pub async fn team(rig: &Rig) -> meantime_model::AccountId {
     let accounts = rig.engine.accounts(Nothing {}).await.unwrap();
     accounts.into_iter().find(|account| account.kind == SourceKind::Team).unwrap().id
 }
@@ -231,7 +238,13 @@ async fn what_is_private_is_read_and_answered_by_those_asked_alone() {
         .await;
     let open = kofi.engine.open(ItemRef { id: id.clone() }).await.unwrap();
     assert_eq!(open.recipients.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["Ana"]);
-    let reply = Reply { item: id.clone(), text: "Only you read this.".to_owned(), done: false, deliver: Deliver::Now };
+    let reply = Reply {
+        item: id.clone(),
+        text: "Only you read this.".to_owned(),
+        done: false,
+        deliver: Deliver::Now,
+        files: Vec::new(),
+    };
     kofi.engine.reply(reply).await.unwrap();
     kofi.pass(TimeDelta::seconds(11));
     kofi.engine.check_account(AccountRef { id: team(&kofi).await }).await.unwrap();

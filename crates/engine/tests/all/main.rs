@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attachments;
+mod cable;
 mod devices;
 mod focus;
+mod guest;
 mod inbox;
 mod rig;
 mod team;
+mod trouble;
 mod typescript;
 mod writing;

@@ -9,12 +9,13 @@ use meantime_platform::secrets::{Choice, Safe};
 use meantime_platform::{Clock, Dirs, Secrets as _, Wakes};
 use meantime_source::change::Incoming;
 use meantime_source::{
-    AccountInfo, ActOutcome, Budget, Caps, Change, Cursor, Flags, Item, Message, Op, Page, Person, Secret, Source,
-    SourceError, SourceResult,
+    AccountInfo, ActOutcome, Attachment, Budget, Caps, Change, Cursor, Flags, Item, Message, Op, Page, Person, Secret,
+    Source, SourceError, SourceResult, What,
 };
 use meantime_store::Store;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -39,9 +40,20 @@ pub struct Mailbox {
     /// What the next calls fail with.
     pub pull_fails: Mutex<Option<SourceError>>,
     pub act_fails: Mutex<Option<SourceError>>,
+    /// What the server that sends fails with.
+    pub sending_fails: Mutex<Option<SourceError>>,
+    /// How often it was asked to send.
+    pub sendings: Mutex<u32>,
     /// How slow the server is to take something.
     pub act_takes: Mutex<Duration>,
-    pub pulls: Mutex<u32>,
+    /// Images, by their addresses.
+    pub web: Mutex<HashMap<String, Vec<u8>>>,
+    /// With which password it was read, each time.
+    pub pulls: Mutex<Vec<String>>,
+    /// What hangs on its messages, by message and place.
+    pub files: Mutex<HashMap<(String, usize), Vec<u8>>>,
+    /// What went out with answers.
+    pub sent_files: Mutex<Vec<Vec<u8>>>,
     news: Notify,
 }
 
@@ -57,7 +69,7 @@ impl Mailbox {
     }
 }
 
-struct FakeSource(Arc<Mailbox>);
+struct FakeSource(Arc<Mailbox>, Option<Secret>);
 
 #[async_trait]
 impl Source for FakeSource {
@@ -71,7 +83,8 @@ impl Source for FakeSource {
         Ok(AccountInfo { name: "ana@example.org".to_owned(), summary: String::new() })
     }
     async fn pull(&self, _: Option<&Cursor>, _: Budget) -> SourceResult<Page> {
-        *self.0.pulls.lock().unwrap() += 1;
+        let password = self.1.as_ref().map_or("", Secret::reveal).to_owned();
+        self.0.pulls.lock().unwrap().push(password);
         if let Some(error) = self.0.pull_fails.lock().unwrap().clone() {
             return Err(error);
         }
@@ -83,13 +96,26 @@ impl Source for FakeSource {
         Ok(())
     }
     async fn act(&self, op: &Op) -> SourceResult<ActOutcome> {
+        if matches!(op.what, What::Reply { .. }) {
+            *self.0.sendings.lock().unwrap() += 1;
+            if let Some(error) = self.0.sending_fails.lock().unwrap().clone() {
+                return Err(error);
+            }
+        }
         if let Some(error) = self.0.act_fails.lock().unwrap().clone() {
             return Err(error);
         }
         let takes = *self.0.act_takes.lock().unwrap();
         tokio::time::sleep(takes).await;
+        if let What::Reply { files, .. } = &op.what {
+            let sent = files.iter().map(|file| std::fs::read(&file.path).unwrap());
+            self.0.sent_files.lock().unwrap().extend(sent);
+        }
         self.0.acts.lock().unwrap().push(op.clone());
         Ok(ActOutcome::Applied)
+    }
+    async fn attachment(&self, message: &str, place: usize, _: &Attachment) -> SourceResult<Option<Vec<u8>>> {
+        Ok(self.0.files.lock().unwrap().get(&(message.to_owned(), place)).cloned())
     }
 }
 
@@ -97,8 +123,8 @@ struct OneMailbox(Arc<Mailbox>);
 
 #[async_trait]
 impl Adapters for OneMailbox {
-    fn open(&self, _: SourceKind, _: &Value, _: Option<Secret>) -> Result<Arc<dyn Source>, SourceError> {
-        Ok(Arc::new(FakeSource(self.0.clone())))
+    fn open(&self, _: SourceKind, _: &Value, secret: Option<Secret>) -> Result<Arc<dyn Source>, SourceError> {
+        Ok(Arc::new(FakeSource(self.0.clone(), secret)))
     }
     async fn configure(&self, _: NewAccount) -> Result<Configured, SourceError> {
         Ok(Configured {
@@ -106,6 +132,10 @@ impl Adapters for OneMailbox {
             config: json!({ "smtp": {} }),
             secret: Some(Secret::new("hunter2".into())),
         })
+    }
+    async fn image(&self, address: &str, most: usize) -> Result<Vec<u8>, SourceError> {
+        let found = self.0.web.lock().unwrap().get(address).cloned();
+        found.filter(|bytes| bytes.len() <= most).ok_or_else(|| SourceError::Transient("nothing there".into()))
     }
     fn read_mail(&self, _: &Path, _: MailFormat) -> Result<MailArchive, SourceError> {
         Ok(Box::new(std::iter::empty()))
@@ -162,6 +192,19 @@ impl Rig {
         self.safe.get(&format!("account/{account}")).await.unwrap()
     }
 
+    /// Something in the person's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// What lies in one of its folders, by name.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.path(folder)) else { return Vec::new() };
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     /// Time passes.
     pub fn pass(&self, time: TimeDelta) {
         *self.clock.0.lock().unwrap() += time;
@@ -213,6 +256,8 @@ async fn start(
         adapters: Arc::new(OneMailbox(mailbox.clone())),
         wakes: Wakes::watch(clock.clone()),
         sample_dir: home.join("sample"),
+        files_dir: home.join("files"),
+        downloads: Some(home.join("Downloads")),
         background: true,
     })
     .await
@@ -220,7 +265,7 @@ async fn start(
 }
 
 pub fn page(changes: Vec<Change>, backfill: bool) -> Page {
-    Page { changes, next: Cursor(json!(1)), more: false, backfill, poll_after: None }
+    Page { changes, next: Cursor(json!(1)), more: false, backfill, poll_after: None, trouble: None }
 }
 
 /// A mail from somebody; `addressed` ones are yellow, others green.

@@ -138,6 +138,7 @@ async fn write(rig: &Rig, title: &str) {
         space: None,
         private: false,
         deliver: Deliver::Now,
+        files: Vec::new(),
     };
     rig.engine.compose(thread).await.unwrap();
 }
@@ -180,6 +181,47 @@ async fn whoever_is_signed_out_joins_again_and_keeps_everything() {
         assert_eq!(kept.texts, unsent.unwrap().texts, "what waits goes out with the new sign-in");
         assert_eq!(rig.engine.join(server.join()).await.unwrap_err().code, FailureCode::NotPossible);
     }
+}
+
+#[tokio::test]
+async fn a_thread_taken_back_is_all_there_to_be_written_again() {
+    let (rig, server) = (Rig::new().await, Server::start().await);
+    rig.engine.join(server.join()).await.unwrap();
+    let deliver = Deliver::At { at: rig.now() + chrono::TimeDelta::days(1) };
+    let thread = ThreadDraft {
+        title: "Budget".into(),
+        space: "Plans".into(),
+        urgency: Urgency::Green,
+        deliver,
+        ..ThreadDraft::default()
+    };
+    let send = || Compose {
+        title: thread.title.clone(),
+        text: "How much?".to_owned(),
+        urgency: thread.urgency,
+        asked: Vec::new(),
+        space: Some(thread.space.clone()),
+        private: false,
+        deliver,
+        files: Vec::new(),
+    };
+    let kept = async || rig.engine.draft(DraftOf { item: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item: None, text: "How much?".into(), thread: Some(thread.clone()) }).await.unwrap();
+    rig.engine.compose(send()).await.unwrap();
+    assert_eq!((kept().await.text.as_str(), kept().await.thread), ("", None), "it is sent");
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!((kept().await.text.as_str(), kept().await.thread), ("How much?", Some(thread.clone())));
+
+    rig.engine.compose(send()).await.unwrap();
+    let next = ThreadDraft { title: "Where?".into(), ..ThreadDraft::default() };
+    rig.engine.save_draft(Draft { item: None, text: "Here".into(), thread: Some(next.clone()) }).await.unwrap();
+    rig.engine.undo(Nothing {}).await.unwrap();
+    let both = kept().await;
+    assert_eq!(
+        (both.text.as_str(), both.thread),
+        ("Budget\n\nHow much?\n\nHere", Some(next)),
+        "nor does the next one suffer"
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn one_mail() -> (Rig, String) {
 }
 
 fn reply(item: &str, text: &str) -> Reply {
-    Reply { item: item.to_owned(), text: text.to_owned(), done: false, deliver: Deliver::Now }
+    Reply { item: item.to_owned(), text: text.to_owned(), done: false, deliver: Deliver::Now, files: Vec::new() }
 }
 
 #[tokio::test]
@@ -73,13 +73,47 @@ async fn a_refused_reply_stays_with_its_text_until_the_person_decides() {
 async fn drafts_survive_and_empty_ones_go() {
     let (rig, id) = one_mail().await;
     let item = Some(id.parse().unwrap());
-    rig.engine.save_draft(Draft { item: None, text: "a new thr".into() }).await.unwrap();
-    rig.engine.save_draft(Draft { item, text: "half a sent".into() }).await.unwrap();
+    rig.engine.save_draft(Draft { item: None, text: "a new thr".into(), thread: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "half a sent".into(), thread: None }).await.unwrap();
     let rig = rig.crash(TimeDelta::zero()).await;
     assert_eq!(rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft.as_deref(), Some("half a sent"));
     assert_eq!(rig.engine.draft(DraftOf { item: None }).await.unwrap().text, "a new thr");
-    rig.engine.save_draft(Draft { item, text: String::new() }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: String::new(), thread: None }).await.unwrap();
     assert_eq!(rig.engine.open(ItemRef { id }).await.unwrap().draft, None);
+}
+
+#[tokio::test]
+async fn a_new_thread_survives_with_all_it_is_to_be() {
+    let (rig, id) = one_mail().await;
+    let thread = ThreadDraft { title: "Which day?".into(), private: true, ..ThreadDraft::default() };
+    let draft = |text: &str, thread| Draft { item: None, text: text.into(), thread };
+    rig.engine.save_draft(draft("", Some(thread.clone()))).await.unwrap();
+    let rig = rig.crash(TimeDelta::zero()).await;
+    rig.engine.save_draft(draft("Tue", None)).await.unwrap();
+    let kept = rig.engine.draft(DraftOf { item: None }).await.unwrap();
+    assert_eq!((kept.text.as_str(), kept.thread), ("Tue", Some(thread.clone())));
+    rig.engine.save_draft(draft("", Some(ThreadDraft::default()))).await.unwrap();
+    assert_eq!(rig.engine.draft(DraftOf { item: None }).await.unwrap().thread, None);
+
+    let answer = Draft { item: Some(id.parse().unwrap()), ..draft("", Some(thread.clone())) };
+    assert_eq!(rig.engine.save_draft(answer).await.unwrap_err().code, FailureCode::Invalid);
+    let long = ThreadDraft { title: "x".repeat(300 * 1024), ..thread };
+    assert_eq!(rig.engine.save_draft(draft("", Some(long))).await.unwrap_err().code, FailureCode::Invalid);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_drops_nothing_typed_since() {
+    let (rig, id) = one_mail().await;
+    let item = Some(id.parse().unwrap());
+    rig.engine.reply(reply(&id, "Yes.")).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "And".into(), thread: None }).await.unwrap();
+    rig.engine.undo(Nothing {}).await.unwrap();
+    let kept = async || rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft;
+    assert_eq!(kept().await.as_deref(), Some("Yes.\n\nAnd"));
+    rig.engine.reply(reply(&id, "Sent by a command.")).await.unwrap();
+    assert_eq!(kept().await.as_deref(), Some("Yes.\n\nAnd"), "nor does what is sent from elsewhere");
+    rig.engine.reply(reply(&id, "Yes.\n\nAnd ")).await.unwrap();
+    assert_eq!(kept().await, None, "it was sent");
 }
 
 #[tokio::test]
@@ -94,6 +128,7 @@ async fn what_can_not_be_sent_is_said_before_it_is_lost() {
         space: None,
         private: false,
         deliver: Deliver::Now,
+        files: Vec::new(),
     };
     let failure = rig.engine.compose(thread(Urgency::Red, "Help")).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::Invalid, "urgent needs names");
@@ -221,7 +256,7 @@ async fn an_account_with_unsent_words_is_not_removed_without_a_word() {
     let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
     let item = Some(id.parse().unwrap());
     rig.engine.reply(reply(&id, "Precious words.")).await.unwrap();
-    rig.engine.save_draft(Draft { item, text: "half a sent".into() }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "half a sent".into(), thread: None }).await.unwrap();
     let remove = |lose_unsent| rig.engine.remove_account(RemoveAccount { id: account, lose_unsent });
 
     let failure = remove(false).await.unwrap_err();
