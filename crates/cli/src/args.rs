@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use crate::commands::account::{AccountArgs, ImportArgs, JoinArgs};
+use crate::commands::attachment::AttachmentArgs;
 use crate::commands::device::{DeviceArgs, SignInArgs};
 use crate::commands::due::DueArgs;
 use crate::commands::focus::FocusArgs;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Search(SearchArgs),
     /// Show a conversation (marks nothing read)
     Show(Item),
+    /// Files that hang on messages
+    Attachment(AttachmentArgs),
     /// Mark items done
     Done(Items),
     /// Bring done items back to the inbox

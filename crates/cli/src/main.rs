@@ -14,7 +14,7 @@ mod stop;
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    account, daemon, device, due, focus, inspect, list, member, profile, secrets, team, triage, write,
+    account, attachment, daemon, device, due, focus, inspect, list, member, profile, secrets, team, triage, write,
 };
 use crate::show::Out;
 use crate::stop::Stop;
@@ -67,6 +67,7 @@ async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result
         Command::Inbox(args) => list::inbox(engine, args, out).await,
         Command::Search(args) => list::search(engine, args, out).await,
         Command::Show(args) => list::show(engine, args, out).await,
+        Command::Attachment(args) => attachment::run(engine, args, out).await,
         Command::Done(ids) => triage::done(engine, ids, out).await,
         Command::Reopen(ids) => triage::reopen(engine, ids, out).await,
         Command::Read(ids) => triage::read(engine, ids, out).await,

@@ -2,6 +2,7 @@
 //! How the answers look is in [`crate::show`].
 
 pub(crate) mod account;
+pub(crate) mod attachment;
 pub(crate) mod daemon;
 pub(crate) mod device;
 pub(crate) mod due;

@@ -1,5 +1,6 @@
 //! `reply`, `compose`, `refusals`.
 
+use super::attachment::attach;
 use super::times;
 use super::triage::Level;
 use crate::ask;
@@ -9,10 +10,12 @@ use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use meantime_engine::api::{
-    Compose, Deliver, FailureCode, ItemRef, Nothing, Reply, Sending, SettleRefusal, TeamPerson, TeamQuery, Undoable,
+    Compose, Deliver, FailureCode, ItemRef, Nothing, Reply, Sending, SettleRefusal, SourceKind, TeamPerson, TeamQuery,
+    Undoable,
 };
-use meantime_model::PersonId;
+use meantime_model::{PersonId, Urgency};
 use meantime_platform::{Clock, SystemClock};
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct ReplyArgs {
@@ -50,21 +53,43 @@ struct Text {
     /// The text; without it stdin is read
     #[arg(long)]
     text: Option<String>,
-    /// Deliver when those of the recipients start who do not work now (team threads)
-    #[arg(long, conflicts_with = "at")]
+    /// A file to go with it; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    attach: Vec<PathBuf>,
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+/// Without a word: when they start in a team thread that is not urgent, at
+/// once otherwise, as in the window.
+#[derive(Args)]
+#[group(multiple = false)]
+struct Delivery {
+    /// Deliver at once, whatever the hour is where they are
+    #[arg(long)]
+    now: bool,
+    /// Deliver when those of the recipients start who do not work now: usual in a team thread that is not urgent
+    #[arg(long)]
     when_they_start: bool,
     /// Deliver then: 2026-12-24T09:00:00+01:00 (team threads)
     #[arg(long, value_name = "RFC3339")]
     at: Option<DateTime<Utc>>,
 }
 
-impl Text {
-    fn deliver(&self) -> Deliver {
+impl Delivery {
+    /// What was said; `None`: nothing.
+    fn said(&self) -> Option<Deliver> {
         match self.at {
-            Some(at) => Deliver::At { at },
-            None if self.when_they_start => Deliver::WhenTheyStart,
-            None => Deliver::Now,
+            Some(at) => Some(Deliver::At { at }),
+            None if self.when_they_start => Some(Deliver::WhenTheyStart),
+            None => self.now.then_some(Deliver::Now),
         }
+    }
+
+    /// What was said, else what is usual in a team thread.
+    fn or_usual(&self, urgency: Urgency) -> Deliver {
+        let usual = if urgency == Urgency::Red { Deliver::Now } else { Deliver::WhenTheyStart };
+        self.said().unwrap_or(usual)
     }
 }
 
@@ -89,20 +114,30 @@ enum Settle {
 }
 
 pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> Result<(), Stop> {
-    let deliver = args.text.deliver();
+    // Before the text is asked for: a wrong id or path must not cost a long one.
+    let deliver = match args.text.delivery.said() {
+        Some(said) => said,
+        None => {
+            let row = engine.open(ItemRef { id: args.id.clone() }).await?.row;
+            let team = row.source == SourceKind::Team;
+            if team { args.text.delivery.or_usual(row.urgency) } else { Deliver::Now }
+        }
+    };
+    let files = attach(engine, Some(&args.id), &args.text.attach).await?;
     let text = ask::text(args.text.text)?;
-    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver }).await?;
+    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver, files }).await?;
     tell_written(engine, done, out).await
 }
 
 pub(crate) async fn compose(engine: &Reached, args: ComposeArgs, out: &mut Out) -> Result<(), Stop> {
-    let deliver = args.text.deliver();
+    let deliver = args.text.delivery.or_usual(args.urgency.into());
     // Before the text is asked for: a wrong name must not cost a long one.
     let asked = people(engine, &args.ask).await?;
+    let files = attach(engine, None, &args.text.attach).await?;
     let text = ask::text(args.text.text)?;
     let (title, urgency) = (args.title, args.urgency.into());
     let done = engine
-        .compose(Compose { title, text, urgency, asked, space: args.space, private: args.private, deliver })
+        .compose(Compose { title, text, urgency, asked, space: args.space, private: args.private, deliver, files })
         .await?;
     tell_written(engine, done, out).await
 }

@@ -2,7 +2,7 @@
 
 use super::text::{clean, clean_lines};
 use super::{Out, Show, Style, Times, short, source, urgency};
-use meantime_engine::api::{Body, Conversation, MessageView, Sending};
+use meantime_engine::api::{AttachmentView, Body, Conversation, MessageView, Sending};
 use std::io;
 
 impl Show for Conversation {
@@ -35,20 +35,43 @@ impl Show for Conversation {
             };
             out.line(format!("asked: {} ({state})", clean(&asked.name)))?;
         }
+        let mut files = 0;
         for message in &self.messages {
-            show_message(message, out, times)?;
+            show_message(message, &mut files, out, times)?;
         }
-        if let Some(draft) = &self.draft {
+        if self.draft.is_some() || !self.draft_files.is_empty() {
             out.line("")?;
             let head = out.styled(Style::Dim, "draft of an answer:");
             out.line(head)?;
+        }
+        if let Some(draft) = &self.draft {
             out.line(clean_lines(draft))?;
+        }
+        for file in &self.draft_files {
+            out.line(format!("+ {} ({}, {})", clean(&file.name), clean(&file.media_type), size(file.bytes)))?;
         }
         Ok(())
     }
 }
 
-fn show_message(message: &MessageView, out: &mut Out, times: &Times) -> io::Result<()> {
+impl Show for Vec<AttachmentView> {
+    fn show(&self, out: &mut Out, _: &Times) -> io::Result<()> {
+        if self.is_empty() {
+            return out.line("No files hang on it.");
+        }
+        let mut number = 0;
+        self.iter().try_for_each(|file| show_file(file, &mut number, out))
+    }
+}
+
+/// A file with its number in the conversation.
+fn show_file(file: &AttachmentView, number: &mut u32, out: &mut Out) -> io::Result<()> {
+    *number += 1;
+    let (name, kind) = (clean(&file.name), clean(&file.media_type));
+    out.line(format!("+ {number}: {name} ({kind}, {})", size(file.bytes)))
+}
+
+fn show_message(message: &MessageView, files: &mut u32, out: &mut Out, times: &Times) -> io::Result<()> {
     out.line("")?;
     let mut head = clean(&message.author);
     if !message.address.is_empty() && message.address != message.author {
@@ -72,9 +95,8 @@ fn show_message(message: &MessageView, out: &mut Out, times: &Times) -> io::Resu
     if !text.is_empty() {
         out.line(text)?;
     }
-    for attachment in &message.attachments {
-        let size = size(attachment.bytes);
-        out.line(format!("+ {} ({}, {size})", clean(&attachment.name), clean(&attachment.media_type)))?;
+    for file in &message.attachments {
+        show_file(file, files, out)?;
     }
     if let Some(link) = &message.link {
         let link = out.styled(Style::Dim, &clean(link));

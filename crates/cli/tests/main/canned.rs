@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 const ANA: &str = "0190a000-0000-7000-8000-00000000a0a0";
 const MEI: &str = "0190a000-0000-7000-8000-00000000e1e1";
-const ITEM: &str = "0190a000-0000-7000-8000-0000deadbeef";
+pub(crate) const ITEM: &str = "0190a000-0000-7000-8000-0000deadbeef";
 const EVIL: &str = "x\u{1b}]0;owned\u{7}\u{9b}31m\r\ny\u{202e}z";
 
 /// Answers with what it was given, and remembers what it was asked.
@@ -38,14 +38,14 @@ impl Host for Canned {
     }
 }
 
-struct Served {
+pub(crate) struct Served {
     world: World,
     canned: Arc<Canned>,
     _lock: Lock,
 }
 
 impl Served {
-    async fn new(replies: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+    pub(crate) async fn new(replies: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
         let world = World::new();
         let dirs = Dirs::within(&world.path().join("profile")).unwrap();
         dirs.create().unwrap();
@@ -59,17 +59,17 @@ impl Served {
         served
     }
 
-    fn reply(&self, name: &'static str, reply: Result<Value, Failure>) {
+    pub(crate) fn reply(&self, name: &'static str, reply: Result<Value, Failure>) {
         self.canned.replies.lock().unwrap().insert(name, reply);
     }
 
     /// What the last run asked for by this name.
-    fn asked(&self, name: &str) -> Value {
+    pub(crate) fn asked(&self, name: &str) -> Value {
         let asked = self.canned.asked.lock().unwrap();
         asked.iter().rev().find(|(asked, _)| asked == name).unwrap_or_else(|| panic!("{name}: {asked:?}")).1.clone()
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.world.run(args)
     }
 }
@@ -87,7 +87,7 @@ fn status() -> Value {
     })
 }
 
-fn row(title: &str, people: &str) -> Value {
+pub(crate) fn row(title: &str, people: &str) -> Value {
     json!({
         "id": ITEM, "group": "due_later", "title": title, "urgency": "yellow", "source": "team", "private": false,
         "people": people, "note": "", "why": null, "due": "2031-01-07T11:00:00Z", "at": "2021-01-06T09:00:00Z",
@@ -255,17 +255,32 @@ async fn commands_ask_for_what_was_typed() {
         assert_eq!(served.asked("triage")["action"], action, "{args:?}");
     }
     served.world.pipe(&["reply", "deadbeef", "--done", "--when-they-start"], "Grüße,\nAna\n".as_bytes()).ok();
-    let reply =
-        json!({ "item": "deadbeef", "text": "Grüße,\nAna", "done": true, "deliver": { "when": "when_they_start" } });
+    let reply = json!({ "item": "deadbeef", "text": "Grüße,\nAna", "done": true, "deliver": { "when": "when_they_start" }, "files": [] });
     assert_eq!(served.asked("reply"), reply);
     served.run(&["compose", "Budget", "--text", "Please look", "--urgency", "red", "--ask", "mei"]).ok();
     let compose = json!({ "title": "Budget", "text": "Please look", "urgency": "red", "asked": [MEI], "space": null, "private": false,
-        "deliver": { "when": "now" } });
+        "deliver": { "when": "now" }, "files": [] });
     assert_eq!(served.asked("compose"), compose);
+    for (args, when) in [(&[][..], "when_they_start"), (&["--now"], "now"), (&["--at", "2031-01-06T09:00:00Z"], "at")] {
+        served.run(&[&["compose", "Budget", "--text", "Please look"], args].concat()).ok();
+        assert_eq!(served.asked("compose")["deliver"]["when"], when, "{args:?}");
+    }
+    assert_eq!(served.run(&["compose", "Budget", "--text", "x", "--now", "--when-they-start"]).code, 2);
     served.run(&["focus", "start", "--for", "1h30m"]).ok();
     assert_eq!(served.asked("focus_start"), json!({ "minutes": 90, "extend": false }));
     served.run(&["search", "zebra", "two words"]).ok();
     assert_eq!(served.asked("search")["words"], "zebra \"two words\"");
+    for (source, urgency, when) in
+        [("team", "yellow", "when_they_start"), ("team", "red", "now"), ("imap", "yellow", "now")]
+    {
+        let mut row = row("Budget", "Mei");
+        (row["source"], row["urgency"]) = (json!(source), json!(urgency));
+        let open = json!({ "row": row, "place": "", "messages": [], "can_reply": true, "recipients": [],
+            "redirected": [], "draft": null, "draft_files": [], "asked": [] });
+        served.reply("open", Ok(open));
+        served.run(&["reply", "deadbeef", "--text", "Yes."]).ok();
+        assert_eq!(served.asked("reply")["deliver"]["when"], when, "{source} {urgency}");
+    }
     let empty = served.world.pipe(&["reply", "deadbeef"], b" \n");
     assert!(empty.code == 2 && empty.err.contains("nothing was sent"), "{empty:?}");
 }
@@ -319,22 +334,6 @@ async fn secrets_come_from_a_pipe() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sent_is_said_only_of_what_is_sent() {
-    let now = meantime_platform::Clock::now(&meantime_platform::SystemClock);
-    let until = (now + chrono::TimeDelta::seconds(9)).to_rfc3339();
-    let written = |sending: Value| json!({ "what": "Sent: Budget", "item": ITEM, "until": until, "sending": sending });
-    let served = Served::new([]).await;
-    for (sending, said) in [
-        (json!({ "state": "pending" }), "Queued: Budget. It goes out in "),
-        (
-            json!({ "state": "scheduled", "at": "2031-01-07T09:00:00Z" }),
-            "Queued: Budget. It is delivered 7 Jan 2031 09:00.",
-        ),
-        (Value::Null, "Sent: Budget\n"),
-    ] {
-        served.reply("reply", Ok(written(sending.clone())));
-        let told = served.run(&["reply", "deadbeef", "--text", "Yes."]).ok().out;
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_authenticator_is_told_by_key_and_link_where_no_picture_can_be_drawn() {
     let begun = json!({ "secret": format!("JBSW{EVIL}"), "uri": "otpauth://totp/Team:ana", "picture": ["#.", "##"] });
     let served = Served::new([("totp_begin", begun.clone())]).await;
@@ -366,8 +365,24 @@ async fn a_code_is_asked_for_only_where_one_is_needed() {
     assert_eq!(served.asked("sign_in"), signed_in(json!("123 456")));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sent_is_said_only_of_what_is_sent() {
+    let now = meantime_platform::Clock::now(&meantime_platform::SystemClock);
+    let until = (now + chrono::TimeDelta::seconds(9)).to_rfc3339();
+    let written = |sending: Value| json!({ "what": "Sent: Budget", "item": ITEM, "until": until, "sending": sending });
+    let served = Served::new([]).await;
+    for (sending, said) in [
+        (json!({ "state": "pending" }), "Queued: Budget. It goes out in "),
+        (
+            json!({ "state": "scheduled", "at": "2031-01-07T09:00:00Z" }),
+            "Queued: Budget. It is delivered 7 Jan 2031 09:00.",
+        ),
+        (Value::Null, "Sent: Budget\n"),
+    ] {
+        served.reply("reply", Ok(written(sending.clone())));
+        let told = served.run(&["reply", "deadbeef", "--now", "--text", "Yes."]).ok().out;
         assert!(told.starts_with(said), "{told}");
-        let json = served.run(&["--json", "reply", "deadbeef", "--text", "Yes."]).ok().json();
+        let json = served.run(&["--json", "reply", "deadbeef", "--now", "--text", "Yes."]).ok().json();
         assert_eq!(json["sending"], sending);
     }
 }
