@@ -88,8 +88,8 @@ impl Engine {
         let block = self
             .read(|db| {
                 let Some(block) = focus::running(db)? else { return Ok(None) };
-                let held = focus::count(db, block.id)?;
-                Ok(Some(api::Block { id: block.id, since: block.since, until: block.until(), held }))
+                let (held, messages) = (focus::count(db, block.id)?, focus::count_messages(db, block.id)?);
+                Ok(Some(api::Block { id: block.id, since: block.since, until: block.until(), held, messages }))
             })
             .await?;
         Ok(FocusStatus { block, usual_minutes })

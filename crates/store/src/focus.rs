@@ -172,6 +172,12 @@ pub fn count(r: &Read<'_>, block: BlockId) -> Result<u32> {
     Ok(q.query_row([Id(block.0)], |row| row.get(0))?)
 }
 
+/// How many messages it holds, several of one item counted each.
+pub fn count_messages(r: &Read<'_>, block: BlockId) -> Result<u32> {
+    let mut q = r.conn.prepare_cached("SELECT coalesce(sum(arrived), 0) FROM hold WHERE block_id = ?1")?;
+    Ok(q.query_row([Id(block.0)], |row| row.get(0))?)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<Block> {
     Ok(Block {
         id: BlockId(row.uuid("id")?),

@@ -35,4 +35,6 @@ pub struct Block {
     pub until: Option<DateTime<Utc>>,
     /// Items held so far.
     pub held: u32,
+    /// Messages held so far, of which an item may have several.
+    pub messages: u32,
 }
