@@ -5,6 +5,7 @@ use crate::programs;
 use crate::wait::{Patience, wait_for};
 use crate::webdriver::Browser;
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -117,6 +118,16 @@ impl App {
         let below = process::below(self.driver.pid());
         let found = below.into_iter().find(|(_, program)| *program == self.program);
         Ok(found.context("the app does not run")?.0)
+    }
+
+    /// Ends the app as the end of a session does.
+    ///
+    /// # Errors
+    /// It did not run, or goes on all the same.
+    pub async fn end(&self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid()?)?).context("that is no process")?;
+        kill_process(pid, Signal::TERM)?;
+        wait_for("the end of the app", Patience::SHORT, async || Ok(self.pid().is_err().then_some(()))).await
     }
 
     /// Kills the app as nothing can prepare for.

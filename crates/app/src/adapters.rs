@@ -1,6 +1,7 @@
 //! The real sources, and how an account is made of what a person entered.
 
 use crate::archive;
+use crate::image::Images;
 use async_trait::async_trait;
 use meantime_engine::api::{MailFormat, MailServer, NewAccount, NewMailbox, Security, SourceKind};
 use meantime_engine::{Adapters, Configured, MailArchive};
@@ -18,11 +19,12 @@ use std::sync::Arc;
 /// Opens real accounts.
 pub(crate) struct Real {
     now: Now,
+    images: Images,
 }
 
 impl Real {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { now: Arc::new(move || clock.now()) }
+        Self { now: Arc::new(move || clock.now()), images: Images::default() }
     }
 }
 
@@ -54,6 +56,10 @@ impl Adapters for Real {
                 Ok(Configured { kind: SourceKind::Feed, config: written(&config)?, secret: None })
             }
         }
+    }
+
+    async fn image(&self, address: &str, most: usize) -> Result<Vec<u8>, SourceError> {
+        self.images.fetch(address, most).await
     }
 
     fn read_mail(&self, path: &Path, format: MailFormat) -> Result<MailArchive, SourceError> {

@@ -105,11 +105,16 @@ mod tests {
                 let read = stream.read(&mut request).await.unwrap();
                 let request = String::from_utf8_lossy(&request[..read]).into_owned();
                 let answer = match request.split(' ').nth(1).unwrap() {
-                    "/there" => "HTTP/1.1 200 OK\r\nset-cookie: who=ana\r\ncontent-length: 4\r\nconnection: close\r\n\r\nGIF8".to_owned(),
+                    "/there" => {
+                        "HTTP/1.1 200 OK\r\nset-cookie: who=ana\r\ncontent-length: 4\r\nconnection: close\r\n\r\nGIF8"
+                            .to_owned()
+                    }
                     "/endless" => format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(100_000)),
                     "/moved" => format!("HTTP/1.1 302 Found\r\nlocation: {here}/there\r\nconnection: close\r\n\r\n"),
                     "/round" => "HTTP/1.1 302 Found\r\nlocation: /round\r\nconnection: close\r\n\r\n".to_owned(),
-                    "/inside" => "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.2/\r\nconnection: close\r\n\r\n".to_owned(),
+                    "/inside" => {
+                        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.2/\r\nconnection: close\r\n\r\n".to_owned()
+                    }
                     _ => "HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n".to_owned(),
                 };
                 heard.lock().unwrap().push(request);

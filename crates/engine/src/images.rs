@@ -33,7 +33,8 @@ impl Engine {
                 let id = resolve(db, &args.item)?;
                 let gone = || Failure::new(FailureCode::NotFound, "that message is gone");
                 let account = item::get(db, id)?.ok_or_else(gone)?.account;
-                let found = message::by_upstream(db, account, &args.message)?.filter(|m| m.item == id).ok_or_else(gone)?;
+                let found =
+                    message::by_upstream(db, account, &args.message)?.filter(|m| m.item == id).ok_or_else(gone)?;
                 Ok(held_images(&found.html.unwrap_or_default()))
             })
             .await?;
@@ -143,7 +144,9 @@ mod tests {
         assert_eq!(png(100_000, 100_000), None, "too large to be drawn");
         assert_eq!(is(&[b"GIF89a", &640_u16.to_le_bytes(), &480_u16.to_le_bytes()]), Some("image/gif"));
         assert_eq!(is(&[b"GIF89a", b"\xff\xff\xff\xff"]), None);
-        let jpeg = |height: &[u8]| is(&[b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc4\0\x02\xff\xc2\0\x11\x08", height, b"\x01\0\x03"]);
+        let jpeg = |height: &[u8]| {
+            is(&[b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xc4\0\x02\xff\xc2\0\x11\x08", height, b"\x01\0\x03"])
+        };
         assert_eq!(jpeg(b"\x01\0"), Some("image/jpeg"));
         assert_eq!(is(&[b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\xff\xff\xff\xff"]), None);
         let webp = |chunk: &[u8]| is(&[b"RIFF\0\0\0\0WEBP", chunk]);
@@ -155,8 +158,17 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_something_else_is_no_image() {
-        for other in [&b""[..], b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", b"<html>", b"\x89PNG\r\n\x1a\n", b"GIF89a\x01",
-            b"\xff\xd8\xff\xe0\xff\xff", b"\xff\xd8\xff\xda\0\x02", b"\xff\xd8\xff\xff\xff\xff", b"RIFF\0\0\0\0WEBPVP8X"] {
+        for other in [
+            &b""[..],
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            b"<html>",
+            b"\x89PNG\r\n\x1a\n",
+            b"GIF89a\x01",
+            b"\xff\xd8\xff\xe0\xff\xff",
+            b"\xff\xd8\xff\xda\0\x02",
+            b"\xff\xd8\xff\xff\xff\xff",
+            b"RIFF\0\0\0\0WEBPVP8X",
+        ] {
             assert_eq!(media_type(other), None, "{other:?}");
         }
     }

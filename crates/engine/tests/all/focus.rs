@@ -1,9 +1,10 @@
 //! A block holds everything, lets through what it must, and hands over once.
 
-use crate::rig::{Rig, mail, red};
+use crate::rig::{Rig, mail, page, red};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
 use meantime_platform::NoteEvent;
+use meantime_source::Change;
 
 const TWELVE: TimeDelta = TimeDelta::minutes(12);
 
@@ -19,8 +20,12 @@ async fn a_block_holds_everything_and_ends_with_one_digest() {
     rig.receive(mails).await;
     assert_eq!(rig.shown(), [""; 0], "nothing is shown in a block");
     assert!(rig.rows().await.iter().all(|row| row.held));
-    let held = rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap().held;
-    assert_eq!(held, 12);
+    let block = async || rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap();
+    assert_eq!((block().await.held, block().await.messages), (12, 12));
+    let more = rig.now() + TimeDelta::seconds(1);
+    rig.mailbox.deliver(page(vec![mail("M0", "mei@example.org", true, more)], false));
+    rig.until("one of them has two messages", || async { block().await.messages == 13 }).await;
+    assert_eq!(block().await.held, 12);
 
     rig.engine.focus_stop(Nothing {}).await.unwrap();
     rig.until("the digest is shown", || async { !rig.shown().is_empty() }).await;
@@ -87,8 +92,22 @@ async fn a_red_item_from_a_listed_person_comes_through_once_and_says_why() {
     assert_eq!(rig.shown(), ["kofi@example.org: Release blocked"]);
     let rows = rig.rows().await;
     let through = rows.iter().find(|row| row.title == "Release blocked").unwrap();
-    assert!(!through.held && through.why.as_deref().unwrap().starts_with("came through"), "{through:?}");
+    assert_eq!((through.held, through.why.as_deref()), (false, Some("came through: on your list")));
     assert!(rows.iter().find(|row| row.title == "Also urgent").unwrap().held);
+}
+
+#[tokio::test]
+async fn without_its_content_a_notification_says_what_the_setting_says() {
+    let rig = Rig::new().await;
+    let mut settings = rig.engine.settings(Nothing {}).await.unwrap();
+    settings.notification_content = false;
+    rig.engine.set_settings(settings).await.unwrap();
+    rig.receive(vec![mail("Contract", "mei@example.org", true, rig.now())]).await;
+    rig.until("it is shown", || async { !rig.notifier.shown().is_empty() }).await;
+    let shown = rig.notifier.shown().remove(0);
+    assert_eq!((shown.title.as_str(), shown.body.as_str()), ("A new message", ""));
+    let window = include_str!("../../../../ui/src/settings/Notifications.svelte");
+    assert!(window.contains("Off: only that something came"), "the window promises something else");
 }
 
 #[tokio::test]
@@ -135,6 +154,24 @@ async fn what_a_restarted_notification_service_lost_is_shown_again() {
     let id = rig.rows().await[0].id.to_string();
     rig.engine.triage(Triage { ids: vec![id], action: Action::Read }).await.unwrap();
     rig.until("it is withdrawn", || async { rig.notifier.shown().is_empty() }).await;
+}
+
+#[tokio::test]
+async fn what_was_seen_elsewhere_or_is_muted_is_not_shown() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("Muted", "mei@example.org", true, rig.now())]).await;
+    rig.until("it is shown", || async { rig.shown().len() == 1 }).await;
+    let id = rig.rows().await[0].id.to_string();
+    rig.engine.triage(Triage { ids: vec![id], action: Action::Mute }).await.unwrap();
+    let Change::Message(mut seen) = mail("Seen", "mei@example.org", true, rig.now()) else { unreachable!() };
+    seen.message.flags.read = true;
+    rig.receive(vec![Change::Message(seen), mail("News", "mei@example.org", true, rig.now())]).await;
+    let more = mail("Muted", "mei@example.org", true, rig.now() + TimeDelta::minutes(1));
+    rig.mailbox.deliver(page(vec![more], false));
+    rig.receive(vec![mail("More news", "mei@example.org", true, rig.now())]).await;
+    rig.until("the news is shown", || async { rig.shown().len() >= 3 }).await;
+    let shown = ["Muted", "News", "More news"].map(|title| format!("mei@example.org: {title}"));
+    assert_eq!(rig.shown(), shown);
 }
 
 #[tokio::test]

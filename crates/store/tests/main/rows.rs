@@ -30,6 +30,20 @@ fn an_empty_draft_is_none() {
 }
 
 #[test]
+fn a_new_thread_is_kept_with_all_it_is_to_be() {
+    let w = world();
+    let more = json!({"title": "Which day?", "asked": []});
+    w.store.write(|tx| draft::put_thread(tx, Some(&more), at(1))).unwrap();
+    assert_eq!(w.store.read(draft::thread).unwrap(), Some(more), "without a word of text");
+    w.store.write(|tx| draft::put(tx, None, "", at(2))).unwrap();
+    assert!(w.store.read(draft::thread).unwrap().is_some(), "an empty text is not the end of it");
+    w.store.write(|tx| draft::put_thread(tx, None, at(3))).unwrap();
+    assert_eq!(w.store.read(draft::thread).unwrap(), None);
+    w.store.write(|tx| draft::put(tx, None, "text", at(4))).unwrap();
+    assert_eq!(w.store.read(draft::thread).unwrap(), None);
+}
+
+#[test]
 fn settings_come_back_typed() {
     let w = world();
     w.store.write(|tx| setting::put(tx, "focus_minutes", &50)).unwrap();
@@ -72,9 +86,8 @@ fn a_notice_is_made_and_closed_once() {
     let id = w.store.write(|tx| notice::push(tx, &new)).unwrap().unwrap();
     assert_eq!(w.store.write(|tx| notice::push(tx, &new)).unwrap(), None);
     assert_eq!(w.store.read(notice::unshown).unwrap().len(), 1);
-    w.store.write(|tx| notice::set_text(tx, id, "two", &json!(2))).unwrap();
-    w.store.write(|tx| notice::set_shown(tx, id, at(2))).unwrap();
-    assert_eq!(w.store.read(notice::open).unwrap()[0].title, "two");
+    w.store.write(|tx| notice::set_shown(tx, id, at(2), None)).unwrap();
+    assert_eq!(w.store.read(notice::open).unwrap()[0].id, id);
     assert_eq!(w.store.write(|tx| notice::close_of_item(tx, item_id("a"), at(3))).unwrap(), ["alert:1:2"]);
     assert!(!w.store.write(|tx| notice::close(tx, id, at(4), Some("open"))).unwrap(), "a late click");
     assert_eq!(w.store.read(|r| notice::by_key(r, "alert:1:2")).unwrap().unwrap().acted, None);
