@@ -1,6 +1,7 @@
 //! A feed on this machine that a test can add to.
 
 use anyhow::Result;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,8 +17,14 @@ pub struct FeedServer {
 
 #[derive(Default)]
 struct Body {
-    entries: Vec<(usize, String)>,
+    entries: Vec<Entry>,
     broken: bool,
+}
+
+struct Entry {
+    title: String,
+    text: String,
+    at: DateTime<Utc>,
 }
 
 impl FeedServer {
@@ -47,11 +54,15 @@ impl FeedServer {
         format!("http://127.0.0.1:{}/feed.xml", self.port)
     }
 
-    /// Adds an entry.
+    /// Adds an entry with a date of long ago: the first of January of 2026.
     pub fn publish(&self, title: &str) {
+        self.publish_at(title, &format!("{title}."), DateTime::UNIX_EPOCH + TimeDelta::seconds(1_767_225_600));
+    }
+
+    /// Adds an entry with some words, written at an instant.
+    pub fn publish_at(&self, title: &str, text: &str, at: DateTime<Utc>) {
         let mut body = self.body.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = body.entries.len();
-        body.entries.push((n, title.to_owned()));
+        body.entries.push(Entry { title: title.to_owned(), text: text.to_owned(), at });
     }
 
     /// From now on answers with something that is no feed, or with the feed again.
@@ -75,12 +86,12 @@ impl Body {
             "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\
              <title>Release notes</title><id>urn:meantime:feed</id><updated>2026-01-01T00:00:00Z</updated>\n",
         );
-        for (n, title) in self.entries.iter().rev() {
+        for (n, Entry { title, text: words, at }) in self.entries.iter().enumerate().rev() {
+            let at = at.to_rfc3339();
             let _ = writeln!(
                 text,
-                "<entry><title>{title}</title><id>urn:meantime:entry:{n}</id><updated>2026-01-01T00:{:02}:00Z</updated>\
-                 <author><name>Release bot</name></author><content type=\"html\">&lt;p&gt;{title}.&lt;/p&gt;</content></entry>",
-                n % 60,
+                "<entry><title>{title}</title><id>urn:meantime:entry:{n}</id><updated>{at}</updated>\
+                 <author><name>Release bot</name></author><content type=\"html\">&lt;p&gt;{words}&lt;/p&gt;</content></entry>",
             );
         }
         text + "</feed>\n"

@@ -77,10 +77,22 @@ impl Server {
     /// # Errors
     /// The server's own words.
     pub fn invite_as(&self, role: &str) -> Result<String> {
+        self.link(&["invite", "--role", role])
+    }
+
+    /// A link that makes its bearer somebody who is in the team, by name.
+    ///
+    /// # Errors
+    /// The server's own words.
+    pub fn link_of(&self, person: &str) -> Result<String> {
+        self.link(&["user", "link", person])
+    }
+
+    fn link(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(programs::ours(programs::SERVER)?);
-        let invite = command.args(["invite", "--role", role, "--data"]).arg(&self.data).output()?;
-        ensure!(invite.status.success(), "invite: {}", String::from_utf8_lossy(&invite.stderr));
-        Ok(String::from_utf8_lossy(&invite.stdout).trim().to_owned())
+        let made = command.args(args).arg("--data").arg(&self.data).output()?;
+        ensure!(made.status.success(), "{args:?}: {}", String::from_utf8_lossy(&made.stderr));
+        Ok(String::from_utf8_lossy(&made.stdout).trim().to_owned())
     }
 
     /// Its process.

@@ -18,6 +18,8 @@ pub struct Browser {
 pub mod keys {
     /// Enter.
     pub const ENTER: &str = "\u{e007}";
+    /// Delete.
+    pub const DELETE: &str = "\u{e017}";
     /// Escape.
     pub const ESCAPE: &str = "\u{e00c}";
     /// Down.

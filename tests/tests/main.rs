@@ -2,7 +2,13 @@
 
 #![allow(clippy::indexing_slicing)] // of JSON: what is missing reads as null
 
+mod attachments;
+mod desks;
+mod devices;
 mod faults;
+mod histories;
+mod members;
 mod outage;
+mod screens;
 mod window;
 mod working_day;

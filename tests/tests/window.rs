@@ -1,14 +1,16 @@
-//! The window itself: whoever starts the app twice gets the one that runs,
-//! and everybody can use it.
+//! The window itself: whoever starts the app twice gets the one that runs.
+//! That everybody can use its screens is tested in `screens.rs`.
 
 use anyhow::{Context, Result, bail, ensure};
+use meantime_platform::{Dirs, Lock};
 use meantime_tests::process::Process;
 use meantime_tests::wait::{Patience, wait_for};
 use meantime_tests::webdriver::keys;
 use meantime_tests::world::{World, play};
-use meantime_tests::{App, Cli, Desk, Server, programs};
+use meantime_tests::{App, Cli, Desk, Person, Server, programs};
 use serde_json::json;
 use std::process::Command;
+use std::time::Duration;
 
 #[test]
 fn a_second_start_hands_over_to_the_first() {
@@ -29,33 +31,200 @@ fn a_second_start_hands_over_to_the_first() {
 }
 
 #[test]
-fn every_screen_can_be_used_by_everybody() {
+fn it_shows_what_a_daemon_has_and_takes_over_from_it() {
     play(async |world| {
-        let (_desk, server, app) = start(world).await?;
-        let axe = programs::checkout().join("ui/node_modules/axe-core/axe.min.js");
-        let axe = std::fs::read_to_string(axe).context("axe-core is not there: npm ci in ui")?;
-        let ana = Cli::new(world.profile("ana"))?;
-        app.wait_for("[data-testid=first-run]").await?;
-        looks_right(&app, &axe, "first run").await?;
+        let _desk = Desk::start(world).await?;
+        let server = Server::team("Blue Team", &world.folder("server")?, &world.logs()).await?;
+        let mut ana = Person::join(world, "Ana", &server.invite()?).await?;
+        let kofi = Person::far_away(world, "Kofi", &server.invite()?).await?;
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        wait_for("both in the team", Patience::LONG, async || {
+            Ok((kofi.cli.json(&["team"]).await?["people"].as_array().map(Vec::len) == Some(2)).then_some(()))
+        })
+        .await?;
+        let asks =
+            async |title: &str| kofi.cli.json(&["compose", title, "--text", "Hello", "--ask", "Ana", "--now"]).await;
+        asks("While the daemon runs").await?;
+        app.wait_for_row("While the daemon runs").await?;
 
-        ana.json_with_input(&["join", "--name", "Ana Sousa"], &server.invite()?).await?;
-        app.wait_for("[data-testid=row]").await?;
-        app.window.press(&["j", keys::ENTER]).await?;
-        app.wait_for("[data-testid=message]").await?;
-        looks_right(&app, &axe, "inbox").await?;
-        for (screen, css) in [("team", "[data-testid=person]"), ("settings", "[data-testid=settings]")] {
-            app.window.click(&format!("[data-testid=nav-{screen}]")).await?;
-            app.wait_for(css).await?;
-            looks_right(&app, &axe, screen).await?;
-        }
-        ana.json(&["settings", "set", "theme=dark"]).await?;
-        app.window.click("[data-testid=nav-inbox]").await?;
-        app.wait_for("[data-testid=row]").await?;
-        looks_right(&app, &axe, "inbox, dark").await
+        ana.kill_9().await?;
+        asks("After it was killed").await?;
+        app.wait_for_row("After it was killed").await?;
+        // The app has the profile now, answers others, and lets nobody else have it.
+        ana.cli.json(&["focus", "start", "--for", "25m"]).await?;
+        app.wait_for("[data-testid=held-banner]").await?;
+        let second = ana.cli.run(&["daemon"], "").await?;
+        ensure!(second.code == 1, "a second engine: {second:?}");
+        Ok(())
     });
 }
 
-async fn start(world: &mut World) -> Result<(Desk, Server, App)> {
+#[test]
+fn an_authenticator_is_set_up_with_a_camera() {
+    const PASSWORD: &str = "correct horse battery";
+    play(async |world| {
+        let (desk, server, app) = start(world).await?;
+        let axe = axe()?;
+        app.wait_for("[data-testid=first-run-join]").await?;
+        app.window.click("[data-testid=first-run-join]").await?;
+        app.wait_for("[data-testid=join-sign-in]").await?;
+        app.window.click("[data-testid=join-sign-in]").await?;
+        app.wait_for("[data-testid=sign-in]").await?;
+        looks_right(&app, &axe, "signing in").await?;
+
+        let ana = Cli::new(world.profile("ana"))?;
+        ana.json_with_input(&["join", "--name", "Ana Sousa"], &server.invite()?).await?;
+        ana.json_with_input(&["account", "password", "--login", "ana"], PASSWORD).await?;
+        ana.json(&["settings", "set", "theme=dark"]).await?;
+        app.wait_for("[data-testid=nav-settings]").await?;
+        app.window.click("[data-testid=nav-settings]").await?;
+        app.wait_for("[data-testid=settings-devices]").await?;
+        app.window.click("[data-testid=settings-devices]").await?;
+        app.wait_for("[data-testid=device]").await?;
+        app.wait_for("[data-testid=totp]").await?;
+        looks_right(&app, &axe, "my devices, dark").await?;
+        app.window.click("[data-testid=totp]").await?;
+        app.window.type_in("[data-testid=current-password]", PASSWORD).await?;
+        app.window.press(&[keys::ENTER]).await?;
+        app.wait_for("[data-testid=totp-secret]").await?;
+        looks_right(&app, &axe, "a new authenticator, dark").await?;
+
+        let shown = app.window.texts("[data-testid=totp-secret]").await?.concat().replace(' ', "");
+        let frame = world.path().join("camera.pgm");
+        let read = wait_for("a camera to read the picture", Patience::SHORT, async || {
+            desk.screen.screenshot(&frame);
+            Ok(in_sight(&std::fs::read(&frame)?))
+        })
+        .await?;
+        ensure!(
+            read.starts_with("otpauth://totp/") && read.contains(&format!("secret={shown}")),
+            "it read something else"
+        );
+        Ok(())
+    });
+}
+
+/// What a camera reads in a picture (a portable graymap), if anything.
+fn in_sight(pgm: &[u8]) -> Option<String> {
+    let mut parts = pgm.splitn(4, |byte| byte.is_ascii_whitespace());
+    let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<usize>().ok();
+    let _kind = number();
+    let (width, height) = (number()?, number()?);
+    let pixels = parts.next()?.splitn(2, |byte| byte.is_ascii_whitespace()).nth(1)?;
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+        pixels.get(y * width + x).copied().unwrap_or(u8::MAX)
+    });
+    image.detect_grids().first()?.decode().ok().map(|(_, text)| text)
+}
+
+pub(crate) fn axe() -> Result<String> {
+    let axe = programs::checkout().join("ui/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(axe).context("axe-core is not there: npm ci in ui")
+}
+
+#[test]
+fn what_is_typed_is_there_again() {
+    const REPLY: &str = "[data-testid=reply-text]";
+    const TITLE: &str = "[data-testid=compose-title]";
+    play(async |world| {
+        let (_desk, server, app) = start(world).await?;
+        let ana = Cli::new(world.profile("ana"))?;
+        app.wait_for("[data-testid=first-run]").await?;
+        ana.json_with_input(&["join", "--name", "Ana Sousa"], &server.invite()?).await?;
+        app.wait_for("[data-testid=row]").await?;
+        app.window.press(&["j", keys::ENTER]).await?;
+        app.wait_for(REPLY).await?;
+        let title = app.window.texts("[data-testid=title]").await?.pop().context("no title")?;
+        let id = app
+            .window
+            .script("return document.querySelector('[data-testid=row][aria-selected=true]').dataset.id", json!([]));
+        let id = id.await?.as_str().context("no row is selected")?.to_owned();
+
+        // Somebody who never pauses, and a crash in the middle of it.
+        app.window.click(REPLY).await?;
+        let typing = async {
+            for _ in 0..300 {
+                app.window.press(&["x"]).await?;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            bail!("nothing of it was kept while it was typed")
+        };
+        let kept = wait_for("a draft", Patience::LONG, async || {
+            Ok(ana.json(&["show", &id]).await?["draft"].as_str().map(str::to_owned))
+        });
+        let kept = tokio::select! { typed = typing => typed, kept = kept => kept }?;
+        app.kill_9().await?;
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        app.wait_for_row(&title).await?;
+        app.go_to(&title).await?;
+        app.window.press(&[keys::ENTER]).await?;
+        app.wait_for(REPLY).await?;
+        let there = value(&app, REPLY).await?;
+        ensure!(!kept.is_empty() && there.starts_with(&kept), "{kept:?} was kept, {there:?} is there");
+
+        // A new thread, of which there is only a title when the session ends.
+        app.window.press(&["c"]).await?;
+        app.wait_for(TITLE).await?;
+        app.window.type_in(TITLE, "Which day?").await?;
+        app.end().await?;
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        app.wait_for("[data-testid=row]").await?;
+        app.window.press(&["c"]).await?;
+        app.wait_for(TITLE).await?;
+        let there = value(&app, TITLE).await?;
+        ensure!(there == "Which day?", "of the title {there:?} is there");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_start_that_failed_is_made_again_when_asked() {
+    play(async |world| {
+        let _desk = Desk::start(world).await?;
+        let dirs = Dirs::within(&world.folder("ana")?)?;
+        dirs.create()?;
+        let owned = Lock::take(&dirs)?.context("somebody has the profile")?;
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        app.wait_for("[data-testid=problem]").await?;
+        drop(owned);
+        app.window.click("[data-testid=try-again]").await?;
+        app.wait_for("[data-testid=first-run]").await
+    });
+}
+
+/// As mail would, were it not sanitised: `docs/adr/0008` has the three barriers.
+#[test]
+fn a_frame_of_ours_runs_no_script() {
+    play(async |world| {
+        let _desk = Desk::start(world).await?;
+        let app = App::start(&world.profile("ana"), &world.logs()).await?;
+        app.wait_for("[data-testid=first-run]").await?;
+        let run = "const done = arguments[arguments.length - 1];
+            const frame = document.createElement('iframe');
+            frame.setAttribute('sandbox', 'allow-same-origin');
+            frame.srcdoc = '<p>Hello</p><script>parent.ran = 1</' + 'script><a href=\"javascript:parent.ran = 2\">x</a>';
+            frame.onload = () => {
+                const inside = frame.contentDocument;
+                inside.querySelector('a').click();
+                const image = inside.createElement('img');
+                image.setAttribute('onerror', 'parent.ran = 3');
+                image.addEventListener('error', () => done([inside.querySelector('p').textContent, window.ran ?? 0]));
+                image.src = 'nowhere.png';
+                inside.body.append(image);
+            };
+            document.body.append(frame);";
+        let seen = app.window.script_async(run, json!([])).await?;
+        ensure!(seen == json!(["Hello", 0]), "the frame did {seen}");
+        Ok(())
+    });
+}
+
+async fn value(app: &App, css: &str) -> Result<String> {
+    let value = app.window.script("return document.querySelector(arguments[0]).value", json!([css])).await?;
+    Ok(value.as_str().context("it has no value")?.to_owned())
+}
+
+pub(crate) async fn start(world: &mut World) -> Result<(Desk, Server, App)> {
     let desk = Desk::start(world).await?;
     let server = Server::demo(&world.folder("server")?, &world.logs()).await?;
     let app = App::start(&world.profile("ana"), &world.logs()).await?;
@@ -63,7 +232,7 @@ async fn start(world: &mut World) -> Result<(Desk, Server, App)> {
 }
 
 /// Nothing that WCAG 2.2 A or AA asks for is missing, as far as axe can tell.
-async fn looks_right(app: &App, axe: &str, screen: &str) -> Result<()> {
+pub(crate) async fn looks_right(app: &App, axe: &str, screen: &str) -> Result<()> {
     app.window.script(&format!("{axe}; window.axe = axe;"), json!([])).await?;
     let run = "const done = arguments[arguments.length - 1];
         const only = { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] };

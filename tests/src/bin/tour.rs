@@ -1,8 +1,8 @@
 //! The tour: a working day in about two minutes on real processes, each step
 //! told with what was seen. Exit code 0 only if each step held.
 //!
-//! `--screenshot FILE.png` takes one picture of the inbox instead;
-//! `--pictures DIR` puts those of the tour there.
+//! `tour --pictures DIR` plays it and puts its pictures there;
+//! `tour --screenshot FILE.png` takes one picture of the window instead.
 
 use anyhow::{Context, Result};
 use meantime_tests::day::{self, Audience};
@@ -30,12 +30,14 @@ impl Audience for Printer {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let option =
-        |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)).map(PathBuf::from);
-    let ended = match option("--screenshot") {
-        Some(file) => in_a_world(async |world| day::screenshot(world, &file).await)
-            .map(|()| println!("the picture is in {}", file.display())),
-        None => tour(option("--pictures").unwrap_or_else(|| std::env::temp_dir().join("meantime-tour"))),
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let ended = match args.as_slice() {
+        ["--screenshot", file] => screenshot(Path::new(file)),
+        ["--pictures", folder] => tour(PathBuf::from(folder)),
+        _ => {
+            eprintln!("tour --pictures DIR | --screenshot FILE.png");
+            return ExitCode::from(2);
+        }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +46,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn screenshot(file: &Path) -> Result<()> {
+    println!("A picture of the real window, with a team, a mailbox and a feed; it takes about half a minute.");
+    in_a_world(async |world| day::screenshot(world, file).await)?;
+    println!("The picture is in {}", file.display());
+    Ok(())
 }
 
 fn tour(pictures: PathBuf) -> Result<()> {

@@ -43,7 +43,7 @@ impl Day<'_> {
         for title in ["Where we meet in spring", "New names for the channels"] {
             let id =
                 wait_for("Ana's thread", Patience::LONG, async || row(&self.amina.cli, "inbox", title).await).await?;
-            self.amina.cli.json(&["reply", id_of(&id)?, "--text", "I like it."]).await?;
+            self.amina.cli.json(&["reply", id_of(&id)?, "--text", "I like it.", "--now"]).await?;
         }
         let answer = format!("Re: {OFFER}");
         self.post.deliver(&Mail { subject: &answer, from: PAT, to: ADDRESS, answers: Some(OFFER) });
@@ -52,7 +52,7 @@ impl Day<'_> {
             self.feed.publish(&format!("Version 2.{n}"));
         }
         wait_for("twelve held messages", Patience::LONG, async || {
-            self.check_accounts().await?;
+            check_feeds(&self.ana).await?;
             let block = block(&self.ana).await?.context("the block ended")?;
             Ok((block["held"] == 12).then_some(()))
         })
@@ -111,20 +111,21 @@ impl Day<'_> {
         ensure!(first["group"] == "held" && first["count"] == 12, "the groups are {}", page["groups"]);
         Ok(format!("\"{}\", and they are on top of the list{picture}", digest.summary))
     }
-
-    async fn check_accounts(&self) -> Result<()> {
-        let accounts = self.ana.json(&["account", "list"]).await?;
-        for account in accounts.as_array().context("no list of accounts")? {
-            if account["kind"] == "feed" {
-                // Feeds are polled every so often; nobody waits that long here.
-                self.ana.json(&["account", "check", id_of(account)?]).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
-async fn block(cli: &Cli) -> Result<Option<Value>> {
+/// Reads the feeds now: they are polled every so often, and nobody waits that
+/// long here.
+pub(super) async fn check_feeds(cli: &Cli) -> Result<()> {
+    let accounts = cli.json(&["account", "list"]).await?;
+    for account in accounts.as_array().context("no list of accounts")? {
+        if account["kind"] == "feed" {
+            cli.json(&["account", "check", id_of(account)?]).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn block(cli: &Cli) -> Result<Option<Value>> {
     let mut status = cli.json(&["focus", "status"]).await?;
     Ok(status.get_mut("block").map(Value::take).filter(|block| !block.is_null()))
 }

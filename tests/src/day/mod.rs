@@ -9,12 +9,15 @@
 #![allow(clippy::indexing_slicing)] // of JSON: what is missing reads as null
 
 mod focus;
+mod hours;
 mod morning;
+mod picture;
 mod triage;
+
+pub use picture::screenshot;
 
 use crate::desk::Desk;
 use crate::post::{Mail, Post};
-use crate::webdriver::keys;
 use crate::{App, Cli, FeedServer, Person, Server, World};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
@@ -70,23 +73,6 @@ pub async fn play(world: &mut World, audience: &mut dyn Audience) -> Result<()> 
     let mut day = Day::begin(world, pictures).await?;
     let Err(error) = day.steps(audience).await else { return Ok(()) };
     Err(error.context(format!("the screen was then{}", day.picture("failed").await?)))
-}
-
-/// One picture of the inbox of somebody who just joined the sample team.
-///
-/// # Errors
-/// The window did not come that far.
-pub async fn screenshot(world: &mut World, file: &Path) -> Result<()> {
-    let desk = Desk::start(world).await?;
-    let server = Server::demo(&world.folder("server")?, &world.logs()).await?;
-    let app = App::start(&world.profile("ana"), &world.logs()).await?;
-    let ana = Cli::new(world.profile("ana"))?;
-    morning::join(world, &ana, &server).await?;
-    app.wait_for("[data-testid=row]").await?;
-    app.window.press(&["j", keys::ENTER]).await?;
-    app.wait_for("[data-testid=message]").await?;
-    desk.dunst.close_all();
-    desk.picture(file).await
 }
 
 impl Day<'_> {

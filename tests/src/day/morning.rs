@@ -1,21 +1,19 @@
 //! Before the block: who is there, and what Ana sees first.
 
 use super::focus::{id_of, row};
+use super::hours::works_now;
 use super::{ADDRESS, ANA, Day, OFFER, PAT, newsletter};
 use crate::desk::Desk;
 use crate::post::{Mail, Post};
 use crate::wait::{Patience, wait_for};
 use crate::{App, Cli, FeedServer, Person, Server, World};
 use anyhow::{Context, Result, ensure};
-use chrono::Timelike;
-use meantime_platform::{Clock, SystemClock};
-use serde_json::{Value, json};
 use std::path::PathBuf;
 
 const ANAS_ANSWER: &str = "Could you do it by the fifteenth?";
 
 /// The thread in which the sample people greet who joins.
-const GREETING: &str = "Review the sync API draft before we freeze it";
+pub(super) const GREETING: &str = "Review the sync API draft before we freeze it";
 
 impl<'a> Day<'a> {
     /// Starts the desktop, the servers, two teammates and the app.
@@ -48,25 +46,14 @@ impl<'a> Day<'a> {
 
         self.post.add_to(&self.ana).await?;
         self.ana.json(&["account", "add", "feed", "--private", &self.feed.url()]).await?;
-        wait_for("all accounts to be read", Patience::LONG, async || {
-            let accounts = self.ana.json(&["account", "list"]).await?;
-            let accounts = accounts.as_array().context("no list of accounts")?;
-            let fine = accounts.iter().filter(|account| account["state"]["state"] == "fine").count();
-            Ok((fine >= 2 && fine == accounts.len()).then_some(()))
-        })
-        .await?;
+        accounts_read(&self.ana).await?;
         Ok(format!("Ana joined {team}; mailbox {ADDRESS} and the feed were read"))
     }
 
     /// The window shows what came from all three.
     pub(super) async fn opens(&mut self) -> Result<String> {
         // The sample people greet who joins; that comes live, and before the block.
-        wait_for("the sample team's greeting", Patience::LONG, async || {
-            let Some(thread) = row(&self.ana, "inbox", GREETING).await? else { return Ok(None) };
-            let shown = self.ana.json(&["show", id_of(&thread)?]).await?;
-            Ok(shown.to_string().contains("Ana, one question").then_some(()))
-        })
-        .await?;
+        greeted(&self.ana).await?;
         let page = self.ana.json(&["inbox", "--limit", "200"]).await?;
         let rows = page["rows"].as_array().context("no rows")?;
         let of = |source: &str| rows.iter().filter(|row| row["source"] == source).count();
@@ -100,25 +87,23 @@ pub(super) async fn join(world: &World, ana: &Cli, server: &Server) -> Result<St
     Ok(joined["team"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Writes down hours for somebody that are not over yet, on whatever day and
-/// at whatever time this is played: what is sent to them goes at once.
-async fn works_now(world: &World, cli: &Cli) -> Result<()> {
-    let hours = world.path().join("hours.json");
-    std::fs::write(&hours, serde_json::to_vec(&always_ten_in_the_morning())?)?;
-    cli.json(&["hours", "set", &hours.to_string_lossy()]).await.map(drop)
+/// Waits until mailbox and feed were read for the first time.
+pub(super) async fn accounts_read(ana: &Cli) -> Result<()> {
+    wait_for("all accounts to be read", Patience::LONG, async || {
+        let accounts = ana.json(&["account", "list"]).await?;
+        let accounts = accounts.as_array().context("no list of accounts")?;
+        let fine = accounts.iter().filter(|account| account["state"]["state"] == "fine").count();
+        Ok((fine >= 2 && fine == accounts.len()).then_some(()))
+    })
+    .await
 }
 
-/// Hours in a zone where it is ten now, all week: what is due today, and what
-/// is not, is then the same at any time this is played.
-fn always_ten_in_the_morning() -> Value {
-    let now = i64::from(SystemClock.now().hour());
-    let east = (10 - now + 36) % 24 - 12;
-    // POSIX counts to the west.
-    let zone = if east == 0 { "Etc/GMT".to_owned() } else { format!("Etc/GMT{:+}", -east) };
-    let day = json!([["08:00", "18:00"]]);
-    let weekly: serde_json::Map<String, Value> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-        .iter()
-        .map(|name| ((*name).to_owned(), day.clone()))
-        .collect();
-    json!({ "zone": zone, "weekly": weekly, "time_off": [] })
+/// Waits for the words that the sample people have for who joins.
+pub(super) async fn greeted(ana: &Cli) -> Result<()> {
+    wait_for("the sample team's greeting", Patience::LONG, async || {
+        let Some(thread) = row(ana, "inbox", GREETING).await? else { return Ok(None) };
+        let shown = ana.json(&["show", id_of(&thread)?]).await?;
+        Ok(shown.to_string().contains("Ana, one question").then_some(()))
+    })
+    .await
 }
