@@ -1,7 +1,10 @@
-//! What the window may ask for. The app's own commands all go through `call`.
+//! What the window may ask for. The app's own commands all go through `call`,
+//! but for those that name a file of this computer: a window never does.
 
 use crate::backend::Backend;
+use crate::chosen;
 use crate::link::Link;
+use crate::run::Shell;
 use crate::window;
 use meantime_engine::api::{Failure, FailureCode};
 use serde_json::Value;
@@ -10,10 +13,26 @@ use tauri::{AppHandle, State};
 /// One command of the engine, by name.
 #[tauri::command]
 pub async fn call(app: AppHandle, backend: State<'_, Backend>, name: String, args: Value) -> Result<Value, Failure> {
-    let reply = backend.call(&name, args).await;
+    let reply = if chosen::names_a_path(&name, &args) {
+        Err(Failure::new(FailureCode::Invalid, "the window names no files of this computer"))
+    } else {
+        backend.call(&name, args).await
+    };
     // Who asks has a window that is up: what waited for it can be shown.
     window::show_pending(&app);
     reply
+}
+
+/// A file that the person chose or dropped, to go with what is being written:
+/// its bytes, as the window was given them.
+#[tauri::command]
+pub async fn attach(
+    backend: State<'_, Backend>,
+    shell: State<'_, Shell>,
+    request: tauri::ipc::Request<'_>,
+) -> Result<Value, Failure> {
+    let chosen = chosen::Chosen::read(&request)?;
+    chosen.attach(&backend, &shell.dirs.cache).await
 }
 
 /// Where a link leads, to be shown before it is opened.

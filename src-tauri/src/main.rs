@@ -7,12 +7,14 @@
 mod arguments;
 mod autostart;
 mod backend;
+mod chosen;
 mod commands;
 mod link;
 mod log;
 mod run;
 mod shortcut;
 mod tray;
+mod trouble;
 mod window;
 
 use arguments::Launch;

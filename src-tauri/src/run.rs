@@ -18,6 +18,9 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 
 const NO_WINDOW: &str = "the window system can't be used; on a machine without a display, use `meantime` instead";
 
+/// How long the window gets to hand over what is being typed.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// What the parts of the shell share.
 pub struct Shell {
     /// The profile.
@@ -32,7 +35,7 @@ pub struct Shell {
 pub fn run(launch: Launch) -> anyhow::Result<()> {
     let dirs = Dirs::standard()?;
     dirs.create()?;
-    log::start(&dirs)?;
+    log::start(&dirs);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?launch, "Meantime starts");
 
     let mut builder = tauri::Builder::default();
@@ -49,7 +52,12 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
         .plugin(window_state)
         .manage(Shell { dirs: dirs.clone(), window: Window::default(), tray: tray::Slot::default() })
         .manage(backend.clone())
-        .invoke_handler(tauri::generate_handler![commands::call, commands::look_at_link, commands::open_link])
+        .invoke_handler(tauri::generate_handler![
+            commands::call,
+            commands::attach,
+            commands::look_at_link,
+            commands::open_link
+        ])
         .on_window_event(|window, event| window::on_event(window.app_handle(), event))
         .setup(move |app| {
             let app = app.handle();
@@ -75,6 +83,17 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
         _ => {}
     });
     Ok(())
+}
+
+/// Ends the app, once the window handed over what is being typed there.
+pub async fn quit(app: &AppHandle) {
+    for window in app.webview_windows().values() {
+        // The page keeps it when it goes; ending the process would not tell it.
+        if window.eval("dispatchEvent(new Event('pagehide'))").is_ok() {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+    }
+    app.exit(0);
 }
 
 /// Hands a second start over to the first. A profile of its own is an app of
@@ -121,5 +140,5 @@ async fn end_on_signal(app: AppHandle) {
     if tokio::signal::ctrl_c().await.is_err() {
         return;
     }
-    app.exit(0);
+    quit(&app).await;
 }
