@@ -33,5 +33,8 @@ pub const MAX_FIELDS_BYTES: usize = 256 * 1024;
 /// The most bytes a request's body may take; more is `too_large`. A push of
 /// large ops has to be divided; one op always fits.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Largest body of a request that carries its secret in it instead of a token
+/// (`/v1/join`, `/v1/sign-in`), in bytes.
+pub const MAX_SECRET_BODY_BYTES: usize = 16 * 1024;
 /// The most rows one pull or bootstrap page may carry.
 pub const MAX_PAGE: usize = 1000;

@@ -5,9 +5,9 @@ use crate::access::active_role;
 use crate::audit::{Event, by, entry};
 use crate::core::{TRIES, busy, failed, internal, slow_down};
 use crate::join::not_there;
-use crate::limits::FREE_TRIES;
+use crate::limits::{FREE_TRIES, TRIES_KEPT};
 use crate::password::{Turn, Verified, acceptable};
-use crate::storage::{Account, Batch, Change, Commit, Storage, Totp};
+use crate::storage::{Account, Batch, Change, Commit, Storage, Totp, Tried};
 use crate::{Actor, Core, TeamScope, totp, tries};
 use meantime_model::PersonId;
 use meantime_protocol::people::{AccountInfo, AccountRequest, TotpConfirm, TotpRequest, TotpResponse};
@@ -21,6 +21,17 @@ pub(crate) struct Try<'a> {
     pub login: &'a str,
     pub account: Option<&'a Account>,
     pub from: Option<IpAddr>,
+}
+
+impl Try<'_> {
+    /// Where its failures are counted: a colleague who signs in resets no
+    /// other's count, and logins that are nobody's fill no disk.
+    pub fn counted(&self, team: TeamScope) -> Tried {
+        match self.account {
+            Some(account) => Tried::Person(account.person),
+            None => Tried::Slot(tries::slot(team.id(), self.login)),
+        }
+    }
 }
 
 impl<S: Storage> Core<S> {
@@ -163,9 +174,6 @@ impl<S: Storage> Core<S> {
     pub async fn reset_password(&self, team: TeamScope, person: PersonId) -> Result<(), Problem> {
         let row = self.member(team, person).await?;
         row.as_ref().and_then(active_role).ok_or_else(not_there)?;
-        if let Some(old) = self.storage.account(team, person).await.map_err(failed)? {
-            self.storage.set_attempts(team, tries::slot(team.id(), &old.login), None).await.map_err(failed)?;
-        }
         let (changes, now) = (vec![Change::RemoveAccount(person)], self.now());
         let audit = vec![entry(now, Event::PasswordReset, Some(person.0))];
         self.carry_out(team, Batch { at: now, changes, audit, ..Batch::default() }).await.map_err(failed).map(drop)
@@ -216,17 +224,22 @@ impl<S: Storage> Core<S> {
         Ok(Batch { at: self.now(), access: Some(access), ..Batch::default() })
     }
 
-    /// Refuses while there is a wait.
+    /// Refuses while there is a wait. A login's does not hold for an address
+    /// that never failed, for some tries a day: who tries a stranger's login
+    /// again and again keeps out whoever comes from there, not the stranger.
     async fn may_try(&self, attempt: &Try<'_>) -> Result<(), Problem> {
         let now = self.now();
-        let kept = match attempt.team {
-            Some(team) => self.storage.attempts(team, tries::slot(team.id(), attempt.login)).await.map_err(failed)?,
-            None => None,
-        };
-        match self.addresses.wait(attempt.from, now).max(tries::wait(kept, now)) {
-            Some(seconds) => Err(slow_down("there were too many wrong tries", seconds)),
-            None => Ok(()),
+        let mut wait = self.addresses.wait(attempt.from, now);
+        if let Some(team) = attempt.team {
+            let counted = attempt.counted(team);
+            let kept = self.storage.attempts(team, counted).await.map_err(failed)?;
+            let of_login = tries::wait(kept, FREE_TRIES, now);
+            let elsewhere = of_login.is_some()
+                && self.addresses.is_clean(attempt.from, now)
+                && self.elsewhere.take((team.id(), counted), now).is_ok();
+            wait = if elsewhere { wait } else { wait.max(of_login) };
         }
+        wait.map_or(Ok(()), |seconds| Err(slow_down("there were too many wrong tries", seconds)))
     }
 
     /// Right or outdated; wrong is an error, and noted.
@@ -251,14 +264,12 @@ impl<S: Storage> Core<S> {
         let now = self.now();
         self.addresses.fail(attempt.from, now);
         let Some(team) = attempt.team else { return Ok(()) };
-        let slot = tries::slot(team.id(), attempt.login);
-        let kept = self.storage.attempts(team, slot).await.map_err(failed)?;
-        let next = tries::next(kept, FREE_TRIES, now);
-        self.storage.set_attempts(team, slot, Some(next)).await.map_err(failed)?;
+        let counted = attempt.counted(team);
+        let failures = self.storage.failed(team, counted, now, now - TRIES_KEPT).await.map_err(failed)?;
         // So that a flood of tries is not one of entries.
-        if next.failures.is_power_of_two() {
+        if failures.is_power_of_two() {
             let mut noted = entry(now, Event::SignInFailed, attempt.account.map(|account| account.person.0));
-            noted.note = format!("{} in a row", next.failures);
+            noted.note = format!("{failures} in a row");
             let batch = Batch { at: now, audit: vec![noted], ..Batch::default() };
             self.carry_out(team, batch).await.map_err(failed)?;
         }

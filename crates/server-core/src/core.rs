@@ -2,13 +2,14 @@
 
 use crate::clock::whole_millis;
 use crate::hub::{Hub, Live};
-use crate::limits::{ADDRESSES, PACED, REQUESTS_AT_ONCE, REQUESTS_PER_SECOND};
+use crate::limits::{ADDRESSES, PACED, REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, TRIES_FROM_ELSEWHERE};
 use crate::pace::Pace;
 use crate::password::{Costs, Passwords};
 use crate::pokes::Pokes;
 use crate::rules::name_of_person;
-use crate::storage::{Batch, Change, Commit, Storage, StorageError};
+use crate::storage::{Batch, Commit, Storage, StorageError, Tried};
 use crate::tries::Addresses;
+use crate::watched::Concerned;
 use crate::{Actor, Clock, Key, Row, Run, TeamScope};
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, TeamId};
@@ -36,6 +37,8 @@ pub struct Core<S> {
     pub(crate) held_changed: Notify,
     pub(crate) passwords: Passwords,
     pub(crate) addresses: Addresses,
+    /// Tries in spite of a login's wait.
+    pub(crate) elsewhere: Pace<(TeamId, Tried)>,
     pace: Pace<DeviceId>,
 }
 
@@ -54,6 +57,7 @@ impl<S: Storage> Core<S> {
             held_changed: Notify::new(),
             passwords: Passwords::new(costs),
             addresses: Addresses::new(ADDRESSES),
+            elsewhere: Pace::a_day(TRIES_FROM_ELSEWHERE, ADDRESSES),
             pace: Pace::new(REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, PACED),
         }
     }
@@ -135,11 +139,11 @@ impl<S: Storage> Core<S> {
     /// Commits, and tells open streams of it.
     pub(crate) async fn carry_out(&self, team: TeamScope, batch: Batch) -> Result<Commit, StorageError> {
         let scopes: Vec<Scope> = batch.writes.iter().map(|row| row.record.scope).collect();
-        let moves_access = batch.changes.iter().any(Change::moves_access);
+        let concerned: Vec<Concerned> = batch.changes.iter().filter_map(Concerned::by).collect();
         let commit = self.storage.commit(team, batch).await?;
         if let Commit::Done(seqs) = &commit {
-            if moves_access {
-                self.hub.access_moved(team.id());
+            for concerned in &concerned {
+                self.hub.concerns(team.id(), concerned);
             }
             let upto: BTreeMap<Scope, u64> = scopes.into_iter().zip(seqs.iter().copied()).collect();
             for (scope, seq) in upto {
@@ -203,10 +207,6 @@ pub(crate) fn busy() -> Problem {
 pub(crate) fn failed(error: StorageError) -> Problem {
     match error {
         StorageError::Busy => busy(),
-        StorageError::Failed(_) => internal(&error),
-    }
-}
-
         StorageError::Unsure(_) => {
             tracing::warn!(%error, "a request may or may not have been carried out");
             Problem {
@@ -214,6 +214,10 @@ pub(crate) fn failed(error: StorageError) -> Problem {
                 ..busy()
             }
         }
+        StorageError::Failed(_) => internal(&error),
+    }
+}
+
 pub(crate) fn internal(error: &dyn std::fmt::Display) -> Problem {
     tracing::error!(%error, "a request failed");
     Problem::new(Code::Internal, "the server has a problem of its own; nothing was changed")

@@ -21,22 +21,29 @@ impl<S: Storage> Core<S> {
     /// `unauthorized` when nobody does.
     pub async fn authenticate(&self, token: &str) -> Result<Actor, Problem> {
         let hash = SecretHash::of(token);
-        let bearer = self.storage.bearer(hash).await.map_err(failed)?.ok_or_else(unauthorized)?;
-        let now = self.now();
-        if bearer.token.retired_at.is_some_and(|at| now > at + TOKEN_GRACE) {
-            self.reused(&bearer).await?;
-            return Err(unauthorized());
+        for _ in 0..TRIES {
+            let bearer = self.storage.bearer(hash).await.map_err(failed)?.ok_or_else(unauthorized)?;
+            let now = self.now();
+            if bearer.token.retired_at.is_some_and(|at| now > at + TOKEN_GRACE) {
+                self.reused(&bearer).await?;
+                return Err(unauthorized());
+            }
+            let actor = Actor::of(&bearer.standing).ok_or_else(unauthorized)?;
+            if !bearer.token.used && bearer.token.retired_at.is_none() {
+                let change = Change::UseToken { device: actor.device, token: hash, at: now };
+                let batch = Batch { at: now, changes: vec![change], ..Batch::default() };
+                match self.storage.commit(actor.team_scope(), batch).await.map_err(failed)? {
+                    Commit::Done(_) => {}
+                    // The device asked for another one at the same moment.
+                    Commit::Stale | Commit::InviteGone => continue,
+                }
+            }
+            if now - bearer.standing.device.seen_at > SEEN_EVERY {
+                self.storage.seen(actor.team_scope(), actor.device, now).await.map_err(failed)?;
+            }
+            return Ok(actor);
         }
-        let actor = Actor::of(&bearer.standing).ok_or_else(unauthorized)?;
-        if !bearer.token.used && bearer.token.retired_at.is_none() {
-            let change = Change::UseToken { device: actor.device, token: hash, at: now };
-            let batch = Batch { at: now, changes: vec![change], ..Batch::default() };
-            self.storage.commit(actor.team_scope(), batch).await.map_err(failed)?;
-        }
-        if now - bearer.standing.device.seen_at > SEEN_EVERY {
-            self.storage.seen(actor.team_scope(), actor.device, now).await.map_err(failed)?;
-        }
-        Ok(actor)
+        Err(busy())
     }
 
     /// The device's next token. The one it has stays good until this one was

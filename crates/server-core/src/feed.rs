@@ -1,18 +1,22 @@
 //! Reads feeds: what changed since a cursor, and everything there is.
 
 use crate::core::failed;
+use crate::row::{goes_first, json_bytes};
 use crate::storage::{Changes, Current, Limit, Page, Storage};
 use crate::{Actor, Core, Key, rules};
 use meantime_protocol::http::{BootstrapPage, BootstrapQuery, PullPage, PullQuery};
-use meantime_protocol::{Code, Cursor, Epoch, Kind, MAX_PAGE, Problem, Record, Scope};
+use meantime_protocol::{Code, Cursor, Epoch, Kind, MAX_FIELDS_BYTES, MAX_PAGE, Problem, Record, Scope};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 use uuid::Uuid;
 
 /// A page that is not asked for in rows.
 const PAGE: usize = 200;
 /// A page ends once it holds this much.
 const PAGE_BYTES: usize = 4 << 20;
+/// Threads read at once for a page's messages: as much as a page holds, if
+/// they are the biggest there are.
+const THREADS_AT_ONCE: usize = PAGE_BYTES / MAX_FIELDS_BYTES;
 
 impl<S: Storage> Core<S> {
     /// The next page after a cursor.
@@ -63,18 +67,21 @@ impl<S: Storage> Core<S> {
             Scope::Private(circle) if query.page.is_none() => self.one(team, &rules::space_key(circle)).await?,
             _ => None,
         };
-        let more = loop {
-            let left = Limit { rows: limit.rows - rows.len(), ..limit };
+        let mut room = limit.bytes.saturating_sub(space.as_ref().map_or(0, |space| json_bytes(&space.record.fields)));
+        let mut more = loop {
             let current = Current {
                 scope: query.scope,
                 reader: actor.person,
                 guest: actor.is_guest_in(&query.scope),
                 first: place.first,
                 below: place.below,
-                limit: left,
+                limit: Limit { rows: limit.rows - rows.len(), bytes: room },
             };
             let page = self.storage.current(team, &current).await.map_err(failed)?;
             place.below = page.rows.last().map_or(place.below, |row| row.seq);
+            if place.first {
+                room = room.saturating_sub(page.rows.iter().map(|row| json_bytes(&row.fields)).sum());
+            }
             rows.extend(page.rows);
             if page.more {
                 break true;
@@ -87,8 +94,10 @@ impl<S: Storage> Core<S> {
                 break true;
             }
         };
-        if !actor.is_guest_in(&query.scope) {
-            rows.extend(self.threads_of(actor, &query.scope, &rows).await?);
+        if !actor.is_guest_in(&query.scope)
+            && let Some(below) = self.add_threads(actor, &query.scope, &mut rows, room).await?
+        {
+            (place.below, more) = (below, true);
         }
         if let Some(space) = space {
             rows.retain(|row| row.kind != Kind::SPACE);
@@ -97,25 +106,69 @@ impl<S: Storage> Core<S> {
         Ok(BootstrapPage { rows, next_page: more.then(|| place.text()), start: place.start })
     }
 
-    /// The threads of a page's messages that are not on it themselves.
-    async fn threads_of(&self, actor: &Actor, scope: &Scope, rows: &[Record]) -> Result<Vec<Record>, Problem> {
-        let messages = rows.iter().filter(|row| row.kind == Kind::MESSAGE);
-        let mut wanted: HashSet<Uuid> =
-            messages.filter_map(|row| row.fields.get("thread").and_then(Value::as_str)?.parse().ok()).collect();
-        for row in rows.iter().filter(|row| row.kind == Kind::THREAD) {
-            wanted.remove(&row.id);
+    /// Adds the threads of a page's messages that are not on it themselves. The
+    /// page ends before the first row that has no room with its thread; below
+    /// which seq the next one begins then.
+    async fn add_threads(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+        rows: &mut Vec<Record>,
+        mut room: usize,
+    ) -> Result<Option<u64>, Problem> {
+        let on_page: HashMap<Uuid, usize> =
+            rows.iter().filter(|row| row.kind == Kind::THREAD).map(|row| (row.id, json_bytes(&row.fields))).collect();
+        let mut known: HashSet<Uuid> = on_page.keys().copied().collect();
+        let wanted = rows.iter().enumerate().filter_map(|(i, row)| Some((i, thread_of(row)?)));
+        let wanted: Vec<(usize, Uuid)> = wanted.filter(|(_, thread)| known.insert(*thread)).collect();
+        let (mut left, mut found) = (wanted.as_slice(), VecDeque::new());
+        let (mut threads, mut end): (Vec<Record>, _) = (Vec::new(), None);
+        // Threads of the page itself that take of the room already.
+        let mut counted: HashSet<Uuid> = HashSet::new();
+        for (i, row) in rows.iter().enumerate() {
+            if found.is_empty() && left.first().is_some_and(|(at, _)| *at == i) {
+                let (some, rest) = left.split_at(left.len().min(THREADS_AT_ONCE));
+                let key = |id: Uuid| Key { scope: *scope, kind: Kind::THREAD, id };
+                let keys: Vec<Key> = some.iter().map(|(_, id)| key(*id)).collect();
+                let rows = self.storage.get(actor.team_scope(), &keys).await.map_err(failed)?;
+                found.extend(some.iter().map(|(at, _)| *at).zip(rows));
+                left = rest;
+            }
+            let thread = found.pop_front_if(|(at, _)| *at == i).and_then(|(_, row)| row);
+            let thread = thread.filter(|row| !row.record.deleted && row.visible_to(actor.person)).map(|row| row.record);
+            // What goes first was counted already, and a thread of the page
+            // with the first message that needs it.
+            let own = match &row.kind {
+                kind if goes_first(kind) => 0,
+                kind if *kind == Kind::THREAD && !counted.insert(row.id) => 0,
+                _ => json_bytes(&row.fields),
+            };
+            let further = thread_of(row).and_then(|id| on_page.get(&id).filter(|_| counted.insert(id)).copied());
+            let brought = thread.as_ref().map(|thread| json_bytes(&thread.fields)).or(further).unwrap_or_default();
+            // One row is on every page, or nobody would get on.
+            if i > 0 && own + brought > room {
+                end = Some(i);
+                break;
+            }
+            room = room.saturating_sub(own + brought);
+            threads.extend(thread);
         }
-        let keys: Vec<Key> = wanted.into_iter().map(|id| Key { scope: *scope, kind: Kind::THREAD, id }).collect();
-        let threads = self.storage.get(actor.team_scope(), &keys).await.map_err(failed)?;
-        let mut threads: Vec<Record> = threads
-            .into_iter()
-            .flatten()
-            .filter(|row| !row.record.deleted && row.visible_to(actor.person))
-            .map(|row| row.record)
-            .collect();
+        let next = end.map(|end| rows.split_off(end));
+        let below = next.as_ref().and_then(|next| next.first()).map(|row| row.seq + 1);
+        // A thread that stood further down.
+        let needed: HashSet<Uuid> = rows.iter().filter_map(thread_of).collect();
+        let further = next.into_iter().flatten().filter(|row| row.kind == Kind::THREAD && needed.contains(&row.id));
+        threads.extend(further);
         threads.sort_by_key(|row| std::cmp::Reverse(row.seq));
-        Ok(threads)
+        rows.extend(threads);
+        Ok(below)
     }
+}
+
+/// The thread of a message.
+fn thread_of(row: &Record) -> Option<Uuid> {
+    let thread = row.fields.get("thread").and_then(Value::as_str)?;
+    (row.kind == Kind::MESSAGE).then(|| thread.parse().ok()).flatten()
 }
 
 /// Where a bootstrap stands; opaque to clients. `EPOCH:SEQ.0|1.BELOW`.

@@ -1,54 +1,40 @@
 //! Tells open streams which feeds moved. Carries no data, and losing a poke
-//! does no harm: a stream that falls behind reads the counters again.
+//! does no harm: where a feed stands is one number, and the newest says all.
 //!
-//! A stream also finds out by itself when its person joins or leaves a
-//! circle, and when its device was ended: at once when this process did it,
-//! within seconds when another did, by one read a team, however many listen.
+//! A stream also finds out when its person joins or leaves a circle, and when
+//! its device was ended: at once when this process did it, within seconds when
+//! another did.
 //!
-//! What other processes moved comes by [`Pokes`], or is found by looking at
-//! the counters of the feeds that have a stream here.
+//! What other processes moved comes by [`Pokes`], or is found by looking:
+//! once for all streams, at the counters of the feeds that have one here and
+//! at the access numbers of their teams, and not at all while the storage
+//! knows that nobody else wrote. A stream by itself has no timer.
 
 use crate::pokes::{Alone, Heard, Moved, Pokes};
-use crate::watched::{Watched, Watching};
-use crate::{Actor, Storage, StorageError, TeamScope};
+use crate::storage::Change;
+use crate::watched::{Concerned, Watched, Watching};
+use crate::{Actor, Storage, StorageError};
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
 use meantime_protocol::http::Poke;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::time::Instant;
 
-/// Pokes a stream may lag behind before it reads the counters instead.
-const BACKLOG: usize = 64;
-
-/// How often it is looked whether somebody came or went. What was revoked
-/// elsewhere is noticed within this, twice at most.
+/// How often it is looked whether somebody came or went by another process.
+/// What was revoked elsewhere is noticed within this.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Counters looked at in one call of the storage.
+/// Feeds or teams looked at in one call of the storage.
 const AT_ONCE: usize = 5_000;
 
-/// One channel for each team that somebody listens to.
+/// No access number is this one: whoever has it knows none yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Where streams listen.
 pub struct Hub {
-    teams: Mutex<HashMap<TeamId, Channel>>,
     watched: Watched,
     others: Arc<dyn Pokes>,
-}
-
-#[derive(Clone, Debug)]
-struct Channel {
-    signals: broadcast::Sender<Signal>,
-    /// The team's access number and when it was read: for all streams of the team.
-    looked: Arc<tokio::sync::Mutex<Option<(Instant, u64)>>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Signal {
-    Moved(Scope, u64),
-    /// Somebody came or went.
-    Access,
 }
 
 impl Default for Hub {
@@ -62,73 +48,99 @@ impl Hub {
     /// Of one process among `others`.
     #[must_use]
     pub fn new(others: Arc<dyn Pokes>) -> Self {
-        Self { teams: Mutex::default(), watched: Watched::default(), others }
+        Self { watched: Watched::default(), others }
     }
 
     /// This process moved a feed.
     pub fn moved(&self, team: TeamId, scope: Scope, upto: u64) {
         self.watched.tell(team, scope, upto);
-        self.tell(team, Signal::Moved(scope, upto));
         self.others.publish(Moved { team, scope, seq: upto });
     }
 
-    /// Passes on what other processes moved, for ever.
+    /// This process changed who may read what.
+    pub(crate) fn concerns(&self, team: TeamId, concerned: &Concerned) {
+        self.watched.concerns(team, concerned);
+    }
+
+    /// Passes on what other processes did, for ever.
     pub(crate) async fn hear(&self, storage: &impl Storage) {
-        let mut looked = Instant::now();
+        let (mut looked, mut stood) = (Instant::now(), Instant::now());
+        // Something may have been written that was not looked at yet.
+        let (mut feeds, mut teams) = (false, false);
         loop {
             let time_to_look = async {
                 match self.others.look_every() {
-                    Some(every) => tokio::time::sleep_until(looked + every).await,
+                    Some(every) => tokio::time::sleep_until((looked + every).min(stood + LOOK)).await,
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = time_to_look => {}
-                heard = self.others.heard() => if let Heard::Moved(Moved { team, scope, seq }) = heard {
-                    if self.watched.tell(team, scope, seq) {
-                        self.tell(team, Signal::Moved(scope, seq));
+            let unsure = tokio::select! {
+                () = time_to_look => false,
+                heard = self.others.heard() => match heard {
+                    Heard::Moved(Moved { team, scope, seq }) => {
+                        self.watched.tell(team, scope, seq);
+                        continue;
                     }
-                    continue;
+                    Heard::Unsure => true,
                 }
+            };
+            // Asked before it is looked: what is written meanwhile is found by
+            // the next look. The storage has said what is wrong with it, if
+            // anything; the next look may do.
+            let wrote = storage.others_wrote().await.unwrap_or(true);
+            (feeds, teams) = (feeds || wrote, teams || wrote);
+            let every = self.others.look_every().unwrap_or(LOOK);
+            if unsure || looked.elapsed() >= every {
+                looked = Instant::now();
+                feeds = feeds && self.look_at_feeds(storage).await.is_err();
             }
-            looked = Instant::now();
-            self.look(storage).await;
+            if unsure || stood.elapsed() >= LOOK {
+                stood = Instant::now();
+                teams = teams && self.look_at_teams(storage).await.is_err();
+            }
         }
     }
 
     /// Looks at the counter of every feed that has a stream here.
-    async fn look(&self, storage: &impl Storage) {
+    async fn look_at_feeds(&self, storage: &impl Storage) -> Result<(), StorageError> {
         for feeds in self.watched.feeds().chunks(AT_ONCE) {
-            // The storage has said what is wrong with it; the next look may do.
-            let Ok(newer) = storage.newer(feeds).await else { return };
-            for Moved { team, scope, seq } in newer {
-                if self.watched.tell(team, scope, seq) {
-                    self.tell(team, Signal::Moved(scope, seq));
-                }
+            for Moved { team, scope, seq } in storage.newer(feeds).await? {
+                self.watched.tell(team, scope, seq);
             }
         }
+        Ok(())
     }
 
-    /// A device or a person of a circle came or went.
-    pub fn access_moved(&self, team: TeamId) {
-        self.tell(team, Signal::Access);
-    }
-
-    fn tell(&self, team: TeamId, signal: Signal) {
-        let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = teams.get(&team)
-            && channel.signals.send(signal).is_err()
-        {
-            teams.remove(&team);
+    /// Looks whether somebody came or went in a team that has a stream here.
+    /// Of one that is looked at for the first time that is not known, so its
+    /// streams look themselves.
+    async fn look_at_teams(&self, storage: &impl Storage) -> Result<(), StorageError> {
+        let teams = self.watched.teams().into_iter().map(|(team, access)| (team, access.unwrap_or(UNKNOWN)));
+        for teams in teams.collect::<Vec<_>>().chunks(AT_ONCE) {
+            for (team, access) in storage.access_moved(teams).await? {
+                self.watched.access(team, access);
+            }
         }
+        Ok(())
     }
+}
 
-    fn listen(&self, team: TeamId) -> (Channel, broadcast::Receiver<Signal>) {
-        let mut teams = self.teams.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Channel { signals: broadcast::channel(BACKLOG).0, looked: Arc::default() };
-        let channel = teams.entry(team).or_insert_with(fresh).clone();
-        let signals = channel.signals.subscribe();
-        (channel, signals)
+impl Concerned {
+    /// Whose streams have to look how they stand after a change.
+    pub(crate) fn by(change: &Change) -> Option<Self> {
+        match change {
+            Change::RemoveDevice(device) => Some(Self::Device(*device)),
+            Change::Circle { circle, members } => Some(Self::Circle(*circle, members.clone())),
+            Change::AddInvite(_)
+            | Change::UseInvite(_)
+            | Change::DropInvites(_)
+            | Change::DropDeviceLinks(_)
+            | Change::AddDevice(..)
+            | Change::AddToken(_)
+            | Change::UseToken { .. }
+            | Change::PutAccount(_)
+            | Change::RemoveAccount(_) => None,
+        }
     }
 }
 
@@ -138,6 +150,9 @@ pub enum Ended {
     /// The device was ended, or its person removed.
     #[error("this device is not known here any more")]
     Revoked,
+    /// The device opened others, and only the newest of them go on.
+    #[error("this device has newer streams")]
+    Replaced,
     /// The storage failed.
     #[error(transparent)]
     Failed(#[from] StorageError),
@@ -157,132 +172,132 @@ enum Anew {
 pub struct Live<S> {
     storage: Arc<S>,
     actor: Actor,
-    channel: Channel,
-    signals: broadcast::Receiver<Signal>,
     watching: Watching,
     /// Said at the next opportunity: kept here, so that dropping a call loses nothing.
-    waiting: Poke,
-    /// The access number at which `actor` was read.
-    access: u64,
+    gone: Vec<Scope>,
     anew: Anew,
-    look_at: Instant,
 }
 
 impl<S: Storage> Live<S> {
     pub(crate) fn new(storage: Arc<S>, hub: &Hub, actor: Actor) -> Self {
-        let (channel, signals) = hub.listen(actor.team);
-        let waiting = Poke { scopes: Default::default(), gone: Vec::new() };
-        let watching = hub.watched.watching(actor.team);
-        let look_at = Instant::now() + LOOK;
-        Self { storage, actor, channel, signals, watching, waiting, access: 0, anew: Anew::All, look_at }
+        let watching = hub.watched.watching(actor.team, actor.person, actor.device, actor.scopes());
+        Self { storage, actor, watching, gone: Vec::new(), anew: Anew::All }
     }
 
     /// The next poke: first where every feed stands, then what moved. Several
     /// that wait become one. Safe to drop and call again.
     ///
     /// # Errors
-    /// When the device was ended, or the storage fails.
+    /// When the device was ended or has too many newer streams, or the storage
+    /// fails.
     pub async fn next(&mut self) -> Result<Poke, Ended> {
         loop {
-            self.drain();
+            if self.watching.is_replaced() {
+                return Err(Ended::Replaced);
+            }
+            if self.watching.stands_anew() && self.anew == Anew::Nothing {
+                self.anew = Anew::Standing;
+            }
+            // In boxes: for as long as a stream rests, it doesn't need the room
+            // that reading takes.
             match self.anew {
                 Anew::Nothing => {}
-                Anew::Standing => self.stand_anew().await?,
-                Anew::All => self.read_all().await?,
+                Anew::Standing => Box::pin(self.stand_anew()).await?,
+                Anew::All => Box::pin(self.read_all()).await?,
             }
-            if !self.waiting.scopes.is_empty() || !self.waiting.gone.is_empty() {
-                let nothing = Poke { scopes: Default::default(), gone: Vec::new() };
-                return Ok(std::mem::replace(&mut self.waiting, nothing));
+            let scopes = self.watching.news();
+            if !scopes.is_empty() || !self.gone.is_empty() {
+                return Ok(Poke { scopes, gone: std::mem::take(&mut self.gone) });
             }
-            tokio::select! {
-                signal = self.signals.recv() => match signal {
-                    Ok(signal) => self.take(signal),
-                    Err(RecvError::Lagged(_) | RecvError::Closed) => self.anew = Anew::All,
-                },
-                () = tokio::time::sleep_until(self.look_at) => {
-                    self.look_at = Instant::now() + LOOK;
-                    if self.look().await? != self.access {
-                        self.anew = Anew::Standing;
-                    }
-                }
-            }
-        }
-    }
-
-    fn drain(&mut self) {
-        loop {
-            match self.signals.try_recv() {
-                Ok(signal) => self.take(signal),
-                Err(TryRecvError::Lagged(_)) => self.anew = Anew::All,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
-            }
-        }
-    }
-
-    fn take(&mut self, signal: Signal) {
-        match signal {
-            Signal::Moved(scope, upto) => self.add(scope, upto),
-            Signal::Access if self.anew == Anew::Nothing => self.anew = Anew::Standing,
-            Signal::Access => {}
+            self.watching.rung().await;
         }
     }
 
     /// Where everything stands.
     async fn read_all(&mut self) -> Result<(), Ended> {
-        self.stand_anew().await?;
+        self.anew = Anew::All;
+        self.look_at_oneself().await?;
         let scopes = self.actor.scopes();
         let upto = self.storage.upto(self.actor.team_scope(), &scopes).await?;
         for (scope, upto) in scopes.into_iter().zip(upto) {
             self.watching.read(scope, upto);
-            self.add(scope, upto);
         }
+        self.anew = Anew::Nothing;
+        Ok(())
+    }
+
+    async fn stand_anew(&mut self) -> Result<(), Ended> {
+        self.look_at_oneself().await?;
         self.anew = Anew::Nothing;
         Ok(())
     }
 
     /// Who this is by now: circles that are new stand in the poke, those that
     /// are gone as gone.
-    async fn stand_anew(&mut self) -> Result<(), Ended> {
+    async fn look_at_oneself(&mut self) -> Result<(), Ended> {
         let team = self.actor.team_scope();
-        // Before the rest: what moves meanwhile is looked at again.
-        let access = self.storage.access(team).await?;
         let standing = self.storage.standing(team, self.actor.device).await?;
         let now = standing.as_ref().and_then(Actor::of).ok_or(Ended::Revoked)?;
+        // What moves from here on is heard.
         self.watching.set(now.scopes());
         let fresh: Vec<Scope> = now.scopes().into_iter().filter(|scope| !self.actor.reaches(scope)).collect();
         let upto = if fresh.is_empty() { Vec::new() } else { self.storage.upto(team, &fresh).await? };
         let gone = self.actor.scopes().into_iter().filter(|scope| !now.reaches(scope));
-        for scope in gone.collect::<Vec<_>>() {
-            self.waiting.scopes.remove(&scope);
-            self.waiting.gone.push(scope);
-        }
-        self.waiting.gone.retain(|scope| !now.reaches(scope));
+        self.gone.extend(gone);
+        self.gone.retain(|scope| !now.reaches(scope));
         self.actor = now;
         for (scope, upto) in fresh.into_iter().zip(upto) {
             self.watching.read(scope, upto);
-            self.add(scope, upto);
         }
-        (self.access, self.anew) = (access, Anew::Nothing);
         Ok(())
     }
+}
 
-    /// The team's access number, at most [`LOOK`] old.
-    async fn look(&self) -> Result<u64, StorageError> {
-        let mut looked = self.channel.looked.lock().await;
-        match *looked {
-            Some((at, access)) if at.elapsed() < LOOK => Ok(access),
-            _ => {
-                let access = self.storage.access(TeamScope::operator(self.actor.team)).await?;
-                *looked = Some((Instant::now(), access));
-                Ok(access)
-            }
+#[cfg(test)]
+mod tests {
+    use crate::memory::Memory;
+    use crate::suite::World;
+    use meantime_protocol::kinds::Role;
+    use meantime_protocol::{Epoch, Fields, Kind};
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn add(&mut self, scope: Scope, upto: u64) {
-        if self.actor.reaches(&scope) {
-            let known = self.waiting.scopes.entry(scope).or_default();
-            *known = upto.max(*known);
+    #[tokio::test]
+    async fn what_is_anothers_own_wakes_nobody() {
+        let world = World::new(Memory::new(Epoch(1))).await;
+        let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Member).await);
+        let mut live = world.core.live(&ana.actor);
+        live.next().await.unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut next = pin!(live.next());
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        for _ in 0..100 {
+            world.put(&kofi, kofi.op(&kofi.scope(), Kind::MARK, Fields::new())).await;
         }
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+        world.thread(&kofi, "To all").await;
+        assert!(woken.0.load(Ordering::SeqCst) > 0);
+        assert!(next.await.unwrap().scopes.contains_key(&world.scope()));
+    }
+
+    #[tokio::test]
+    async fn a_stream_at_rest_is_small() {
+        let world = World::new(Memory::new(Epoch(1))).await;
+        let ana = world.someone("Ana", Role::Owner).await;
+        let mut live = world.core.live(&ana.actor);
+        let (itself, waiting) = (size_of_val(&live), size_of_val(&live.next()));
+        assert!(itself <= 256 && waiting <= 320, "{itself} {waiting}");
     }
 }

@@ -77,8 +77,10 @@ impl<S: Storage> Core<S> {
     /// comes back, one who lost all devices gets one.
     ///
     /// # Errors
-    /// `not_found` for who was never in the team, `forbidden` for who may not,
-    /// `invalid` for another role of somebody who is in the team.
+    /// `not_found` for who was never in the team, `forbidden` for who may not
+    /// and for somebody who has a device (they make a link themselves; with
+    /// another's, somebody else would read what is theirs alone), `invalid` for
+    /// another role of somebody who is in the team.
     pub async fn member_link(
         &self,
         who: By<'_>,
@@ -97,6 +99,11 @@ impl<S: Storage> Core<S> {
         }
         if !allowed(was) || !allowed(role) {
             return Err(Problem::new(Code::Forbidden, "only an owner decides about owners"));
+        }
+        if who.actor().is_some() && !self.storage.devices(who.team(), person).await.map_err(failed)?.is_empty() {
+            let message = "they have a device, on which they make such a link themselves; \
+                           a device they lost is ended first";
+            return Err(Problem::new(Code::Forbidden, message));
         }
         let noted = entry(self.now(), Event::DeviceLinkMade, Some(person.0));
         let life = TimeDelta::hours(i64::from(INVITE_HOURS));
@@ -131,7 +138,7 @@ impl<S: Storage> Core<S> {
             };
             let event = match invite.person {
                 None => self.newcomer(&actor, &request.name, &mut batch).await?,
-                Some(_) => self.comes_back(&actor, &request.name, &mut batch).await?,
+                Some(_) => self.comes_back(&actor, &invite, &request.name, &mut batch).await?,
             };
             batch.audit.push(by(Some(&actor), entry(now, event, Some(person.0))));
             batch.changes.push(Change::AddDevice(fresh.device, fresh.token));
@@ -174,19 +181,30 @@ impl<S: Storage> Core<S> {
         let (team, now) = (who.team(), self.now());
         let team_name = self.team_name(team).await?;
         let maker = who.actor().map(|actor| actor.person);
-        if maker.is_some() {
-            let open = self.storage.invites(team, now).await.map_err(failed)?;
-            if open.iter().filter(|invite| invite.by == maker).count() >= INVITES_PER_PERSON {
-                let message = format!("{INVITES_PER_PERSON} of your invites wait to be used already");
-                return Err(Problem::new(Code::LimitReached, message));
-            }
-        }
         let (secret, expires_at) = (Secret::invite().map_err(|e| internal(&e))?, now + life);
         let invite =
             Invite { secret: secret.hash(), team: team.id(), role, expires_at, used: false, by: maker, person };
         let (changes, audit) = (vec![Change::AddInvite(invite)], vec![by(who.actor(), noted)]);
-        self.carry_out(team, Batch { at: now, changes, audit, ..Batch::default() }).await.map_err(failed)?;
-        Ok(NewInvite { secret, expires_at, team_name })
+        let batch = Batch { at: now, changes, audit, ..Batch::default() };
+        for _ in 0..TRIES {
+            let mut batch = batch.clone();
+            if let Some(actor) = who.actor() {
+                // Of two that are made at once, the second is counted anew, and
+                // a device that is ended meanwhile makes none.
+                batch.access = Some(self.storage.access(team).await.map_err(failed)?);
+                let standing = self.storage.standing(team, actor.device).await.map_err(failed)?;
+                standing.ok_or_else(crate::devices::unauthorized)?;
+                let open = self.storage.invites(team, now).await.map_err(failed)?;
+                if open.iter().filter(|invite| invite.by == maker).count() >= INVITES_PER_PERSON {
+                    let message = format!("{INVITES_PER_PERSON} of your invites wait to be used already");
+                    return Err(Problem::new(Code::LimitReached, message));
+                }
+            }
+            if let Commit::Done(_) = self.carry_out(team, batch).await.map_err(failed)? {
+                return Ok(NewInvite { secret, expires_at, team_name });
+            }
+        }
+        Err(busy())
     }
 
     /// Refuses an invite whose maker might not make it any more.
@@ -215,12 +233,24 @@ impl<S: Storage> Core<S> {
         Ok(Event::Joined)
     }
 
-    async fn comes_back(&self, actor: &Actor, name: &str, batch: &mut Batch) -> Result<Event, Problem> {
+    async fn comes_back(
+        &self,
+        actor: &Actor,
+        invite: &Invite,
+        name: &str,
+        batch: &mut Batch,
+    ) -> Result<Event, Problem> {
         let (team, person) = (actor.team_scope(), actor.person);
         let row = self.member(team, person).await?.ok_or_else(invite_invalid)?;
         batch.expects.push((row.key(), row.record.seq));
         if active_role(&row).is_some() {
             self.room_for_a_device(team, person).await?;
+            // Somebody else made it while there was no device: with one, it
+            // would be a second pair of eyes.
+            let by_another = invite.by.is_some_and(|by| by != person);
+            if by_another && !self.storage.devices(team, person).await.map_err(failed)?.is_empty() {
+                return Err(invite_invalid());
+            }
             return Ok(Event::DeviceAdded);
         }
         let name = name_of_person("the name", name)?;

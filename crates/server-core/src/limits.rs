@@ -16,6 +16,12 @@ pub const CIRCLES_PER_PERSON: usize = 500;
 /// People in one circle; what is for more is for the team.
 pub const MEMBERS_PER_CIRCLE: usize = 100;
 
+/// Records that one push may make the server look at: what it changes, and
+/// what that refers to. One op alone stays far below.
+pub const LOOKED_AT: usize = 5000;
+/// How much those records may hold together, in bytes of JSON.
+pub const LOOKED_AT_BYTES: usize = 32 << 20;
+
 /// Messages that refer to one and the same attachment: they are listed in its
 /// record.
 pub const MESSAGES_PER_ATTACHMENT: usize = 1000;
@@ -39,6 +45,10 @@ pub const REQUESTS_PER_SECOND: u32 = 200;
 /// Devices whose pace is remembered; beyond it those at rest are forgotten.
 pub const PACED: usize = 100_000;
 
+/// Live streams of one device; an app has one, and for a moment another when
+/// it connects anew. Of more, the newest go on.
+pub const STREAMS_PER_DEVICE: usize = 8;
+
 /// Shortest password, in characters: it is all that guards a sign-in.
 pub const PASSWORD_AT_LEAST: usize = 10;
 /// Longest password, in characters.
@@ -51,6 +61,10 @@ pub const HASHES_WAITING: usize = 32;
 pub const FREE_TRIES: u32 = 3;
 /// Failed sign-ins from one address before the first wait; an office shares one.
 pub const FREE_TRIES_PER_ADDRESS: u32 = 20;
+/// Sign-ins of one login in a day, at most, that come from addresses where
+/// nobody failed and are looked at in spite of the login's wait: enough for
+/// whose login it is, few for who has many addresses.
+pub const TRIES_FROM_ELSEWHERE: u32 = 50;
 /// Longest wait after failed sign-ins: never for good, or anybody could shut
 /// anybody out.
 pub const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);

@@ -9,7 +9,7 @@ mod people;
 use crate::row::{goes_first, guest_reads};
 use crate::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
-    Standing, Storage, StorageError, Sweep, Taken, Team, Token,
+    Standing, Storage, StorageError, Sweep, Taken, Team, Token, Tried,
 };
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
@@ -135,6 +135,10 @@ impl Storage for Memory {
         {
             return Ok(Commit::Stale);
         }
+        let unretired = |token| state.people.tokens.iter().any(|(_, t)| t.hash == token && t.retired_at.is_none());
+        if batch.changes.iter().any(|change| matches!(change, Change::UseToken { token, .. } if !unretired(*token))) {
+            return Ok(Commit::Stale);
+        }
         // Looked at first, so that nothing has to be undone.
         let usable = |secret| state.people.invites.iter().any(|i| i.secret == secret && i.team == team.id() && !i.used);
         if batch.changes.iter().any(|change| matches!(change, Change::UseInvite(secret) if !usable(*secret))) {
@@ -166,6 +170,15 @@ impl Storage for Memory {
     async fn upto(&self, team: TeamScope, scopes: &[Scope]) -> Result<Vec<u64>, StorageError> {
         let state = self.state();
         Ok(scopes.iter().map(|scope| state.counter(team, *scope).seq).collect())
+    }
+
+    async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError> {
+        let state = self.state();
+        let theirs = state.scopes.keys().filter(|(of, _)| *of == team.id());
+        let named: BTreeMap<String, Scope> = theirs.map(|(_, scope)| (scope.to_string(), *scope)).collect();
+        let after = after.map(|scope| scope.to_string());
+        let wanted = named.into_iter().filter(|(name, _)| after.as_ref().is_none_or(|after| name > after));
+        Ok(wanted.map(|(_, scope)| scope).take(limit).collect())
     }
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
@@ -239,7 +252,9 @@ impl Storage for Memory {
         let people = &mut state.people;
         people.tokens.retain(|(id, token)| *id != team.id() || token.retired_at.is_none_or(|at| at >= old.tokens));
         people.invites.retain(|invite| invite.team != team.id() || invite.expires_at >= old.invites);
-        people.attempts.retain(|(id, _), attempts| *id != team.id() || attempts.until >= old.attempts);
+        people.attempts.retain(|(id, of), attempts| {
+            *id != team.id() || matches!(of, Tried::Person(_)) || attempts.at >= old.attempts
+        });
         let log = people.audit.entry(team.id()).or_default();
         let newest = log.last().map(|entry| entry.seq);
         log.retain(|entry| entry.at >= old.audit || Some(entry.seq) == newest);
@@ -299,16 +314,22 @@ impl Storage for Memory {
         Ok(state.people.invites.iter().filter(open).cloned().collect())
     }
 
-    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
-        Ok(self.state().people.attempts.get(&(team.id(), slot)).copied())
+    async fn attempts(&self, team: TeamScope, of: Tried) -> Result<Option<Attempts>, StorageError> {
+        Ok(self.state().people.attempts.get(&(team.id(), of)).copied())
     }
 
-    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
-        let mut state = self.state();
-        match attempts {
-            Some(attempts) => state.people.attempts.insert((team.id(), slot), attempts),
-            None => state.people.attempts.remove(&(team.id(), slot)),
-        };
+    async fn failed(
+        &self,
+        team: TeamScope,
+        of: Tried,
+        at: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<u32, StorageError> {
+        Ok(self.state().people.failed(team, of, at, since))
+    }
+
+    async fn forget_attempts(&self, team: TeamScope, of: Tried) -> Result<(), StorageError> {
+        self.state().people.attempts.remove(&(team.id(), of));
         Ok(())
     }
 

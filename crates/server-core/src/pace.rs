@@ -27,6 +27,12 @@ impl<K: Eq + Hash> Pace<K> {
         Self { at_once, per_second, remembered, buckets: Mutex::default() }
     }
 
+    /// So many in a day, all of them at once if wanted.
+    pub(crate) fn a_day(many: u32, remembered: usize) -> Self {
+        let at_once = f64::from(many);
+        Self { at_once, per_second: at_once / 86_400.0, remembered, buckets: Mutex::default() }
+    }
+
     /// Takes one, or says in how many seconds there is one.
     pub(crate) fn take(&self, who: K, now: DateTime<Utc>) -> Result<(), u32> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);

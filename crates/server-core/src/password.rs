@@ -41,10 +41,11 @@ pub(crate) struct Passwords {
     waiting: Arc<Semaphore>,
 }
 
-/// The right to hash one password.
+/// The right to hash one password. Whatever is hashed under it holds it to its
+/// end, also when nobody waits for that any more.
+#[derive(Clone)]
 pub(crate) struct Turn {
-    _turn: OwnedSemaphorePermit,
-    _waited: OwnedSemaphorePermit,
+    _held: Arc<[OwnedSemaphorePermit; 2]>,
 }
 
 /// What became of a comparison.
@@ -67,7 +68,7 @@ impl Passwords {
     pub(crate) async fn turn(&self) -> Result<Turn, Problem> {
         let waited = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| crate::core::busy())?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| crate::core::busy())?;
-        Ok(Turn { _turn: turn, _waited: waited })
+        Ok(Turn { _held: Arc::new([turn, waited]) })
     }
 
     /// How many are hashed or wait for it.
@@ -76,20 +77,20 @@ impl Passwords {
     }
 
     /// A new hash of a password.
-    pub(crate) async fn hash(&self, _turn: &Turn, password: &str) -> Result<String, Problem> {
+    pub(crate) async fn hash(&self, turn: &Turn, password: &str) -> Result<String, Problem> {
         let mut salt = [0; SALT];
         getrandom::fill(&mut salt).map_err(|e| crate::core::internal(&e))?;
         let Costs { memory, passes, lanes } = self.costs;
-        let hash = derive(self.costs, salt, password).await?;
+        let hash = derive(turn.clone(), self.costs, salt, password).await?;
         let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
         Ok(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
     }
 
     /// Compares; with nothing to compare to it does the same work, and says wrong.
-    pub(crate) async fn verify(&self, _turn: &Turn, password: &str, kept: Option<&str>) -> Result<Verified, Problem> {
+    pub(crate) async fn verify(&self, turn: &Turn, password: &str, kept: Option<&str>) -> Result<Verified, Problem> {
         let parsed = kept.and_then(parse);
         let (costs, salt, expected) = parsed.unwrap_or((self.costs, [0; SALT], [0; HASH]));
-        let hash = derive(costs, salt, password).await?;
+        let hash = derive(turn.clone(), costs, salt, password).await?;
         let same = hash.iter().zip(expected).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0;
         Ok(match (same && parsed.is_some(), costs == self.costs) {
             (false, _) => Verified::Wrong,
@@ -108,12 +109,13 @@ pub(crate) fn acceptable(password: &str) -> Result<(), Problem> {
     Err(Problem::new(Code::Invalid, message))
 }
 
-async fn derive(costs: Costs, salt: [u8; SALT], password: &str) -> Result<[u8; HASH], Problem> {
+async fn derive(turn: Turn, costs: Costs, salt: [u8; SALT], password: &str) -> Result<[u8; HASH], Problem> {
     let password = password.as_bytes().to_vec();
     let work = move || {
         let mut hash = [0; HASH];
         let params = Params::new(costs.memory, costs.passes, costs.lanes, Some(HASH))?;
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(&password, &salt, &mut hash)?;
+        drop(turn);
         Ok::<_, argon2::Error>(hash)
     };
     let derived = tokio::task::spawn_blocking(work).await.map_err(|e| crate::core::internal(&e))?;
@@ -134,6 +136,7 @@ fn parse(text: &str) -> Option<(Costs, [u8; SALT], [u8; HASH])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::{Context, Poll};
 
     /// What tests hash with: the smallest there is.
     const CHEAP: Costs = Costs { memory: 8, passes: 1, lanes: 1 };
@@ -165,6 +168,27 @@ mod tests {
         let kept = passwords.hash(&turn, "correct horse").await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{kept}");
         assert_eq!(passwords.verify(&turn, "correct horse", Some(&kept)).await.unwrap(), Verified::Right);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_makes_no_room_for_another() {
+        // Long enough to be looked at while it is hashed.
+        let passwords = Passwords::new(Costs { passes: 4, ..Costs::default() });
+        let mut begun = 0;
+        for _ in 0..100 {
+            let mut hashed = Box::pin(async {
+                let turn = passwords.turn().await?;
+                passwords.hash(&turn, "correct horse").await
+            });
+            // As far as it goes by itself, and dropped.
+            let begin = |context: &mut Context<'_>| Poll::Ready(hashed.as_mut().poll(context).is_pending());
+            assert!(std::future::poll_fn(begin).await);
+            drop(hashed);
+            begun = begun.max(passwords.queued());
+        }
+        assert_eq!(begun, HASHES_AT_ONCE, "no more are hashed than may be at once");
+        assert_eq!(passwords.turns.available_permits(), 0, "and those are hashed still");
+        passwords.turn().await.expect("they come to their end");
     }
 
     #[tokio::test]

@@ -5,14 +5,20 @@ use crate::access::active_role;
 use crate::core::{TRIES, busy, failed};
 use crate::devices::unauthorized;
 use crate::join::member_key;
+use crate::limits::{LOOKED_AT, LOOKED_AT_BYTES};
+use crate::row::json_bytes;
 use crate::rules::{self, Verdict, View};
 use crate::storage::{Batch, Change, Commit, Storage, Taken};
-use crate::{Actor, Core, Key, Row};
+use crate::{Actor, Core, Key, Row, TeamScope};
 use chrono::{DateTime, Utc};
 use meantime_model::{OpId, PersonId};
 use meantime_protocol::http::{Op, OpResult, PushOutcome};
-use meantime_protocol::{Code, MAX_OPS, Problem};
+use meantime_protocol::{Code, MAX_FIELDS_BYTES, MAX_OPS, Problem};
 use std::collections::{HashMap, HashSet};
+
+/// Records read in one call of the storage: with the biggest there are, as
+/// much as a push may bring into memory.
+const AT_ONCE: usize = LOOKED_AT_BYTES / MAX_FIELDS_BYTES;
 
 /// One op as it came: one that can't be read is refused like any other.
 #[derive(Clone, Debug)]
@@ -30,6 +36,8 @@ struct Plan {
     outcomes: Vec<Outcome>,
     /// Index in `batch.writes` of each record's newest image.
     written: HashMap<Key, usize>,
+    /// The records that what is allowed relies on.
+    relied: HashSet<Key>,
     /// As in [`Taken`].
     forgotten: Option<u64>,
 }
@@ -45,7 +53,7 @@ impl<S: Storage> Core<S> {
     /// in their order.
     ///
     /// # Errors
-    /// `too_large` for too many ops; `busy`; `internal`. Then nothing was taken
+    /// `too_large` for too many ops, or such that look at too much; `busy`; `internal`. Then nothing was taken
     /// or, after an `internal`, perhaps all: sending it again finds out.
     /// `unauthorized` for somebody who is not in the team any more.
     pub async fn push(&self, actor: &Actor, ops: &[Incoming]) -> Result<Vec<OpResult>, Problem> {
@@ -82,14 +90,25 @@ impl<S: Storage> Core<S> {
         let now = self.now();
         let team = actor.team_scope();
         let own = member_key(team, actor.person);
-        let mut keys: HashSet<Key> = readable(ops).flat_map(|op| rules::needs(actor, op)).collect();
-        keys.insert(own.clone());
+        let mut keys = HashSet::from([own.clone()]);
+        for op in readable(ops) {
+            keys.extend(rules::needs(actor, op));
+            if keys.len() > LOOKED_AT {
+                return Err(too_much());
+            }
+        }
         let keys: Vec<Key> = keys.into_iter().collect();
-        let rows = self.storage.get(team, &keys).await.map_err(failed)?;
+        let rows = self.looked_at(team, &keys).await?;
         let ns: Vec<u64> = ops.iter().map(|incoming| incoming.n).collect();
         let Taken { ops: taken, forgotten } = self.storage.taken(team, actor.device, &ns).await.map_err(failed)?;
         let people: HashSet<PersonId> = readable(ops).flat_map(rules::counts).collect();
         let people: Vec<PersonId> = people.into_iter().collect();
+        // Before the circles are counted: a commit that puts somebody into one
+        // relies on their being as many still.
+        let access = match people.as_slice() {
+            [] => None,
+            _ => Some(self.storage.access(team).await.map_err(failed)?),
+        };
         let circles = match people.as_slice() {
             [] => Vec::new(),
             people => self.storage.circles(team, people).await.map_err(failed)?,
@@ -97,8 +116,8 @@ impl<S: Storage> Core<S> {
 
         let mut plan = Plan { forgotten, ..Plan::default() };
         plan.batch.at = now;
-        plan.batch.expects =
-            keys.iter().zip(&rows).map(|(k, row)| (k.clone(), row.as_ref().map_or(0, |r| r.record.seq))).collect();
+        let seqs: HashMap<Key, u64> =
+            keys.iter().cloned().zip(rows.iter().map(|row| row.as_ref().map_or(0, |row| row.record.seq))).collect();
         let counts = people.into_iter().zip(circles.iter().map(Vec::len));
         let mut view = View::new(keys.into_iter().zip(rows), counts);
         // What they may do is what stands in their record now, and the commit
@@ -111,7 +130,27 @@ impl<S: Storage> Core<S> {
             let outcome = plan.take(actor, incoming, &mut view, &mut numbers, now);
             plan.outcomes.push(outcome);
         }
+        // What was refused changes nothing, so nothing relies on why.
+        plan.relied.insert(own);
+        plan.batch.expects = plan.relied.drain().filter_map(|key| seqs.get(&key).map(|seq| (key, *seq))).collect();
+        if plan.batch.changes.iter().any(Change::moves_access) {
+            plan.batch.access = access;
+        }
         Ok(plan)
+    }
+
+    /// The rows of some keys, in their order, given that they are not too much.
+    async fn looked_at(&self, team: TeamScope, keys: &[Key]) -> Result<Vec<Option<Row>>, Problem> {
+        let (mut rows, mut bytes) = (Vec::with_capacity(keys.len()), 0);
+        for keys in keys.chunks(AT_ONCE) {
+            let some = self.storage.get(team, keys).await.map_err(failed)?;
+            bytes += some.iter().flatten().map(|row| json_bytes(&row.record.fields)).sum::<usize>();
+            if bytes > LOOKED_AT_BYTES {
+                return Err(too_much());
+            }
+            rows.extend(some);
+        }
+        Ok(rows)
     }
 }
 
@@ -142,6 +181,7 @@ impl Plan {
             Err(problem) => return rejected(problem),
         };
         numbers.insert(op.n, op.op_id);
+        self.relied.extend(rules::needs(actor, op));
         self.batch.taken.push((actor.device, op.n, op.op_id));
         let key = rules::target(op);
         match verdict {
@@ -186,10 +226,43 @@ impl Plan {
     }
 }
 
+fn too_much() -> Problem {
+    Problem::new(Code::TooLarge, "these changes refer to too much at once; divide them")
+}
+
 fn number_used() -> Problem {
     Problem::new(Code::Conflict, "this device has used that number for another change; it has to join again")
 }
 
 fn readable(ops: &[Incoming]) -> impl Iterator<Item = &Op> {
     ops.iter().filter_map(|incoming| incoming.op.as_ref().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use crate::suite::World;
+    use meantime_protocol::kinds::Role;
+    use meantime_protocol::{Epoch, Kind};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    #[tokio::test]
+    async fn a_commit_relies_on_what_was_taken() {
+        let world = World::new(Memory::new(Epoch(1))).await;
+        let ana = world.someone("Ana", Role::Owner).await;
+        let thread = world.thread(&ana, "There").await;
+        let asked: Vec<PersonId> = (0..100).map(|_| PersonId::new()).collect();
+        let fields = json!({"title": "x", "urgency": "red", "asked": asked});
+        let refused = ana.op(&world.scope(), Kind::THREAD, fields.as_object().unwrap().clone());
+        let taken = ana.message(&world.scope(), thread, "x");
+        let ops = [refused, taken.clone()].map(|op| Incoming { n: op.n, op: Ok(op) });
+        let plan = world.core.plan(&ana.actor, &ops).await.unwrap();
+        let mut relied: Vec<Uuid> = plan.batch.expects.iter().map(|(key, _)| key.id).collect();
+        relied.sort();
+        let mut expected = vec![ana.actor.person.0, thread, taken.id];
+        expected.sort();
+        assert_eq!(relied, expected);
+    }
 }

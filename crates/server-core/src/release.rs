@@ -1,12 +1,19 @@
 //! Sends later: makes held records visible when their time has come, and
 //! forgets what is old.
 
+use crate::access::active_role;
 use crate::core::TRIES;
+use crate::join::member_key;
 use crate::limits::{AUDIT_KEPT, OPS_KEPT, TOKENS_KEPT, TOMBSTONES, TRIES_KEPT};
+use crate::rules::{View, members_of, space_key};
 use crate::storage::{Batch, Storage, StorageError, Sweep};
-use crate::{Core, Row, TeamScope};
+use crate::{Core, Key, Row, TeamScope};
 use chrono::{DateTime, Utc};
-use meantime_protocol::Record;
+use meantime_protocol::kinds::Role;
+use meantime_protocol::{Fields, Kind, Record, Scope};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
 
 /// Records released in one commit.
 const AT_ONCE: usize = 200;
@@ -14,7 +21,9 @@ const AT_ONCE: usize = 200;
 impl<S: Storage> Core<S> {
     /// Makes visible whatever is due, each record exactly once, however many
     /// processes try: it gets a new seq, so that everybody's next pull has it.
-    /// Answers when the next one is due.
+    /// What its author may not write there any more by then, or whose thread was
+    /// deleted, is deleted instead, seen by nobody else. Answers when the next
+    /// one is due.
     ///
     /// # Errors
     /// When the storage fails; what was not released stays held.
@@ -58,10 +67,64 @@ impl<S: Storage> Core<S> {
 
     async fn release(&self, team: TeamScope, now: DateTime<Utc>) -> Result<(), StorageError> {
         let due = self.storage.held(team, now, AT_ONCE).await?;
-        let expects = due.iter().map(|row| (row.key(), row.record.seq)).collect();
-        let shown = |row: Row| Row { held: false, record: Record { updated_at: now, ..row.record }, ..row };
-        let writes: Vec<Row> = due.into_iter().map(shown).collect();
+        let around: HashSet<Key> = due.iter().flat_map(|row| stands_on(team, row)).collect();
+        let around: Vec<Key> = around.into_iter().collect();
+        let rows = self.storage.get(team, &around).await?;
+        let view = View::new(around.iter().cloned().zip(rows.iter().cloned()), []);
+        let seq = |row: Option<&Row>| row.map_or(0, |row| row.record.seq);
+        // A thread that is due itself is expected once.
+        let mut expects: HashMap<Key, u64> = around.into_iter().zip(rows.iter().map(|row| seq(row.as_ref()))).collect();
+        expects.extend(due.iter().map(|row| (row.key(), row.record.seq)));
+        let writes: Vec<Row> = due
+            .into_iter()
+            .map(|row| {
+                let appears = may_appear(team, &row, &view);
+                // What is not to be seen any more stays its author's alone.
+                let fields = if appears { row.record.fields } else { Fields::new() };
+                Row {
+                    held: !appears,
+                    record: Record { updated_at: now, deleted: !appears, fields, ..row.record },
+                    ..row
+                }
+            })
+            .collect();
+        let expects = expects.into_iter().collect();
         // Stale: somebody else released or changed one of them; looked at again.
         self.carry_out(team, Batch { at: now, expects, writes, ..Batch::default() }).await.map(drop)
     }
+}
+
+/// The rows that say whether a held record may appear.
+fn stands_on(team: TeamScope, row: &Row) -> Vec<Key> {
+    let Record { scope, author, .. } = &row.record;
+    let mut keys = vec![member_key(team, *author)];
+    if let Scope::Private(circle) = scope {
+        keys.push(space_key(*circle));
+    }
+    keys.extend(thread_of(row));
+    keys
+}
+
+/// Whether its author might still write it where it stands, and it has a
+/// thread to stand in.
+fn may_appear(team: TeamScope, row: &Row, view: &View) -> bool {
+    let Record { scope, author, .. } = &row.record;
+    let role = view.row(&member_key(team, *author)).and_then(active_role);
+    let writes = match scope {
+        Scope::Private(circle) => {
+            let members = view.row(&space_key(*circle)).and_then(members_of);
+            role.is_some() && members.is_some_and(|members| members.contains(author))
+        }
+        Scope::Team(_) => role.is_some_and(|role| role != Role::Guest),
+        Scope::User(_) => role.is_some(),
+    };
+    let thread = thread_of(row).is_none_or(|key| view.row(&key).is_some_and(|thread| !thread.record.deleted));
+    writes && thread
+}
+
+/// The thread of a message.
+fn thread_of(row: &Row) -> Option<Key> {
+    let Record { scope, kind, fields, .. } = &row.record;
+    let id = fields.get("thread").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
+    (*kind == Kind::MESSAGE).then_some(Key { scope: *scope, kind: Kind::THREAD, id: id? })
 }

@@ -2,7 +2,7 @@
 //! rules need besides.
 
 use meantime_model::{DeviceId, PersonId};
-use meantime_protocol::{Kind, Record, Scope};
+use meantime_protocol::{Fields, Kind, Record, Scope};
 use uuid::Uuid;
 
 /// Which record, within a team.
@@ -61,6 +61,29 @@ impl Row {
         let seen = base_seq.unwrap_or(0);
         base_seq == Some(self.record.seq)
             || (self.run.device == device && (self.run.base..=self.record.seq).contains(&seen))
+    }
+}
+
+/// How many bytes fields are as JSON.
+#[must_use]
+pub fn json_bytes(fields: &Fields) -> usize {
+    let mut counted = Counted(0);
+    match serde_json::to_writer(&mut counted, fields) {
+        Ok(()) => counted.0,
+        Err(_) => usize::MAX,
+    }
+}
+
+struct Counted(usize);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::pokes::Moved;
 use crate::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Page, Standing, Storage,
-    StorageError, Sweep, Taken, Team, Token,
+    StorageError, Sweep, Taken, Team, Token, Tried,
 };
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
@@ -34,13 +34,16 @@ impl Watch for () {
 pub struct Shared {
     storage: Arc<dyn Storage>,
     watch: Arc<dyn Watch>,
+    /// Others write through the same value, of whom the backend knows nothing.
+    one_of_many: bool,
 }
 
 impl Shared {
-    /// That backend, with `watch` told of every call.
+    /// That backend, with `watch` told of every call. Nobody in this process
+    /// writes past it.
     #[must_use]
     pub fn watched(storage: Arc<dyn Storage>, watch: Arc<dyn Watch>) -> Self {
-        Self { storage, watch }
+        Self { storage, watch, one_of_many: false }
     }
 
     async fn told<T>(
@@ -56,7 +59,7 @@ impl Shared {
 
 impl<S: Storage> From<Arc<S>> for Shared {
     fn from(storage: Arc<S>) -> Self {
-        Self { storage, watch: Arc::new(()) }
+        Self { storage, watch: Arc::new(()), one_of_many: true }
     }
 }
 
@@ -104,6 +107,19 @@ impl Storage for Shared {
 
     async fn upto(&self, team: TeamScope, scopes: &[Scope]) -> Result<Vec<u64>, StorageError> {
         self.told("upto", self.storage.upto(team, scopes)).await
+    }
+
+    async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError> {
+        self.told("scopes", self.storage.scopes(team, after, limit)).await
+    }
+
+    async fn access_moved(&self, known: &[(TeamId, u64)]) -> Result<Vec<(TeamId, u64)>, StorageError> {
+        self.told("access_moved", self.storage.access_moved(known)).await
+    }
+
+    async fn others_wrote(&self) -> Result<bool, StorageError> {
+        let wrote = self.told("others_wrote", self.storage.others_wrote()).await?;
+        Ok(wrote || self.one_of_many)
     }
 
     async fn newer(&self, known: &[Moved]) -> Result<Vec<Moved>, StorageError> {
@@ -173,12 +189,22 @@ impl Storage for Shared {
         self.told("invites", self.storage.invites(team, now)).await
     }
 
-    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
-        self.told("attempts", self.storage.attempts(team, slot)).await
+    async fn attempts(&self, team: TeamScope, of: Tried) -> Result<Option<Attempts>, StorageError> {
+        self.told("attempts", self.storage.attempts(team, of)).await
     }
 
-    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
-        self.told("set_attempts", self.storage.set_attempts(team, slot, attempts)).await
+    async fn failed(
+        &self,
+        team: TeamScope,
+        of: Tried,
+        at: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<u32, StorageError> {
+        self.told("failed", self.storage.failed(team, of, at, since)).await
+    }
+
+    async fn forget_attempts(&self, team: TeamScope, of: Tried) -> Result<(), StorageError> {
+        self.told("forget_attempts", self.storage.forget_attempts(team, of)).await
     }
 
     async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError> {

@@ -10,7 +10,7 @@ use crate::join::new_device;
 use crate::password::Verified;
 use crate::rules::name_of_person;
 use crate::storage::{Account, AuditEntry, Batch, Change, Commit, Storage};
-use crate::{Core, TeamScope, totp, tries};
+use crate::{Core, TeamScope, totp};
 use meantime_model::TeamId;
 use meantime_protocol::http::JoinResponse;
 use meantime_protocol::people::SignInRequest;
@@ -53,7 +53,7 @@ impl<S: Storage> Core<S> {
             account.password = self.passwords.hash(&turn, &request.password).await?;
         }
         let joined = self.add_signed_in(team, &known, account, &device_name).await?;
-        self.storage.set_attempts(team, tries::slot(team.id(), &login), None).await.map_err(failed)?;
+        self.storage.forget_attempts(team, attempt.counted(team)).await.map_err(failed)?;
         Ok(joined)
     }
 

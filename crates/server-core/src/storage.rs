@@ -10,7 +10,7 @@ use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Record, Scope};
 use uuid::Uuid;
 
-pub use people::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token, Totp};
+pub use people::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token, Totp, Tried};
 
 /// Keeps teams, people's devices and records. Called from many tasks at
 /// once, and possibly from several processes on the same data.
@@ -60,6 +60,11 @@ pub trait Storage: Send + Sync + 'static {
     /// The newest seq of each scope; 0 for one that has none.
     async fn upto(&self, team: TeamScope, scopes: &[Scope]) -> Result<Vec<u64>, StorageError>;
 
+    /// The feeds of a team that something was ever written in, whoever reads
+    /// them, in the order of how they are written ([`Scope`]'s `Display`), from
+    /// after one. For whoever runs the server.
+    async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError>;
+
     /// Which feeds, of any teams, are beyond a seq that is known of them; those
     /// of one team stand together. For the server's own streams, which look at
     /// many at once.
@@ -73,6 +78,27 @@ pub trait Storage: Send + Sync + 'static {
             newer.extend(moved.map(|(feed, seq)| Moved { seq, ..*feed }));
         }
         Ok(newer)
+    }
+
+    /// Which teams' access numbers ([`Storage::access`]) are others than the
+    /// ones that are known of them. For the server's own streams, as
+    /// [`Storage::newer`].
+    async fn access_moved(&self, known: &[(TeamId, u64)]) -> Result<Vec<(TeamId, u64)>, StorageError> {
+        let mut moved = Vec::new();
+        for (team, known) in known {
+            let access = self.access(TeamScope::operator(*team)).await?;
+            if access != *known {
+                moved.push((*team, access));
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Whether another process may have committed something since the last
+    /// call that answered; a backend that can't tell says so each time. What
+    /// was committed through this value is no news to whoever asks.
+    async fn others_wrote(&self) -> Result<bool, StorageError> {
+        Ok(true)
     }
 
     /// What changed after a seq, oldest first, tombstones too, as `reader` may see it.
@@ -128,11 +154,23 @@ pub trait Storage: Send + Sync + 'static {
     /// The invites that are unused and expire after an instant, whoever made them.
     async fn invites(&self, team: TeamScope, now: DateTime<Utc>) -> Result<Vec<Invite>, StorageError>;
 
-    /// Failed tries to sign in, by a slot that many logins may share.
-    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError>;
+    /// Failed tries to sign in.
+    async fn attempts(&self, team: TeamScope, of: Tried) -> Result<Option<Attempts>, StorageError>;
 
-    /// Keeps failed tries in place of what was there; `None`: forgets them.
-    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError>;
+    /// Counts one more failed try at `at`, however many others are counted at
+    /// the same time; how many there are in a row now. If the last before it
+    /// was before `since`, it is the first. Of a person who has no account
+    /// nothing is kept.
+    async fn failed(
+        &self,
+        team: TeamScope,
+        of: Tried,
+        at: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<u32, StorageError>;
+
+    /// Forgets failed tries. Those of an account go with it, too.
+    async fn forget_attempts(&self, team: TeamScope, of: Tried) -> Result<(), StorageError>;
 
     /// What was done, newest first, from before a number.
     async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError>;
@@ -169,7 +207,7 @@ pub struct Sweep {
     pub tokens: DateTime<Utc>,
     /// Invites, by their expiry.
     pub invites: DateTime<Utc>,
-    /// Failed tries, by the end of their wait.
+    /// Failed tries with logins that are nobody's.
     pub attempts: DateTime<Utc>,
     /// Entries of the audit log; the newest stays, so that its number is not
     /// given again.
@@ -276,10 +314,10 @@ pub enum StorageError {
     /// was done.
     #[error("the storage is too busy")]
     Busy,
+    /// It went away in the middle of it: it may have been carried out, or not.
+    #[error("the storage went away: {0}")]
+    Unsure(String),
     /// It does not work.
     #[error("the storage failed: {0}")]
     Failed(String),
 }
-    /// It went away in the middle of it: it may have been carried out, or not.
-    #[error("the storage went away: {0}")]
-    Unsure(String),

@@ -1,21 +1,59 @@
-//! Which feeds have a stream in this process, and up to where those streams
-//! were told. Knows nothing of the streams themselves.
+//! Which feeds have a stream in this process, up to where those streams were
+//! told, and whom to wake when there is more. A feed wakes its own streams and
+//! no others: in a team of ten thousand, one person's read marks are that
+//! person's alone.
 
+use crate::limits::STREAMS_PER_DEVICE;
 use crate::pokes::Moved;
-use meantime_model::TeamId;
+use meantime_model::{DeviceId, PersonId, TeamId};
 use meantime_protocol::Scope;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 /// The feeds that somebody here listens to.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watched(Arc<Mutex<HashMap<(TeamId, Scope), Feed>>>);
+pub(crate) struct Watched(Arc<Mutex<Feeds>>);
+
+#[derive(Debug, Default)]
+struct Feeds {
+    feeds: HashMap<(TeamId, Scope), Feed>,
+    /// The teams among them, with their access number when it was looked at;
+    /// none before the first look.
+    teams: HashMap<TeamId, Option<u64>>,
+}
 
 #[derive(Debug, Default)]
 struct Feed {
-    streams: usize,
-    /// Up to where all of them were told; none until one has read the counter.
-    upto: Option<u64>,
+    /// Its newest seq, as far as anybody here knows.
+    upto: u64,
+    /// Its streams, oldest first.
+    bells: Vec<Arc<Bell>>,
+}
+
+/// Wakes one stream. What is rung while it does something else is not lost.
+#[derive(Debug)]
+struct Bell {
+    rung: Notify,
+    device: DeviceId,
+    /// What its stream has to look at besides the feeds.
+    besides: AtomicU8,
+}
+
+/// How its person stands may have changed.
+const STANDING: u8 = 1;
+/// Its device has newer streams instead.
+const REPLACED: u8 = 2;
+
+/// Whose place in the team changed.
+#[derive(Debug)]
+pub(crate) enum Concerned {
+    /// A device was ended.
+    Device(DeviceId),
+    /// Who is in a circle: those who were and are in it.
+    Circle(Uuid, Vec<PersonId>),
 }
 
 /// What one stream listens to; nothing any more when dropped.
@@ -23,62 +61,155 @@ struct Feed {
 pub(crate) struct Watching {
     all: Watched,
     team: TeamId,
-    scopes: Vec<Scope>,
+    bell: Arc<Bell>,
+    /// Each feed, with the first seq that would be news.
+    heard: Vec<(Scope, u64)>,
 }
 
 impl Watched {
-    /// For a stream that listens to nothing yet.
-    pub(crate) fn watching(&self, team: TeamId) -> Watching {
-        Watching { all: self.clone(), team, scopes: Vec::new() }
+    /// A stream of a device that listens to these from now on; it has to be
+    /// told where each of them stands first. Of too many streams of one device
+    /// the oldest end.
+    pub(crate) fn watching(&self, team: TeamId, person: PersonId, device: DeviceId, scopes: Vec<Scope>) -> Watching {
+        let bell = Arc::new(Bell { rung: Notify::new(), device, besides: AtomicU8::new(0) });
+        let mut watching = Watching { all: self.clone(), team, bell, heard: Vec::new() };
+        watching.set(scopes);
+        if let Some(own) = self.lock().feeds.get(&(team, Scope::User(person))) {
+            let streams: Vec<&Arc<Bell>> = own.bells.iter().filter(|bell| bell.device == device).collect();
+            let many = streams.len().saturating_sub(STREAMS_PER_DEVICE);
+            streams.iter().take(many).for_each(|bell| bell.ring(REPLACED));
+        }
+        watching
     }
 
-    /// What their streams were told, those of one team together. A feed whose
-    /// counter nobody has read yet is left out: each stream does that first.
+    /// Up to where each feed is known, those of one team together.
     pub(crate) fn feeds(&self) -> Vec<Moved> {
         let feeds = self.lock();
-        let told = feeds.iter().filter_map(|((team, scope), feed)| Some((*team, *scope, feed.upto?)));
-        let mut told: Vec<Moved> = told.map(|(team, scope, seq)| Moved { team, scope, seq }).collect();
-        told.sort_unstable_by_key(|feed| feed.team);
-        told
+        let known =
+            feeds.feeds.iter().map(|((team, scope), feed)| Moved { team: *team, scope: *scope, seq: feed.upto });
+        let mut known: Vec<Moved> = known.collect();
+        known.sort_unstable_by_key(|feed| feed.team);
+        known
     }
 
-    /// The streams of a feed are being told of a seq. Whether it is news.
-    pub(crate) fn tell(&self, team: TeamId, scope: Scope, seq: u64) -> bool {
-        match self.lock().get_mut(&(team, scope)) {
-            Some(feed) if feed.upto.is_none_or(|upto| upto < seq) => {
-                feed.upto = Some(seq);
-                true
-            }
-            _ => false,
+    /// The teams that somebody listens to, with their access number if it is known.
+    pub(crate) fn teams(&self) -> Vec<(TeamId, Option<u64>)> {
+        self.lock().teams.iter().map(|(team, access)| (*team, *access)).collect()
+    }
+
+    /// A feed is known to be at a seq. Its streams are woken if that is news.
+    pub(crate) fn tell(&self, team: TeamId, scope: Scope, seq: u64) {
+        if let Some(feed) = self.lock().feeds.get_mut(&(team, scope))
+            && feed.upto < seq
+        {
+            feed.upto = seq;
+            feed.bells.iter().for_each(|bell| bell.ring(0));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TeamId, Scope), Feed>> {
+    /// A team's access number was looked at, and was not known or another one:
+    /// all of its streams look how they stand.
+    pub(crate) fn access(&self, team: TeamId, access: u64) {
+        let mut feeds = self.lock();
+        if let Some(known) = feeds.teams.get_mut(&team) {
+            *known = Some(access);
+        }
+        if let Some(feed) = feeds.feeds.get(&(team, Scope::Team(team))) {
+            feed.bells.iter().for_each(|bell| bell.ring(STANDING));
+        }
+    }
+
+    /// Those whom it concerns look how they stand.
+    pub(crate) fn concerns(&self, team: TeamId, concerned: &Concerned) {
+        let feeds = self.lock();
+        let bells = |scope| feeds.feeds.get(&(team, scope)).map(|feed| feed.bells.as_slice()).unwrap_or_default();
+        match concerned {
+            Concerned::Device(device) => {
+                let theirs = bells(Scope::Team(team)).iter().filter(|bell| bell.device == *device);
+                theirs.for_each(|bell| bell.ring(STANDING));
+            }
+            Concerned::Circle(circle, members) => {
+                let members = members.iter().flat_map(|person| bells(Scope::User(*person)));
+                bells(Scope::Private(*circle)).iter().chain(members).for_each(|bell| bell.ring(STANDING));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Feeds> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Bell {
+    fn ring(&self, besides: u8) {
+        self.besides.fetch_or(besides, Ordering::SeqCst);
+        self.rung.notify_one();
+    }
+}
+
 impl Watching {
-    /// The stream has read a counter by itself. What the others were told
-    /// last is older, and they still have to be told of what came since.
+    /// Returns when something may be new. Safe to drop and call again.
+    pub(crate) async fn rung(&self) {
+        self.bell.rung.notified().await;
+    }
+
+    /// Whether its person's standing has to be looked at; asked once.
+    pub(crate) fn stands_anew(&self) -> bool {
+        self.bell.besides.fetch_and(!STANDING, Ordering::SeqCst) & STANDING != 0
+    }
+
+    /// Whether its device has newer streams instead.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.bell.besides.load(Ordering::SeqCst) & REPLACED != 0
+    }
+
+    /// The stream has read a counter by itself: the feed's others hear of it too.
     pub(crate) fn read(&self, scope: Scope, seq: u64) {
-        if let Some(feed) = self.all.lock().get_mut(&(self.team, scope)) {
-            feed.upto.get_or_insert(seq);
+        self.all.tell(self.team, scope, seq);
+    }
+
+    /// Where the feeds stand that moved since the last call, or were not told
+    /// of before.
+    pub(crate) fn news(&mut self) -> BTreeMap<Scope, u64> {
+        let feeds = self.all.lock();
+        let mut news = BTreeMap::new();
+        for (scope, next) in &mut self.heard {
+            let upto = feeds.feeds.get(&(self.team, *scope)).map_or(0, |feed| feed.upto);
+            if upto >= *next {
+                news.insert(*scope, upto);
+                *next = upto + 1;
+            }
         }
+        news
     }
 
     /// Listens to these from now on. Has to be said before the stream reads
-    /// their counters.
+    /// the counters of those that are new.
     pub(crate) fn set(&mut self, scopes: Vec<Scope>) {
+        let before = std::mem::take(&mut self.heard);
         let mut feeds = self.all.lock();
-        for scope in &scopes {
-            feeds.entry((self.team, *scope)).or_default().streams += 1;
+        self.heard.reserve_exact(scopes.len());
+        for scope in scopes {
+            let known = before.iter().find(|(known, _)| *known == scope);
+            self.heard.push(known.copied().unwrap_or((scope, 0)));
+            if known.is_some() {
+                continue;
+            }
+            if scope == Scope::Team(self.team) {
+                feeds.teams.entry(self.team).or_default();
+            }
+            feeds.feeds.entry((self.team, scope)).or_default().bells.push(Arc::clone(&self.bell));
         }
-        for scope in std::mem::replace(&mut self.scopes, scopes) {
-            if let Some(feed) = feeds.get_mut(&(self.team, scope)) {
-                feed.streams -= 1;
-                if feed.streams == 0 {
-                    feeds.remove(&(self.team, scope));
+        for (scope, _) in before.iter().filter(|(scope, _)| !self.heard.iter().any(|(heard, _)| heard == scope)) {
+            let key = (self.team, *scope);
+            let Some(feed) = feeds.feeds.get_mut(&key) else { continue };
+            if let Some(at) = feed.bells.iter().position(|bell| Arc::ptr_eq(bell, &self.bell)) {
+                feed.bells.remove(at);
+            }
+            if feed.bells.is_empty() {
+                feeds.feeds.remove(&key);
+                if *scope == Scope::Team(self.team) {
+                    feeds.teams.remove(&self.team);
                 }
             }
         }
@@ -94,40 +225,75 @@ impl Drop for Watching {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meantime_model::PersonId;
+
+    fn someone(watched: &Watched, team: TeamId) -> (Watching, Scope) {
+        let (person, device) = (PersonId::new(), DeviceId::new());
+        let own = Scope::User(person);
+        (watched.watching(team, person, device, vec![Scope::Team(team), own]), own)
+    }
 
     #[test]
     fn a_feed_is_watched_as_long_as_somebody_listens() {
         let (watched, team) = (Watched::default(), TeamId::new());
-        let (all, own) = (Scope::Team(team), Scope::User(PersonId::new()));
-        let (mut first, mut second) = (watched.watching(team), watched.watching(team));
-        first.set(vec![all, own]);
-        assert!(watched.feeds().is_empty(), "the stream reads the counters itself");
+        let all = Scope::Team(team);
+        let ((mut first, own), (second, _)) = (someone(&watched, team), someone(&watched, team));
+        assert_eq!((watched.feeds().len(), watched.teams()), (3, vec![(team, None)]));
         first.read(all, 3);
-        first.read(own, 0);
-        second.set(vec![all]);
+        assert_eq!(first.news(), BTreeMap::from([(all, 3), (own, 0)]), "where all stands, at first");
+        assert!(first.news().is_empty());
+        // What one of them finds out is news to the others.
         second.read(all, 9);
-        assert_eq!(watched.feeds().len(), 2);
+        assert_eq!(first.news(), BTreeMap::from([(all, 9)]));
         first.set(vec![all]);
-        let told = Moved { team, scope: all, seq: 3 };
-        assert_eq!(watched.feeds(), [told], "the first does not know yet what the second does");
+        first.set(vec![all, own]);
+        assert_eq!(first.news(), BTreeMap::from([(own, 0)]), "new again");
         drop(first);
-        assert_eq!(watched.feeds(), [told]);
+        assert!(watched.feeds().contains(&Moved { team, scope: all, seq: 9 }));
         drop(second);
-        assert!(watched.feeds().is_empty());
+        assert!(watched.feeds().is_empty() && watched.teams().is_empty());
     }
 
     #[test]
     fn only_what_is_new_is_told() {
         let (watched, team) = (Watched::default(), TeamId::new());
         let feed = Scope::Team(team);
-        assert!(!watched.tell(team, feed, 1), "nobody listens");
-        let mut stream = watched.watching(team);
-        stream.set(vec![feed]);
+        watched.tell(team, feed, 7);
+        let (mut stream, own) = someone(&watched, team);
         stream.read(feed, 4);
-        assert!(watched.tell(team, feed, 5) && !watched.tell(team, feed, 5));
-        assert!(!watched.tell(team, feed, 3), "an old answer that comes late");
-        stream.read(feed, 4);
-        assert!(!watched.tell(team, feed, 5));
+        assert_eq!(stream.news(), BTreeMap::from([(feed, 4), (own, 0)]), "nobody listened to the 7");
+        watched.tell(team, feed, 5);
+        watched.tell(team, feed, 3);
+        assert_eq!(stream.news(), BTreeMap::from([(feed, 5)]), "an old answer that comes late is none");
+        watched.tell(TeamId::new(), feed, 9);
+        assert!(stream.news().is_empty(), "another team's");
+    }
+
+    #[test]
+    fn whom_it_concerns_looks_again() {
+        let (watched, team, circle) = (Watched::default(), TeamId::new(), Uuid::now_v7());
+        let ((mut ana, own), (kofi, _), (lea, hers)) =
+            (someone(&watched, team), someone(&watched, team), someone(&watched, team));
+        ana.set(vec![Scope::Team(team), own, Scope::Private(circle)]);
+        let again = || [ana.stands_anew(), kofi.stands_anew(), lea.stands_anew()];
+        assert_eq!(again(), [false; 3]);
+        let Scope::User(lea_herself) = hers else { unreachable!() };
+        watched.concerns(team, &Concerned::Circle(circle, vec![lea_herself]));
+        assert_eq!(again(), [true, false, true], "who was in it, and who is");
+        assert_eq!(again(), [false; 3]);
+        watched.concerns(team, &Concerned::Device(kofi.bell.device));
+        assert_eq!(again(), [false, true, false]);
+        watched.access(team, 7);
+        assert_eq!((again(), watched.teams()), ([true; 3], vec![(team, Some(7))]));
+    }
+
+    #[test]
+    fn of_too_many_streams_of_a_device_the_oldest_end() {
+        let (watched, team, person, device) = (Watched::default(), TeamId::new(), PersonId::new(), DeviceId::new());
+        let open = |device| watched.watching(team, person, device, vec![Scope::Team(team), Scope::User(person)]);
+        let other = open(DeviceId::new());
+        let streams: Vec<Watching> = (0..STREAMS_PER_DEVICE + 2).map(|_| open(device)).collect();
+        let replaced: Vec<bool> = streams.iter().map(Watching::is_replaced).collect();
+        assert_eq!(replaced.iter().filter(|replaced| **replaced).count(), 2);
+        assert!(replaced[0] && replaced[1] && !other.is_replaced());
     }
 }

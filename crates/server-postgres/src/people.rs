@@ -119,11 +119,14 @@ pub(crate) async fn change(client: &Object, team: TeamScope, change: &Change) ->
         Change::UseToken { device, token, at } => {
             lock_device(client, team, *device).await?;
             let hash = token.0.as_slice();
+            let sql = "UPDATE token SET used = true
+                       WHERE team_id = $1 AND device_id = $2 AND token = $3 AND retired_at IS NULL";
+            if run(client, team, sql, &[&device.0, &hash]).await? == 0 {
+                return Err(Stop::Answer(Commit::Stale));
+            }
             let sql = "UPDATE token SET retired_at = $4
                        WHERE team_id = $1 AND device_id = $2 AND token <> $3 AND retired_at IS NULL";
-            run(client, team, sql, &[&device.0, &hash, at]).await?;
-            let sql = "UPDATE token SET used = true WHERE team_id = $1 AND device_id = $2 AND token = $3";
-            run(client, team, sql, &[&device.0, &hash]).await.map(drop)
+            run(client, team, sql, &[&device.0, &hash, at]).await.map(drop)
         }
         Change::PutAccount(account) => put_account(client, team, account).await,
         Change::RemoveAccount(person) => {

@@ -3,7 +3,7 @@
 
 use meantime_model::{DeviceId, PersonId, TeamId};
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Kind, Record};
+use meantime_protocol::{Kind, Record, Scope};
 use meantime_server_core::{Row, Run, SecretHash, StorageError, storage};
 use std::str::FromStr;
 use tokio_postgres::Row as Columns;
@@ -140,6 +140,11 @@ fn role(columns: &Columns, i: usize) -> Read<Role> {
 
 fn hash(columns: &Columns, i: usize) -> Read<SecretHash> {
     <[u8; 32]>::try_from(get::<&[u8]>(columns, i)?).map(SecretHash).map_err(|e| wrong(i, &e))
+}
+
+/// `scope`.
+pub(crate) fn scope(columns: &Columns) -> Read<Scope> {
+    parsed(columns, 0)
 }
 
 fn parsed<T: FromStr<Err: std::error::Error>>(columns: &Columns, i: usize) -> Read<T> {

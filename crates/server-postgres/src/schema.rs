@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, Transaction};
 
 /// One step each, from the version of its index to the next. They name the
 /// role as [`ROLE`].
-const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
+const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The role's name in the steps.
 const ROLE: &str = "meantime_app";
@@ -183,7 +183,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut owner = owner(&url).await;
                     begin.wait().await;
-                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], ADDED, FILLED]).await
+                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], STEPS[1], ADDED, FILLED]).await
                 })
             })
             .collect();
@@ -193,21 +193,21 @@ mod tests {
         let (sql, reader) =
             ("SELECT count(*), (SELECT version FROM meantime.life) FROM meantime.added", owner(&url).await);
         let row = reader.query_one(sql, &[]).await.unwrap();
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 3));
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 4));
         let refused = upgrade(&mut owner(&url).await, "meantime_app").await.unwrap_err();
-        assert!(matches!(refused, OpenError::Newer { found: 3, known: 1 }), "{refused}");
+        assert!(matches!(refused, OpenError::Newer { found: 4, known: 2 }), "{refused}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_step_that_fails_leaves_everything_as_it_was() {
         let url = PostgresServer::shared().database().url;
         create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
-        let steps = [STEPS[0], ADDED, FILLED, "SELECT 1 / 0"];
+        let steps = [STEPS[0], STEPS[1], ADDED, FILLED, "SELECT 1 / 0"];
         let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &steps).await.unwrap_err();
         assert!(failed.to_string().contains("division by zero"), "{failed}");
         let left = owner(&url).await.query_one("SELECT to_regclass('meantime.added') IS NULL", &[]).await.unwrap();
         assert!(left.get::<_, bool>(0));
         upgrade(&mut owner(&url).await, "meantime_app").await.unwrap();
-        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..3]).await.unwrap();
+        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..4]).await.unwrap();
     }
 }

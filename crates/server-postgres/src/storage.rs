@@ -1,6 +1,8 @@
 //! The `Storage` trait, call by call. Every statement names its team, though
 //! row-level security would keep it to it anyway.
 
+// long: one short method for each call of the trait
+
 use crate::Postgres;
 use crate::commit::Keys;
 use crate::connections::Query;
@@ -12,7 +14,7 @@ use meantime_protocol::{Epoch, Kind, Scope};
 use meantime_server_core::pokes::Moved;
 use meantime_server_core::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Limit, Page, Standing,
-    Sweep, Taken, Team, Token,
+    Sweep, Taken, Team, Token, Tried,
 };
 use meantime_server_core::{Key, Row, SecretHash, Storage, StorageError, TeamScope};
 use tokio_postgres::Row as Columns;
@@ -209,6 +211,27 @@ impl Storage for Postgres {
         Ok(newer)
     }
 
+    async fn access_moved(&self, known: &[(TeamId, u64)]) -> Result<Vec<(TeamId, u64)>, StorageError> {
+        let teams: Vec<Uuid> = known.iter().map(|(team, _)| team.0).collect();
+        let numbers: Vec<i64> = known.iter().map(|(_, access)| signed(*access)).collect();
+        let sql = "SELECT nth, access FROM meantime.access_moved($1, $2)";
+        let rows = self.connections.lookup(Query { sql, values: &[&teams, &numbers] }).await?;
+        let mut places: Vec<(TeamId, u64)> = known.to_vec();
+        let mut moved = Vec::with_capacity(rows.len());
+        for columns in rows {
+            if let Some((team, _)) = nth(&mut places, unsigned(&columns, 0)?) {
+                moved.push((*team, unsigned(&columns, 1)?));
+            }
+        }
+        Ok(moved)
+    }
+
+    async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError> {
+        let sql = "SELECT scope FROM scope WHERE team_id = $1 AND scope > $2 ORDER BY scope LIMIT $3";
+        let after = after.map(|scope| scope.to_string()).unwrap_or_default();
+        self.list(team, sql, &[&after, &at_most(limit)], row::scope).await
+    }
+
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
         let Changes { scope, reader, guest, after, limit } = *from;
         self.page(team, (scope, reader, after, limit), ("r.seq > $4", guest, "ASC")).await
@@ -308,26 +331,55 @@ impl Storage for Postgres {
         self.list(team, &sql, &[&now], row::invite).await
     }
 
-    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
-        let sql = "SELECT failures, until FROM attempts WHERE team_id = $1 AND slot = $2";
-        let found = |columns: &Columns| {
-            let failures = u32::try_from(unsigned(columns, 0)?).unwrap_or(u32::MAX);
-            Ok(Attempts { failures, until: get(columns, 1)? })
-        };
-        self.first(team, sql, &[&i32::from(slot)], found).await
+    async fn attempts(&self, team: TeamScope, of: Tried) -> Result<Option<Attempts>, StorageError> {
+        let found = |columns: &Columns| Ok(Attempts { failures: failures(columns)?, at: get(columns, 1)? });
+        match of {
+            Tried::Person(person) => {
+                let sql = "SELECT failures, failed_at FROM account
+                           WHERE team_id = $1 AND person_id = $2 AND failures > 0";
+                self.first(team, sql, &[&person.0], found).await
+            }
+            Tried::Slot(slot) => {
+                let sql = "SELECT failures, until FROM attempts WHERE team_id = $1 AND slot = $2";
+                self.first(team, sql, &[&i32::from(slot)], found).await
+            }
+        }
     }
 
-    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
-        let slot = i32::from(slot);
-        match attempts {
-            Some(Attempts { failures, until }) => {
-                let sql = "INSERT INTO attempts (team_id, slot, failures, until) VALUES ($1, $2, $3, $4)
-                           ON CONFLICT (team_id, slot) DO UPDATE SET failures = excluded.failures, until = excluded.until";
-                self.write(team, sql, &[&slot, &i64::from(failures), &until]).await.map(drop)
+    async fn failed(
+        &self,
+        team: TeamScope,
+        of: Tried,
+        at: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<u32, StorageError> {
+        let counted = match of {
+            Tried::Person(person) => {
+                let sql = "UPDATE account SET failures = CASE WHEN failed_at < $4 THEN 1 ELSE failures + 1 END,
+                               failed_at = $3
+                           WHERE team_id = $1 AND person_id = $2 RETURNING failures";
+                self.write(team, sql, &[&person.0, &at, &since]).await?
             }
-            None => {
+            Tried::Slot(slot) => {
+                let sql = "INSERT INTO attempts AS a (team_id, slot, failures, until) VALUES ($1, $2, 1, $3)
+                           ON CONFLICT (team_id, slot) DO UPDATE SET until = excluded.until,
+                               failures = CASE WHEN a.until < $4 THEN 1 ELSE a.failures + 1 END
+                           RETURNING failures";
+                self.write(team, sql, &[&i32::from(slot), &at, &since]).await?
+            }
+        };
+        counted.first().map_or(Ok(1), failures)
+    }
+
+    async fn forget_attempts(&self, team: TeamScope, of: Tried) -> Result<(), StorageError> {
+        match of {
+            Tried::Person(person) => {
+                let sql = "UPDATE account SET failures = 0 WHERE team_id = $1 AND person_id = $2";
+                self.write(team, sql, &[&person.0]).await.map(drop)
+            }
+            Tried::Slot(slot) => {
                 let sql = "DELETE FROM attempts WHERE team_id = $1 AND slot = $2";
-                self.write(team, sql, &[&slot]).await.map(drop)
+                self.write(team, sql, &[&i32::from(slot)]).await.map(drop)
             }
         }
     }
@@ -352,6 +404,11 @@ fn after<'a>(team: &'a Uuid, values: Values<'a>) -> Vec<&'a (dyn ToSql + Sync)> 
 /// The place of an ordinality, which counts from 1.
 fn nth<T>(places: &mut [T], nth: u64) -> Option<&mut T> {
     places.get_mut(usize::try_from(nth).ok()?.checked_sub(1)?)
+}
+
+/// Of the first column, which counts failed tries.
+fn failures(columns: &Columns) -> Result<u32, StorageError> {
+    Ok(u32::try_from(unsigned(columns, 0)?).unwrap_or(u32::MAX))
 }
 
 fn put<T>(places: &mut [Option<T>], at: u64, value: T) {

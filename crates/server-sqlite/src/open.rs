@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 /// First SQLite without the WAL-reset corruption.
@@ -23,6 +24,8 @@ pub struct Sqlite {
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
     pub(crate) epoch: Epoch,
+    /// The file's `data_version` as the writer saw it last; none is below 0.
+    pub(crate) version: AtomicI64,
 }
 
 /// Why the file could not be opened.
@@ -113,7 +116,7 @@ impl Sqlite {
         let gate = Gate::default();
         let writer = Writer::start(db, path, Arc::clone(&gate));
         let writer = writer.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: Readers::new(path, gate), epoch })
+        Ok(Self { writer, readers: Readers::new(path, gate), epoch, version: AtomicI64::new(-1) })
     }
 }
 

@@ -3,9 +3,12 @@
 
 use crate::row::{self, ACCOUNT, COLUMNS, DEVICE, TOKEN, role_name, signed, unsigned, uuid};
 use crate::storage::bytes;
+use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, PersonId};
 use meantime_protocol::{Kind, Scope};
-use meantime_server_core::storage::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token};
+use meantime_server_core::storage::{
+    Account, Attempts, AuditEntry, Bearer, Change, Commit, Device, Invite, Standing, Token, Tried,
+};
 use meantime_server_core::{SecretHash, TeamScope};
 use rusqlite::{Connection, Error, OptionalExtension as _, params};
 use uuid::Uuid;
@@ -46,19 +49,55 @@ pub(crate) fn move_access(db: &Connection, team: TeamScope) -> Result<(), Error>
     db.prepare_cached("UPDATE team SET access = access + 1 WHERE team_id = ?1")?.execute([bytes(team)]).map(drop)
 }
 
-pub(crate) fn set_attempts(
+pub(crate) fn attempts(db: &Connection, team: TeamScope, of: Tried) -> Result<Option<Attempts>, Error> {
+    let found = |r: &rusqlite::Row<'_>| Ok(Attempts { failures: r.get(0)?, at: row::time(1, r.get(1)?)? });
+    match of {
+        Tried::Person(person) => {
+            let sql = "SELECT failures, failed_at FROM account
+                       WHERE team_id = ?1 AND person_id = ?2 AND failures > 0";
+            db.prepare_cached(sql)?.query_row(params![bytes(team), person.0.as_bytes()], found).optional()
+        }
+        Tried::Slot(slot) => {
+            let sql = "SELECT failures, until FROM attempts WHERE team_id = ?1 AND slot = ?2";
+            db.prepare_cached(sql)?.query_row(params![bytes(team), slot], found).optional()
+        }
+    }
+}
+
+/// How many failed in a row, with this one.
+pub(crate) fn failed(
     db: &Connection,
     team: TeamScope,
-    slot: u16,
-    attempts: Option<Attempts>,
-) -> Result<(), Error> {
-    match attempts {
-        Some(Attempts { failures, until }) => {
-            let sql = "INSERT INTO attempts (team_id, slot, failures, until) VALUES (?1, ?2, ?3, ?4)
-                       ON CONFLICT DO UPDATE SET failures = excluded.failures, until = excluded.until";
-            db.prepare_cached(sql)?.execute(params![bytes(team), slot, failures, until.timestamp_millis()]).map(drop)
+    of: Tried,
+    (at, since): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<u32, Error> {
+    let (at, since) = (at.timestamp_millis(), since.timestamp_millis());
+    let counted = match of {
+        Tried::Person(person) => {
+            let sql = "UPDATE account SET failures = CASE WHEN failed_at < ?4 THEN 1 ELSE failures + 1 END,
+                           failed_at = ?3
+                       WHERE team_id = ?1 AND person_id = ?2 RETURNING failures";
+            let values = params![bytes(team), person.0.as_bytes(), at, since];
+            db.prepare_cached(sql)?.query_row(values, |r| r.get(0)).optional()?
         }
-        None => {
+        Tried::Slot(slot) => {
+            let sql = "INSERT INTO attempts (team_id, slot, failures, until) VALUES (?1, ?2, 1, ?3)
+                       ON CONFLICT DO UPDATE SET until = excluded.until,
+                           failures = CASE WHEN until < ?4 THEN 1 ELSE failures + 1 END
+                       RETURNING failures";
+            db.prepare_cached(sql)?.query_row(params![bytes(team), slot, at, since], |r| r.get(0)).optional()?
+        }
+    };
+    Ok(counted.unwrap_or(1))
+}
+
+pub(crate) fn forget_attempts(db: &Connection, team: TeamScope, of: Tried) -> Result<(), Error> {
+    match of {
+        Tried::Person(person) => {
+            let sql = "UPDATE account SET failures = 0 WHERE team_id = ?1 AND person_id = ?2";
+            db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()]).map(drop)
+        }
+        Tried::Slot(slot) => {
             let sql = "DELETE FROM attempts WHERE team_id = ?1 AND slot = ?2";
             db.prepare_cached(sql)?.execute(params![bytes(team), slot]).map(drop)
         }
@@ -82,17 +121,23 @@ pub(crate) fn note(db: &Connection, team: TeamScope, entry: &AuditEntry) -> Resu
         .map(drop)
 }
 
-/// `false`: the invite that it uses is gone.
-pub(crate) fn change(db: &Connection, team: TeamScope, change: &Change) -> Result<bool, Error> {
+/// Why it can't be carried out; nothing when it was.
+pub(crate) fn change(db: &Connection, team: TeamScope, change: &Change) -> Result<Option<Commit>, Error> {
     match change {
         Change::AddInvite(invite) => add_invite(db, team, invite)?,
         Change::UseInvite(secret) => {
             let sql = "UPDATE invite SET used = 1 WHERE team_id = ?1 AND secret = ?2 AND used = 0";
-            return Ok(db.prepare_cached(sql)?.execute(params![bytes(team), secret.0])? > 0);
+            let used = db.prepare_cached(sql)?.execute(params![bytes(team), secret.0])?;
+            return Ok((used == 0).then_some(Commit::InviteGone));
         }
         Change::DropInvites(person) => {
             let sql = "DELETE FROM invite
                        WHERE team_id = ?1 AND used = 0 AND (by_person = ?2 OR for_person = ?2)";
+            db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()])?;
+        }
+        Change::DropDeviceLinks(person) => {
+            let sql = "DELETE FROM invite
+                       WHERE team_id = ?1 AND used = 0 AND by_person = ?2 AND for_person = ?2";
             db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()])?;
         }
         Change::AddDevice(device, token) => {
@@ -116,12 +161,15 @@ pub(crate) fn change(db: &Connection, team: TeamScope, change: &Change) -> Resul
             add_token(db, team, token)?;
         }
         Change::UseToken { device, token, at } => {
+            let sql = "UPDATE token SET used = 1
+                       WHERE team_id = ?1 AND device_id = ?2 AND token = ?3 AND retired_at IS NULL";
+            if db.prepare_cached(sql)?.execute(params![bytes(team), device.0.as_bytes(), token.0])? == 0 {
+                return Ok(Some(Commit::Stale));
+            }
             let retire = "UPDATE token SET retired_at = ?4
                           WHERE team_id = ?1 AND device_id = ?2 AND token <> ?3 AND retired_at IS NULL";
             let values = params![bytes(team), device.0.as_bytes(), token.0, at.timestamp_millis()];
             db.prepare_cached(retire)?.execute(values)?;
-            let sql = "UPDATE token SET used = 1 WHERE team_id = ?1 AND device_id = ?2 AND token = ?3";
-            db.prepare_cached(sql)?.execute(params![bytes(team), device.0.as_bytes(), token.0])?;
         }
         Change::PutAccount(account) => put_account(db, team, account)?,
         Change::RemoveAccount(person) => {
@@ -135,15 +183,10 @@ pub(crate) fn change(db: &Connection, team: TeamScope, change: &Change) -> Resul
             let mut add = db.prepare_cached(sql)?;
             for person in members {
                 add.execute(params![bytes(team), circle.as_bytes(), person.0.as_bytes()])?;
-        Change::DropDeviceLinks(person) => {
-            let sql = "DELETE FROM invite
-                       WHERE team_id = ?1 AND used = 0 AND by_person = ?2 AND for_person = ?2";
-            db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()])?;
-        }
             }
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 fn add_invite(db: &Connection, team: TeamScope, invite: &Invite) -> Result<(), Error> {

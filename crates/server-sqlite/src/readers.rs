@@ -23,13 +23,13 @@ pub(crate) type Gate = Arc<RwLock<()>>;
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     gate: Gate,
 }
 
 impl Readers {
     pub(crate) fn new(path: &Path, gate: Gate) -> Self {
-        Self { path: path.to_owned(), idle: Arc::default(), turns: Semaphore::new(AT_ONCE), gate }
+        Self { path: path.to_owned(), idle: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)), gate }
     }
 
     /// Runs `work` on one state of the database, off the async threads.
@@ -38,7 +38,7 @@ impl Readers {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
-        let _turn = self.turns.acquire().await.map_err(|_| StorageError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StorageError::Busy)?;
         let (idle, path, gate) = (Arc::clone(&self.idle), self.path.clone(), Arc::clone(&self.gate));
         let read = tokio::task::spawn_blocking(move || {
             let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -50,6 +50,8 @@ impl Readers {
             let result = in_one_state(&mut db, work).map_err(|e| failed(&e));
             drop(open);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+            // Held to the end of the work, however early its caller goes away.
+            drop(turn);
             result
         });
         read.await.map_err(|e| StorageError::Failed(e.to_string()))?
@@ -61,4 +63,52 @@ fn in_one_state<T>(db: &mut Connection, work: impl FnOnce(&Connection) -> Result
     let value = work(&tx)?;
     tx.commit()?;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sqlite;
+    use meantime_protocol::Epoch;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
+    use std::time::{Duration, Instant};
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_makes_no_room_for_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.db");
+        let sqlite = Sqlite::create(&path, Epoch(1)).unwrap();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let done = Arc::new(Mutex::new(()));
+        let stopped = done.lock().unwrap();
+        for _ in 0..100 {
+            let (running, most, done) = (Arc::clone(&running), Arc::clone(&most), Arc::clone(&done));
+            let mut read = Box::pin(sqlite.readers.read(move |_| {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                drop(done.lock());
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            }));
+            // Begun as far as it goes, and dropped.
+            std::future::poll_fn(|context| {
+                let _ = read.as_mut().poll(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while running.load(Ordering::SeqCst) < AT_ONCE {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(sqlite.readers.turns.available_permits(), 0);
+        drop(stopped);
+        while sqlite.readers.turns.available_permits() < AT_ONCE {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+        assert!(sqlite.readers.idle.lock().unwrap().len() <= AT_ONCE);
+    }
 }

@@ -151,7 +151,7 @@ fn role(columns: &Columns<'_>, i: usize) -> Result<Role, Error> {
     serde_json::from_value(name.into()).map_err(|e| wrong(i, e))
 }
 
-fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+pub(crate) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     columns: &Columns<'_>,
     i: usize,
 ) -> Result<T, Error> {

@@ -11,7 +11,7 @@ use std::path::Path;
 const APPLICATION: i64 = 0x4d6e_746d;
 
 /// One step each, from the version of its index to the next.
-const MIGRATIONS: [&str; 2] = [TABLES, PEOPLE];
+const MIGRATIONS: [&str; 3] = [TABLES, PEOPLE, FAILURES];
 
 // Instants are milliseconds since 1970, ids their 16 bytes. Every primary key
 // begins with the team, so that the tables can be divided by it.
@@ -153,6 +153,14 @@ CREATE TABLE audit (
     note TEXT NOT NULL,
     PRIMARY KEY (team_id, seq)
 ) STRICT, WITHOUT ROWID;
+";
+
+// Failed tries with a login that is somebody's are counted with their account.
+// `attempts` counts those with logins that are nobody's; in it, `until` is when
+// the last one was.
+const FAILURES: &str = "
+ALTER TABLE account ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN failed_at INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Fills an empty file.

@@ -1,5 +1,7 @@
 //! The `Storage` trait, call by call. Every statement names its team.
 
+// long: one short method for each call of the trait
+
 use crate::row::{self, ACCOUNT, AUDIT, COLUMNS, DEVICE, INVITE, TOKEN, signed, unsigned, uuid};
 use crate::sweep::sweep;
 use crate::writer::Done;
@@ -8,12 +10,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Scope};
+use meantime_server_core::pokes::Moved;
 use meantime_server_core::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
-    Standing, Sweep, Taken, Team, Token,
+    Standing, Sweep, Taken, Team, Token, Tried,
 };
 use meantime_server_core::{Key, Row, SecretHash, Storage, StorageError, TeamScope};
 use rusqlite::{Connection, Error, OptionalExtension as _, Params, named_params, params};
+use std::sync::atomic::Ordering;
 use uuid::Uuid;
 
 #[async_trait]
@@ -104,6 +108,50 @@ impl Storage for Sqlite {
         let scopes = scopes.to_vec();
         let read = move |db: &Connection| scopes.iter().map(|s| Ok(counter(db, team, s)?.0)).collect();
         self.readers.read(read).await
+    }
+
+    async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError> {
+        let sql = "SELECT scope FROM scope WHERE team_id = ?1 AND scope > ?2 ORDER BY scope LIMIT ?3";
+        let after = after.map(|scope| scope.to_string()).unwrap_or_default();
+        let values = (bytes(team), after, signed(limit as u64));
+        self.readers.read(move |db| db.prepare_cached(sql)?.query_map(values, |r| row::parsed(r, 0))?.collect()).await
+    }
+
+    async fn newer(&self, known: &[Moved]) -> Result<Vec<Moved>, StorageError> {
+        let known = known.to_vec();
+        let read = move |db: &Connection| {
+            let mut newer = Vec::new();
+            for feed in known {
+                let (seq, _) = counter(db, TeamScope::operator(feed.team), &feed.scope)?;
+                if seq > feed.seq {
+                    newer.push(Moved { seq, ..feed });
+                }
+            }
+            Ok(newer)
+        };
+        self.readers.read(read).await
+    }
+
+    async fn access_moved(&self, known: &[(TeamId, u64)]) -> Result<Vec<(TeamId, u64)>, StorageError> {
+        let known = known.to_vec();
+        let read = move |db: &Connection| {
+            let mut moved = Vec::new();
+            for (team, known) in known {
+                let access = people::access(db, TeamScope::operator(team))?;
+                if access != known {
+                    moved.push((team, access));
+                }
+            }
+            Ok(moved)
+        };
+        self.readers.read(read).await
+    }
+
+    async fn others_wrote(&self) -> Result<bool, StorageError> {
+        // Of the writer's connection: its own commits don't move it.
+        let read = |db: &Connection| db.pragma_query_value(None, "data_version", |r| r.get(0)).map(Done::Keep);
+        let version: i64 = self.writer.write(read).await?;
+        Ok(self.version.swap(version, Ordering::Relaxed) != version)
     }
 
     async fn changes(&self, team: TeamScope, from: &Changes) -> Result<Page, StorageError> {
@@ -235,15 +283,22 @@ impl Storage for Sqlite {
         self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::invite)?.collect()).await
     }
 
-    async fn attempts(&self, team: TeamScope, slot: u16) -> Result<Option<Attempts>, StorageError> {
-        let sql = "SELECT failures, until FROM attempts WHERE team_id = ?1 AND slot = ?2";
-        let found = |r: &rusqlite::Row<'_>| Ok(Attempts { failures: r.get(0)?, until: row::time(1, r.get(1)?)? });
-        let values = (bytes(team), slot);
-        self.readers.read(move |db| db.prepare_cached(sql)?.query_row(values, found).optional()).await
+    async fn attempts(&self, team: TeamScope, of: Tried) -> Result<Option<Attempts>, StorageError> {
+        self.readers.read(move |db| people::attempts(db, team, of)).await
     }
 
-    async fn set_attempts(&self, team: TeamScope, slot: u16, attempts: Option<Attempts>) -> Result<(), StorageError> {
-        self.writer.write(move |db| people::set_attempts(db, team, slot, attempts).map(Done::Keep)).await
+    async fn failed(
+        &self,
+        team: TeamScope,
+        of: Tried,
+        at: DateTime<Utc>,
+        since: DateTime<Utc>,
+    ) -> Result<u32, StorageError> {
+        self.writer.write(move |db| people::failed(db, team, of, (at, since)).map(Done::Keep)).await
+    }
+
+    async fn forget_attempts(&self, team: TeamScope, of: Tried) -> Result<(), StorageError> {
+        self.writer.write(move |db| people::forget_attempts(db, team, of).map(Done::Keep)).await
     }
 
     async fn audit(&self, team: TeamScope, before: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, StorageError> {
@@ -285,8 +340,8 @@ fn commit(db: &Connection, team: TeamScope, batch: Batch) -> Result<Done<Commit>
         people::move_access(db, team)?;
     }
     for change in &batch.changes {
-        if !people::change(db, team, change)? {
-            return Ok(Done::Undo(Commit::InviteGone));
+        if let Some(stop) = people::change(db, team, change)? {
+            return Ok(Done::Undo(stop));
         }
     }
     let mut counters = Counters::default();

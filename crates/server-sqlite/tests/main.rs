@@ -5,8 +5,9 @@
 use meantime_protocol::Epoch;
 use meantime_protocol::http::JoinRequest;
 use meantime_protocol::kinds::Role;
+use meantime_server_core::pokes::Polling;
 use meantime_server_core::storage::{Changes, Limit};
-use meantime_server_core::{Core, Storage as _, suite};
+use meantime_server_core::{By, Core, Shared, Storage as _, Watch, suite};
 use meantime_server_sqlite::{OpenError, Sqlite};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -114,8 +115,8 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(core.people(team).await.unwrap().len(), 2);
     drop(core);
     // What it was is beside it, for its owner only, and only once.
-    let old = dir.path().join("server.db.before-2");
-    assert_eq!((version(&old), version(&path)), (1, 2));
+    let old = dir.path().join("server.db.before-3");
+    assert_eq!((version(&old), version(&path)), (1, 3));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -138,10 +139,10 @@ fn an_upgrade_that_fails_changes_nothing() {
         let db = Connection::open(&path).unwrap();
         assert_eq!(db.query_row(columns, [], |r| r.get::<_, i64>(0)).unwrap(), 3);
     }
-    assert_eq!(version(&dir.path().join("server.db.before-2")), 1);
+    assert_eq!(version(&dir.path().join("server.db.before-3")), 1);
     Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
     Sqlite::open(&path).unwrap();
-    assert_eq!(version(&path), 2);
+    assert_eq!(version(&path), 3);
 }
 
 /// Reads that always overlap leave no moment in which nobody reads.
@@ -197,4 +198,63 @@ async fn the_log_stays_small_under_readers_without_end() {
         assert!(reader.await.unwrap() > 0);
     }
     assert!(biggest < 24 << 20, "{biggest}");
+}
+
+/// Counts what is asked.
+#[derive(Default)]
+struct Asked(std::sync::Mutex<std::collections::HashMap<&'static str, usize>>);
+
+impl Watch for Asked {
+    fn ended(&self, call: &'static str, _: Option<&meantime_server_core::StorageError>) {
+        *self.0.lock().unwrap().entry(call).or_default() += 1;
+    }
+}
+
+impl Asked {
+    fn of(&self, call: &str) -> usize {
+        self.0.lock().unwrap().get(call).copied().unwrap_or_default()
+    }
+}
+
+/// As long as nobody else writes, streams at rest ask the database nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_at_rest_cost_nothing() {
+    let (sqlite, dir) = fresh();
+    let asked = Arc::new(Asked::default());
+    let storage = Shared::watched(Arc::new(sqlite), Arc::clone(&asked) as _);
+    let core = Core::new(storage, suite::Hands::new()).beside(Arc::new(Polling(Duration::from_millis(10))));
+    let world = Arc::new(suite::World {
+        team: core.found("Blue Team").await.unwrap(),
+        core: Arc::new(core),
+        clock: suite::Hands::new(),
+    });
+    let hearing = Arc::clone(&world);
+    tokio::spawn(async move { hearing.core.hear_others().await });
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut live = world.core.live(&ana.actor);
+    live.next().await.unwrap();
+    let looked = async |more: usize| {
+        let (from, deadline) = (asked.of("others_wrote"), Instant::now() + Duration::from_secs(60));
+        while asked.of("others_wrote") < from + more {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // Everything that was written before it began to look is looked at once.
+    looked(300).await;
+    let before = (asked.of("newer"), asked.of("access_moved"), asked.of("upto"));
+    looked(50).await;
+    world.put(&ana, ana.op(&ana.scope(), meantime_protocol::Kind::MARK, Default::default())).await;
+    assert!(live.next().await.unwrap().scopes.contains_key(&ana.scope()));
+    looked(250).await;
+    let after = (asked.of("newer"), asked.of("access_moved"), asked.of("upto"));
+    assert_eq!(after, before, "what it writes itself it knows");
+    // What another process does is found out.
+    let other = suite::World::on(Sqlite::open(&dir.path().join("server.db")).unwrap(), world.team);
+    let elsewhere = other.again(&ana).await;
+    other.thread(&elsewhere, "From elsewhere").await;
+    assert!(live.next().await.unwrap().scopes.contains_key(&world.scope()));
+    assert!(asked.of("newer") > before.0);
+    other.core.revoke(By::Operator(ana.actor.team_scope()), ana.actor.device).await.unwrap();
+    while live.next().await.is_ok() {}
 }

@@ -1,7 +1,7 @@
 //! People, devices and circles in memory.
 
 use super::State;
-use crate::storage::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token};
+use crate::storage::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token, Tried};
 use crate::{Key, SecretHash, TeamScope};
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, PersonId, TeamId};
@@ -17,7 +17,7 @@ pub(super) struct People {
     pub invites: Vec<Invite>,
     pub accounts: BTreeMap<(TeamId, PersonId), Account>,
     pub circles: BTreeMap<(TeamId, Uuid), BTreeSet<PersonId>>,
-    pub attempts: HashMap<(TeamId, u16), Attempts>,
+    pub attempts: HashMap<(TeamId, Tried), Attempts>,
     pub audit: HashMap<TeamId, Vec<AuditEntry>>,
 }
 
@@ -76,6 +76,7 @@ impl State {
             }
             Change::RemoveAccount(person) => {
                 people.accounts.remove(&(team, person));
+                people.attempts.remove(&(team, Tried::Person(person)));
             }
             Change::Circle { circle, members } => {
                 people.circles.insert((team, circle), members.into_iter().collect());
@@ -94,6 +95,18 @@ impl People {
     pub(super) fn known_to(&self, team: TeamScope, person: PersonId) -> BTreeSet<Uuid> {
         let circles = self.circles.iter().filter(|((of, _), members)| *of == team.id() && members.contains(&person));
         circles.flat_map(|(_, members)| members).chain([&person]).map(|id| id.0).collect()
+    }
+
+    pub(super) fn failed(&mut self, team: TeamScope, of: Tried, at: DateTime<Utc>, since: DateTime<Utc>) -> u32 {
+        if let Tried::Person(person) = of
+            && !self.accounts.contains_key(&(team.id(), person))
+        {
+            return 1;
+        }
+        let before = self.attempts.get(&(team.id(), of)).filter(|attempts| attempts.at >= since);
+        let failures = before.map_or(0, |attempts| attempts.failures).saturating_add(1);
+        self.attempts.insert((team.id(), of), Attempts { failures, at });
+        failures
     }
 
     pub(super) fn note(&mut self, team: TeamScope, entry: AuditEntry) {

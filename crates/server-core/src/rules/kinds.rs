@@ -177,7 +177,10 @@ impl Known {
             Self::Message => message(actor, &typed(op, fields)?, op, view),
             Self::Member => {
                 let member: kinds::Member = typed(op, fields)?;
-                limits::line("the name", &member.name, 100)?;
+                // One that was kept before it was looked at like this stays.
+                if op.fields.contains_key("name") {
+                    limits::name_of_person("the name", &member.name)?;
+                }
                 limits::name("the title", member.title.as_ref())?;
                 limits::name("the city", member.city.as_ref())
             }
@@ -190,7 +193,7 @@ impl Known {
                     _ => Ok(()),
                 }
             }
-            Self::Agreement => agreement(&typed(op, fields)?),
+            Self::Agreement => agreement(&typed(op, fields)?, op),
             Self::Mark => typed::<kinds::Mark>(op, fields).map(drop),
             Self::Own => Ok(()),
         }
@@ -248,8 +251,10 @@ fn message(actor: &Actor, message: &kinds::Message, op: &Op, view: &View) -> Res
     }
 }
 
-fn agreement(agreement: &kinds::Agreement) -> Result<(), Problem> {
-    limits::line("the team's name", &agreement.team, 100)?;
+fn agreement(agreement: &kinds::Agreement, op: &Op) -> Result<(), Problem> {
+    if op.fields.contains_key("team") {
+        limits::name_of_person("the team's name", &agreement.team)?;
+    }
     let kinds::Windows { red, yellow, green } = &agreement.windows;
     for window in [red, yellow, green].into_iter().flatten() {
         window.parse::<Window>().map_err(|e| invalid(e.to_string()))?;

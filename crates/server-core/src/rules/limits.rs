@@ -11,13 +11,43 @@ const NAME: usize = 100;
 /// 128), so that no record makes a page that somebody's app can't read.
 const DEPTH: usize = 32;
 
-/// A person's or device's name as it may be kept: trimmed, one line.
+/// A person's, device's or team's name as it may be kept: trimmed, one line,
+/// nothing in it that can't be seen.
 ///
 /// # Errors
-/// When it is empty, too long or has control characters.
+/// When it is empty, too long, has control characters, or such that are not
+/// seen or turn the direction of text: with those, somebody could look like
+/// somebody else.
 pub fn name_of_person(what: &str, name: &str) -> Result<String, Problem> {
     line(what, name, NAME)?;
+    if has_unseen(name) {
+        return Err(invalid(format!("{what} has characters in it that can't be seen")));
+    }
     Ok(name.trim().to_owned())
+}
+
+/// Whether characters stand in a name that can't be seen, or that turn the
+/// direction of text. The two joiners are let be between letters that are not
+/// ASCII: some scripts are written with them, and emoji are.
+fn has_unseen(name: &str) -> bool {
+    let letters: Vec<char> = name.chars().collect();
+    let joins = |c: Option<&char>| c.is_some_and(|c| !c.is_ascii() && !is_joiner(*c) && !is_unseen(*c));
+    letters.iter().enumerate().any(|(i, c)| {
+        let before = i.checked_sub(1).and_then(|before| letters.get(before));
+        is_unseen(*c) || (is_joiner(*c) && !(joins(before) && joins(letters.get(i + 1))))
+    })
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// One line of text that says something.

@@ -26,6 +26,11 @@ pub use view::View;
 /// How far ahead something may be sent.
 pub const SEND_AHEAD: TimeDelta = TimeDelta::days(366);
 
+/// How far in the past the moment may be at which something is to appear: for
+/// clocks that differ a little, and ways that take a little. Beyond it nobody
+/// can tell a clock that is wrong from a device that was away.
+pub const SEND_BEHIND: TimeDelta = TimeDelta::minutes(5);
+
 /// What becomes of a change that is allowed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -180,6 +185,11 @@ fn visible_from(
     view: &View,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Problem> {
+    if known.can_wait() && op.visible_from.is_some_and(|at| at < now - SEND_BEHIND) {
+        return Err(invalid(
+            "the moment at which this was to appear is over; send it anew, at once or for another moment",
+        ));
+    }
     let wanted = op.visible_from.map(whole_millis).filter(|at| *at > now);
     if wanted.is_some() && !known.can_wait() {
         return Err(invalid("only threads and messages can be sent later"));

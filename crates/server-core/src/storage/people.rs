@@ -103,13 +103,22 @@ pub struct Totp {
     pub last_step: u64,
 }
 
+/// Whose failed tries to sign in are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tried {
+    /// Somebody's who has an account.
+    Person(PersonId),
+    /// Those with logins that are nobody's; many share a slot.
+    Slot(u16),
+}
+
 /// Failed tries to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
     /// How many in a row.
     pub failures: u32,
-    /// No further one until then.
-    pub until: DateTime<Utc>,
+    /// When the last one was.
+    pub at: DateTime<Utc>,
 }
 
 /// One thing that was done.
@@ -134,13 +143,16 @@ pub struct AuditEntry {
 /// A change of what is kept about people, as part of a [`super::Batch`].
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Keeps an invite.
+    /// Keeps an invite. Moves the access number when a person made it: how many
+    /// they may have relies on it.
     AddInvite(Invite),
     /// Uses an invite up. One that is used, or not this team's, makes the
     /// commit [`super::Commit::InviteGone`].
     UseInvite(SecretHash),
     /// Forgets the unused invites that a person made, or that are for them.
     DropInvites(PersonId),
+    /// Forgets the unused links that a person made for devices of their own.
+    DropDeviceLinks(PersonId),
     /// Keeps a device with its first token.
     AddDevice(Device, Token),
     /// Forgets a device, its tokens and its op numbers.
@@ -149,10 +161,9 @@ pub enum Change {
     /// retired at its `issued_at`.
     AddToken(Token),
     /// Marks a token as used; every other one of the device is retired at
-    /// `at`, unless it was already.
+    /// `at`, unless it was already. If the token itself is retired by then, or
+    /// gone, the commit is [`super::Commit::Stale`].
     UseToken {
-    /// Forgets the unused links that a person made for devices of their own.
-    DropDeviceLinks(PersonId),
         /// Whose.
         device: DeviceId,
         /// Which.
@@ -178,8 +189,10 @@ impl Change {
     #[must_use]
     pub fn moves_access(&self) -> bool {
         match self {
-            Self::AddInvite(_) | Self::UseInvite(_) | Self::AddToken(_) | Self::UseToken { .. } => false,
+            Self::AddInvite(invite) => invite.by.is_some(),
+            Self::UseInvite(_) | Self::AddToken(_) | Self::UseToken { .. } => false,
             Self::DropInvites(_)
+            | Self::DropDeviceLinks(_)
             | Self::AddDevice(..)
             | Self::RemoveDevice(_)
             | Self::PutAccount(_)
@@ -192,7 +205,6 @@ impl Change {
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("person", &self.person).finish_non_exhaustive()
-            | Self::DropDeviceLinks(_)
     }
 }
 

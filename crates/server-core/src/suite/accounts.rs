@@ -1,7 +1,8 @@
 //! Signing in by password, and what a password change ends.
 
 use super::world::{CHEAP, Someone, World, join};
-use crate::{By, Core, Costs, Shared, Storage, TeamScope, totp};
+use crate::limits::TRIES_FROM_ELSEWHERE;
+use crate::{By, Core, Costs, Shared, Storage, TeamScope, totp, tries};
 use chrono::TimeDelta;
 use meantime_model::TeamId;
 use meantime_protocol::http::JoinResponse;
@@ -146,6 +147,51 @@ pub async fn an_address_that_tries_many_names_waits<S: Storage>(storage: S) {
     let from = async |address| world.core.sign_in(&sign_in("ana", PASSWORD), Some(address)).await;
     assert_eq!(from(mallory).await.unwrap_err().code, Code::SlowDown);
     from(home).await.unwrap();
+}
+
+/// Who tries a login again and again keeps out whoever comes from where they
+/// are, and not whose it is.
+pub async fn a_stranger_keeps_nobody_out<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    with_password(&world, "ana", Role::Owner).await;
+    let mallory: IpAddr = "192.0.2.7".parse().unwrap();
+    let tries = async |password: &str, from: IpAddr| {
+        world.core.sign_in(&sign_in("ana", password), Some(from)).await.err().map(|problem| problem.code)
+    };
+    let wait = async || while tries("wrong password", mallory).await != Some(Code::SlowDown) {};
+    wait().await;
+    let home = |i: u8| IpAddr::from([198, 51, 100, i]);
+    assert_eq!(tries(PASSWORD, mallory).await, Some(Code::SlowDown), "a right guess does not help there");
+    assert_eq!(tries(PASSWORD, home(0)).await, None);
+    // Nor does it help to have many addresses.
+    wait().await;
+    let mut looked_at = 0;
+    for i in 1..=200 {
+        match tries("wrong password", home(i)).await {
+            Some(Code::SignInFailed) => looked_at += 1,
+            other => assert_eq!(other, Some(Code::SlowDown)),
+        }
+    }
+    assert!((1..=TRIES_FROM_ELSEWHERE).contains(&looked_at), "{looked_at}");
+    assert_eq!(tries(PASSWORD, home(201)).await, Some(Code::SlowDown));
+    world.clock.pass(TimeDelta::minutes(15));
+    assert_eq!(tries(PASSWORD, home(202)).await, None, "and never for good");
+}
+
+/// What others do under names of theirs changes nothing.
+pub async fn each_has_a_count_of_their_own<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    with_password(&world, "ana", Role::Owner).await;
+    let same = |login: &String| tries::slot(world.team, login) == tries::slot(world.team, "ana");
+    let like_anas = (0..).map(|i| format!("mallory{i}")).find(same).unwrap();
+    with_password(&world, &like_anas, Role::Member).await;
+    for _ in 0..4 {
+        assert_eq!(code(&world, sign_in("ana", "wrong password")).await, Some(Code::SignInFailed));
+    }
+    assert_eq!(code(&world, sign_in(&like_anas, PASSWORD)).await, None, "and doesn't wait for Ana's");
+    assert_eq!(code(&world, sign_in("ana", "wrong password")).await, Some(Code::SlowDown), "nor does Ana's end");
+    world.clock.pass(TimeDelta::seconds(1));
+    assert_eq!(code(&world, sign_in("ana", PASSWORD)).await, None);
 }
 
 pub async fn a_password_change_ends_the_other_devices<S: Storage>(storage: S) {

@@ -1,14 +1,14 @@
 //! Devices: known by tokens that follow each other, listed, ended.
 
-use super::world::{CHEAP, World, join};
-use crate::limits::{DEVICES_PER_PERSON, INVITES_PER_PERSON, REQUESTS_AT_ONCE, TOKENS_PER_HOUR};
-use crate::{By, Core, Ended, Shared, Storage, TeamScope};
+use super::world::{World, join};
+use crate::limits::{DEVICES_PER_PERSON, INVITES_PER_PERSON, REQUESTS_AT_ONCE, STREAMS_PER_DEVICE, TOKENS_PER_HOUR};
+use crate::{By, Ended, Storage, TeamScope};
 use chrono::TimeDelta;
 use meantime_model::DeviceId;
 use meantime_protocol::Code;
 use meantime_protocol::http::InviteRequest;
 use meantime_protocol::kinds::Role;
-use meantime_protocol::people::AuditQuery;
+use meantime_protocol::people::{AuditQuery, MemberLinkRequest};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -148,6 +148,31 @@ pub async fn devices_are_listed_and_ended<S: Storage>(storage: S) {
     assert!(!knows(&world, &lea.token).await);
 }
 
+pub async fn an_ended_device_leaves_no_way_back<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Member).await);
+    let stolen = world.second_device(&kofi).await;
+    let team = TeamScope::operator(world.team);
+    let link = async |actor| world.core.device_link(actor).await.unwrap().secret.reveal();
+    let (back_door, anas) = (link(&stolen.actor).await, link(&ana.actor).await);
+    // What the operator made for this person, and others for themselves, stays.
+    let request = MemberLinkRequest { role: None };
+    let lost = world.core.member_link(world.operator(), kofi.actor.person, &request).await.unwrap();
+    world.core.revoke(By::Member(&kofi.actor), stolen.actor.device).await.unwrap();
+    assert_eq!(world.core.join(&join(&back_door, "")).await.unwrap_err().code, Code::InviteInvalid);
+    world.core.join(&join(&lost.secret.reveal(), "")).await.expect("the operator's link");
+    world.core.join(&join(&anas, "")).await.expect("another person's link");
+
+    // The same when a copied token ends the device.
+    let back_door = link(&kofi.actor).await;
+    let next = world.core.next_token(&kofi.actor).await.unwrap().token;
+    assert!(knows(&world, &next).await);
+    world.clock.pass(TimeDelta::seconds(61));
+    assert!(!knows(&world, &kofi.token).await);
+    assert_eq!(world.core.join(&join(&back_door, "")).await.unwrap_err().code, Code::InviteInvalid);
+    assert_eq!(world.core.storage().devices(team, kofi.actor.person).await.unwrap().len(), 1);
+}
+
 pub async fn there_are_limits<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let ana = world.someone("Ana", Role::Owner).await;
@@ -158,7 +183,8 @@ pub async fn there_are_limits<S: Storage>(storage: S) {
     assert_eq!(world.core.join(&join(&link, "")).await.unwrap_err().code, Code::LimitReached);
     let some = world.core.devices(By::Member(&ana.actor), ana.actor.person).await.unwrap();
     world.core.revoke(By::Member(&ana.actor), some.last().unwrap().id).await.unwrap();
-    world.core.join(&join(&link, "")).await.expect("the link was not used up");
+    let link = world.core.device_link(&ana.actor).await.unwrap().secret.reveal();
+    world.core.join(&join(&link, "")).await.expect("there is room again");
 
     let request = InviteRequest { valid_hours: 1, role: Role::Member };
     for _ in 0..INVITES_PER_PERSON {
@@ -181,9 +207,7 @@ pub async fn there_are_limits<S: Storage>(storage: S) {
 
 pub async fn a_stream_ends_with_its_device<S: Storage>(storage: S) {
     let world = World::new(storage).await;
-    // Another process on the same storage: it is told nothing.
-    let shared = Shared::from(Arc::clone(&world.core.storage));
-    let elsewhere = Core::with_costs(shared, Arc::clone(&world.core.clock), CHEAP);
+    let elsewhere = world.elsewhere();
     let ana = world.someone("Ana", Role::Owner).await;
     let phone = world.second_device(&ana).await;
     let (mut here, mut there) = (world.core.live(&phone.actor), elsewhere.live(&phone.actor));
@@ -200,4 +224,55 @@ pub async fn a_stream_ends_with_its_device<S: Storage>(storage: S) {
     assert!(matches!(world.core.live(&phone.actor).next().await, Err(Ended::Revoked)));
     world.thread(&ana, "Still here").await;
     assert!(other.next().await.unwrap().scopes.contains_key(&world.scope()));
+}
+
+pub async fn the_newest_streams_of_a_device_go_on<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let phone = world.second_device(&ana).await;
+    let mut other = world.core.live(&phone.actor);
+    other.next().await.unwrap();
+    let mut oldest = world.core.live(&ana.actor);
+    oldest.next().await.unwrap();
+    let mut newer = Vec::new();
+    for _ in 0..STREAMS_PER_DEVICE {
+        let mut live = world.core.live(&ana.actor);
+        live.next().await.unwrap();
+        newer.push(live);
+    }
+    assert!(matches!(oldest.next().await, Err(Ended::Replaced)));
+    world.thread(&ana, "Goes on").await;
+    for live in newer.iter_mut().chain([&mut other]) {
+        assert!(live.next().await.unwrap().scopes.contains_key(&world.scope()));
+    }
+    // Who goes makes room.
+    newer.pop();
+    let mut another = world.core.live(&ana.actor);
+    another.next().await.unwrap();
+    world.thread(&ana, "And on").await;
+    for live in newer.iter_mut().chain([&mut another]) {
+        assert!(live.next().await.unwrap().scopes.contains_key(&world.scope()));
+    }
+}
+
+/// Of links made at the same moment, as many are good as there may be.
+pub async fn many_links_at_once_are_counted<S: Storage>(storage: S) {
+    let world = Arc::new(World::new(storage).await);
+    let ana = world.someone("Ana", Role::Owner).await;
+    let request = InviteRequest { valid_hours: 1, role: Role::Member };
+    for _ in 1..INVITES_PER_PERSON {
+        world.core.invite_as(&ana.actor, &request).await.unwrap();
+    }
+    let made = (0..8).map(|_| {
+        let (world, actor) = (Arc::clone(&world), ana.actor.clone());
+        tokio::spawn(async move { world.core.device_link(&actor).await.map(drop) })
+    });
+    let mut good = 0;
+    for made in made.collect::<Vec<_>>() {
+        match made.await.unwrap() {
+            Ok(()) => good += 1,
+            Err(problem) => assert_eq!(problem.code, Code::LimitReached),
+        }
+    }
+    assert_eq!(good, 1);
 }

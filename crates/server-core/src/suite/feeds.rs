@@ -134,6 +134,49 @@ pub async fn big_rows_make_short_pages<S: Storage>(storage: S) {
     assert_eq!(world.all(&ana, world.scope()).await.len(), 33);
 }
 
+/// A message brings its thread, which may be much bigger than itself.
+pub async fn big_threads_make_short_pages<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let big = "x".repeat(200 * 1024);
+    let mut threads = Vec::new();
+    for i in 0..50 {
+        let made = [("title", format!("Thread {i}").into()), ("urgency", "green".into()), ("big", big.clone().into())];
+        let op = ana.op(&world.scope(), Kind::THREAD, fields(&made));
+        threads.push(op.id);
+        world.put(&ana, op).await;
+    }
+    // One small thread between the messages, so that it is on their page.
+    let (first, rest) = threads.split_at(25);
+    let mut messages = HashSet::new();
+    let late = world.thread(&ana, "Late").await;
+    for thread in first.iter().chain([&late]).chain(rest).chain([&late]) {
+        let op = ana.message(&world.scope(), *thread, "news");
+        messages.insert(op.id);
+        world.put(&ana, op).await;
+    }
+    let (mut pages, mut known) = (0, HashSet::new());
+    let mut query = BootstrapQuery { scope: world.scope(), page: None, limit: Some(1000) };
+    loop {
+        let page = world.core.bootstrap(&ana.actor, &query).await.unwrap();
+        let bytes = serde_json::to_string(&page.rows).unwrap().len();
+        assert!(bytes < 5 << 20, "{bytes}");
+        let here: HashSet<Uuid> = page.rows.iter().map(|row| row.id).collect();
+        assert_eq!(here.len(), page.rows.len(), "nothing is on a page twice");
+        for message in page.rows.iter().filter(|row| row.kind == Kind::MESSAGE) {
+            let thread: Uuid = message.fields["thread"].as_str().unwrap().parse().unwrap();
+            assert!(here.contains(&thread), "a message never comes without its thread");
+        }
+        known.extend(here);
+        pages += 1;
+        query.page = page.next_page;
+        if query.page.is_none() {
+            break;
+        }
+    }
+    assert!(pages >= 3 && known.is_superset(&messages) && threads.iter().all(|id| known.contains(id)), "{pages}");
+}
+
 pub async fn others_feeds_are_not_there<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Owner).await);

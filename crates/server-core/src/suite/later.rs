@@ -5,7 +5,7 @@ use crate::Storage;
 use chrono::TimeDelta;
 use meantime_protocol::http::{BootstrapQuery, Op};
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Code, Kind};
+use meantime_protocol::{Code, Kind, Scope};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -44,6 +44,79 @@ pub async fn what_is_sent_later_is_its_authors<S: Storage>(storage: S) {
     let now = past.id;
     world.put(&mei, past).await;
     assert_eq!(world.see(&ana, now).await.unwrap().visible_from, None);
+    // What should have appeared long ago may be from a clock that is behind:
+    // it is not let out at once, for good.
+    for (minutes, expected) in [(4, None), (6, Some(Code::Invalid)), (60 * 24, Some(Code::Invalid))] {
+        let ago = Some(super::noon() - TimeDelta::minutes(minutes));
+        let op = Op { visible_from: ago, ..mei.message(&world.scope(), thread, "good morning") };
+        let id = op.id;
+        match expected {
+            Some(code) => assert_eq!(world.refused(&mei, op).await, code),
+            None => drop(world.put(&mei, op).await),
+        }
+        assert_eq!(world.see(&ana, id).await.is_some(), expected.is_none());
+    }
+}
+
+/// What is due when its author may not write there any more stays unseen.
+async fn stays_unseen<S: Storage>(world: &World<S>, reader: &Someone, scope: Scope, id: Uuid) {
+    world.clock.pass(TimeDelta::hours(2));
+    assert_eq!(world.core.release_due().await.unwrap(), None);
+    let reader = world.again(reader).await;
+    assert!(world.all(&reader, scope).await.iter().all(|row| row.id != id), "not even a tombstone");
+    let team = crate::TeamScope::operator(world.team);
+    let key = crate::Key { scope, kind: Kind::MESSAGE, id };
+    let row = world.core.storage().get(team, &[key]).await.unwrap().remove(0).unwrap();
+    assert!(row.held && row.record.deleted && row.record.fields.is_empty());
+}
+
+pub async fn who_was_removed_says_nothing_later<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, mei) = (world.someone("Ana", Role::Owner).await, world.someone("Mei", Role::Member).await);
+    let thread = world.thread(&ana, "Later").await;
+    let op = in_an_hour(mei.message(&world.scope(), thread, "and another thing"));
+    let id = op.id;
+    world.put(&mei, op).await;
+    let (stays, of_ana) = (in_an_hour(ana.message(&world.scope(), thread, "good morning")), ana.scope());
+    let morning = stays.id;
+    world.put(&ana, stays).await;
+    world.core.remove(world.operator(), mei.actor.person).await.unwrap();
+    stays_unseen(&world, &ana, world.scope(), id).await;
+    assert!(world.see(&ana, morning).await.is_some(), "what others wrote appears");
+    assert!(world.all(&ana, of_ana).await.is_empty());
+}
+
+pub async fn who_left_a_circle_says_nothing_later<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, mei) = (world.someone("Ana", Role::Owner).await, world.someone("Mei", Role::Member).await);
+    let circle = Uuid::now_v7();
+    let scope = Scope::Private(circle);
+    let list = |of: &[&Someone]| {
+        let ids: Vec<String> = of.iter().map(|someone| someone.actor.person.to_string()).collect();
+        fields(&[("members", ids.into())])
+    };
+    let seq = world.put(&ana, ana.change(&scope, Kind::SPACE, circle, list(&[&ana, &mei]))).await;
+    let (ana, mei) = (world.again(&ana).await, world.again(&mei).await);
+    let made = ana.op(&scope, Kind::THREAD, fields(&[("title", "Plans".into()), ("urgency", "green".into())]));
+    let thread = made.id;
+    world.put(&ana, made).await;
+    let op = in_an_hour(mei.message(&scope, thread, "between us"));
+    let id = op.id;
+    world.put(&mei, op).await;
+    world.put(&ana, Op { base_seq: Some(seq), ..ana.change(&scope, Kind::SPACE, circle, list(&[&ana])) }).await;
+    stays_unseen(&world, &ana, scope, id).await;
+}
+
+pub async fn nothing_appears_in_a_thread_that_is_gone<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, mei) = (world.someone("Ana", Role::Owner).await, world.someone("Mei", Role::Member).await);
+    let thread = world.thread(&ana, "Later").await;
+    let op = in_an_hour(mei.message(&world.scope(), thread, "good morning"));
+    let id = op.id;
+    world.put(&mei, op).await;
+    world.put(&ana, ana.delete(&world.scope(), Kind::THREAD, thread)).await;
+    stays_unseen(&world, &ana, world.scope(), id).await;
+    assert!(world.see(&mei, id).await.unwrap().deleted, "its author's devices learn it");
 }
 
 pub async fn what_is_due_appears_once<S: Storage>(storage: S) {

@@ -187,10 +187,37 @@ pub async fn who_comes_back_is_who_they_were<S: Storage>(storage: S) {
     let cursor = Cursor { epoch: world.core.storage().epoch().await.unwrap(), seq: 0 };
     let query = PullQuery { scope: kofi.scope(), cursor, limit: None };
     assert_eq!(world.core.pull(&back, &query).await.unwrap().rows.len(), 1);
-    // A link of an admin for somebody who lost all devices adds one.
-    let lost = world.core.member_link(By::Member(&mei.actor), kofi.actor.person, &any).await.unwrap().secret.reveal();
-    let found = world.core.join(&join(&lost, "")).await.unwrap();
+    assert_eq!(world.core.people(TeamScope::operator(world.team)).await.unwrap()[2].devices, 1);
+}
+
+/// With another's link one would be them, and read what is theirs alone.
+pub async fn nobody_becomes_somebody_who_is_there<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, mei) = (world.someone("Ana", Role::Owner).await, world.someone("Mei", Role::Admin).await);
+    let kofi = world.someone("Kofi", Role::Member).await;
+    let any = MemberLinkRequest { role: None };
+    for by in [&ana, &mei] {
+        let refused = world.core.member_link(By::Member(&by.actor), kofi.actor.person, &any).await.unwrap_err();
+        assert_eq!(refused.code, Code::Forbidden);
+    }
+    assert_eq!(
+        world.core.member_link(By::Member(&kofi.actor), kofi.actor.person, &any).await.unwrap_err().code,
+        Code::Forbidden
+    );
+    // For somebody who lost all devices it adds one. Another that was made at
+    // the same time is good for nothing then: they are there again.
+    world.core.revoke(By::Member(&mei.actor), kofi.actor.device).await.unwrap();
+    let mut links = Vec::new();
+    for by in [&mei, &ana] {
+        let link = world.core.member_link(By::Member(&by.actor), kofi.actor.person, &any).await.unwrap();
+        links.push(link.secret.reveal());
+    }
+    let found = world.core.join(&join(&links[0], "")).await.unwrap();
     assert_eq!(found.person, kofi.actor.person);
+    assert_eq!(world.core.join(&join(&links[1], "")).await.unwrap_err().code, Code::InviteInvalid);
+    // Whoever runs the server could read it all anyway.
+    let link = world.core.member_link(world.operator(), kofi.actor.person, &any).await.unwrap().secret.reveal();
+    world.core.join(&join(&link, "")).await.unwrap();
     assert_eq!(world.core.people(TeamScope::operator(world.team)).await.unwrap()[2].devices, 2);
 }
 

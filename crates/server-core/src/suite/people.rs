@@ -33,7 +33,7 @@ pub async fn an_invite_lapses<S: Storage>(storage: S) {
         let refused = world.core.invite(TeamScope::operator(world.team), &request).await.unwrap_err();
         assert_eq!(refused.code, Code::Invalid, "{request:?}");
     }
-    for name in ["", "  ", "two\nlines", &"x".repeat(101)] {
+    for name in ["", "  ", "two\nlines", &"x".repeat(101), "An\u{2060}a", "\u{202e}anA"] {
         let secret = world.invite(Role::Member).await;
         assert_eq!(world.core.join(&join(&secret, name)).await.unwrap_err().code, Code::Invalid, "{name:?}");
         world.core.join(&join(&secret, "A name")).await.expect("a bad name does not use the invite up");

@@ -2,12 +2,13 @@
 
 use super::storage::everything_before;
 use super::world::World;
-use crate::storage::{Account, Attempts, AuditEntry, Batch, Change, Commit, Device, Invite, Token, Totp};
+use crate::storage::{Account, Attempts, AuditEntry, Batch, Change, Commit, Device, Invite, Token, Totp, Tried};
 use crate::{SecretHash, Storage, TeamScope};
 use chrono::TimeDelta;
 use meantime_model::{DeviceId, OpId, PersonId};
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Kind, Scope};
+use std::sync::Arc;
 use uuid::Uuid;
 
 async fn apply<S: Storage>(world: &World<S>, team: TeamScope, changes: Vec<Change>) -> Commit {
@@ -40,6 +41,10 @@ pub async fn tokens_follow_each_other<S: Storage>(storage: S) {
     apply(&world, team, vec![Change::AddToken(three.clone())]).await;
     let retired =
         |token: &Token, minute| Token { retired_at: Some(super::noon() + TimeDelta::minutes(minute)), ..token.clone() };
+    assert_eq!(storage.tokens(team, first.id).await.unwrap(), [one.clone(), retired(&two, 3), three.clone()]);
+    // The one in whose place it came is used too late.
+    let late = Change::UseToken { device: first.id, token: two.hash, at: super::noon() + TimeDelta::minutes(3) };
+    assert_eq!(apply(&world, team, vec![late]).await, Commit::Stale);
     assert_eq!(storage.tokens(team, first.id).await.unwrap(), [one.clone(), retired(&two, 3), three.clone()]);
     // Its use retires the one before; what was retired stays so since then.
     let at = super::noon() + TimeDelta::minutes(4);
@@ -95,9 +100,16 @@ pub async fn decisions_about_people_are_ordered<S: Storage>(storage: S) {
     apply(&world, team, vec![Change::Circle { circle, members: vec![] }]).await;
     assert_eq!(storage.circles(team, &[person]).await.unwrap(), [Vec::<Uuid>::new()]);
     // What lets nobody in or out does not count.
-    let invite = invite(team, "i", Some(person), None, 1);
-    apply(&world, team, vec![Change::AddInvite(invite.clone()), Change::UseInvite(invite.secret)]).await;
+    let of_operator = invite(team, "i", None, None, 1);
+    apply(&world, team, vec![Change::AddInvite(of_operator.clone()), Change::UseInvite(of_operator.secret)]).await;
     assert_eq!(storage.access(team).await.unwrap(), 2);
+    // How many somebody may make is such a decision.
+    apply(&world, team, vec![Change::AddInvite(invite(team, "j", Some(person), None, 1))]).await;
+    assert_eq!(storage.access(team).await.unwrap(), 3);
+    // All teams at once: those that are known to stand elsewhere.
+    let red = theirs.id();
+    assert_eq!(storage.access_moved(&[(world.team, 3), (red, 7)]).await.unwrap(), [(red, 0)]);
+    assert_eq!(storage.access_moved(&[(world.team, u64::MAX)]).await.unwrap(), [(world.team, 3)]);
 }
 
 fn invite(team: TeamScope, secret: &str, by: Option<PersonId>, person: Option<PersonId>, hours: i64) -> Invite {
@@ -169,21 +181,57 @@ pub async fn accounts_are_kept<S: Storage>(storage: S) {
     apply(&world, team, vec![Change::RemoveAccount(ana)]).await;
     assert_eq!(storage.account(team, ana).await.unwrap(), None);
     assert_eq!(storage.account(team, kofi).await.unwrap(), Some(account(kofi, "kofi")));
+}
 
-    let tries = Attempts { failures: 7, until: super::noon() + TimeDelta::seconds(8) };
-    for slot in [0, u16::MAX] {
-        assert_eq!(storage.attempts(team, slot).await.unwrap(), None);
-        storage.set_attempts(team, slot, Some(Attempts { failures: 1, ..tries })).await.unwrap();
-        storage.set_attempts(team, slot, Some(tries)).await.unwrap();
-        assert_eq!(storage.attempts(team, slot).await.unwrap(), Some(tries));
-        assert_eq!(storage.attempts(theirs, slot).await.unwrap(), None);
+pub async fn failures_are_counted<S: Storage>(storage: S) {
+    let world = Arc::new(World::new(storage).await);
+    let team = TeamScope::operator(world.team);
+    let theirs = TeamScope::operator(world.core.found("Red Team").await.unwrap());
+    let storage = world.core.storage();
+    let (ana, nobody) = (PersonId::new(), PersonId::new());
+    let account = |login: &str| {
+        Change::PutAccount(Account { person: ana, login: login.into(), password: "x".into(), totp: None })
+    };
+    apply(&world, team, vec![account("ana")]).await;
+    let (noon, all) = (super::noon(), [Tried::Person(ana), Tried::Slot(0), Tried::Slot(u16::MAX)]);
+    for of in all {
+        assert_eq!(storage.attempts(team, of).await.unwrap(), None);
+        for failures in 1..=3 {
+            let at = noon + TimeDelta::seconds(failures.into());
+            assert_eq!(storage.failed(team, of, at, noon).await.unwrap(), failures);
+            assert_eq!(storage.attempts(team, of).await.unwrap(), Some(Attempts { failures, at }));
+        }
+        assert_eq!(storage.attempts(theirs, of).await.unwrap(), None);
+        // After a while they count anew.
+        let later = noon + TimeDelta::hours(1);
+        assert_eq!(storage.failed(team, of, later, noon + TimeDelta::seconds(4)).await.unwrap(), 1);
+        // None is lost, however many come at once.
+        let many = (0..20).map(|_| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.core.storage().failed(team, of, later, noon).await.unwrap() })
+        });
+        for counted in many.collect::<Vec<_>>() {
+            counted.await.unwrap();
+        }
+        assert_eq!(storage.attempts(team, of).await.unwrap(), Some(Attempts { failures: 21, at: later }));
     }
-    storage.set_attempts(team, 0, None).await.unwrap();
-    assert_eq!(storage.attempts(team, 0).await.unwrap(), None);
-    storage.sweep(team, &everything_before(tries.until)).await.unwrap();
-    assert_eq!(storage.attempts(team, u16::MAX).await.unwrap(), Some(tries));
-    storage.sweep(team, &everything_before(tries.until + TimeDelta::seconds(1))).await.unwrap();
-    assert_eq!(storage.attempts(team, u16::MAX).await.unwrap(), None);
+    // Of a slot they are forgotten in time, of an account they go with it.
+    storage.sweep(team, &everything_before(noon + TimeDelta::hours(2))).await.unwrap();
+    assert_eq!(storage.attempts(team, Tried::Slot(0)).await.unwrap(), None);
+    apply(&world, team, vec![account("ana.b")]).await;
+    assert_eq!(storage.attempts(team, Tried::Person(ana)).await.unwrap().unwrap().failures, 21, "by any name");
+    for of in all {
+        storage.failed(team, of, noon, noon).await.unwrap();
+        storage.forget_attempts(team, of).await.unwrap();
+        assert_eq!(storage.attempts(team, of).await.unwrap(), None);
+    }
+    storage.failed(team, Tried::Person(ana), noon, noon).await.unwrap();
+    apply(&world, team, vec![Change::RemoveAccount(ana)]).await;
+    for person in [ana, nobody] {
+        assert_eq!(storage.attempts(team, Tried::Person(person)).await.unwrap(), None);
+        assert_eq!(storage.failed(team, Tried::Person(person), noon, noon).await.unwrap(), 1);
+        assert_eq!(storage.attempts(team, Tried::Person(person)).await.unwrap(), None);
+    }
 }
 
 pub async fn what_was_done_is_noted<S: Storage>(storage: S) {

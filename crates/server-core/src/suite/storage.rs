@@ -4,8 +4,8 @@ use super::world::World;
 use crate::storage::{Batch, Bearer, Change, Changes, Commit, Device, Limit, Standing, Sweep, Token};
 use crate::{Row, SecretHash, Storage, TeamScope};
 use meantime_model::{DeviceId, OpId, PersonId};
-use meantime_protocol::Kind;
 use meantime_protocol::kinds::Role;
+use meantime_protocol::{Kind, Scope};
 
 pub async fn a_stale_commit_leaves_nothing<S: Storage>(storage: S) {
     let world = World::new(storage).await;
@@ -91,6 +91,38 @@ pub async fn counters_have_no_gap<S: Storage>(storage: S) {
     assert_eq!(done, Commit::Done(vec![seq + 1, 1, seq + 2, 2]));
     let upto = world.core.storage().upto(team, &[world.scope(), ana.scope()]).await.unwrap();
     assert_eq!(upto, [seq + 2, 2]);
+}
+
+pub async fn feeds_are_listed<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let row = row(&world, world.thread(&ana, "There").await).await;
+    let team = TeamScope::operator(world.team);
+    let theirs = TeamScope::operator(world.core.found("Red Team").await.unwrap());
+    let storage = world.core.storage();
+    // Whoever reads them, if anybody.
+    let mut scopes: Vec<Scope> = (0..5).map(|_| Scope::Private(uuid::Uuid::now_v7())).collect();
+    scopes.push(ana.scope());
+    let into = |scope: &Scope| {
+        let mut row = row.clone();
+        row.record.scope = *scope;
+        row
+    };
+    let batch = Batch { writes: scopes.iter().map(into).collect(), ..Batch::default() };
+    storage.commit(team, batch).await.unwrap();
+    scopes.push(world.scope());
+    scopes.sort_by_key(Scope::to_string);
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let some = storage.scopes(team, after, 2).await.unwrap();
+        after = some.last().copied();
+        found.extend(some);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, scopes);
+    assert!(storage.scopes(theirs, None, 9).await.unwrap().is_empty());
 }
 
 pub async fn teams_are_apart<S: Storage>(storage: S) {

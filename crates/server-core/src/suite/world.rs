@@ -1,6 +1,7 @@
 //! A small world to try the rules in: a team, its people, a clock with hands.
 
-use crate::{Actor, Clock, Core, Costs, Incoming, Storage, TeamScope};
+use crate::pokes::Polling;
+use crate::{Actor, Clock, Core, Costs, Incoming, Shared, Storage, TeamScope};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use meantime_model::{OpId, TeamId};
 use meantime_protocol::http::{InviteRequest, JoinRequest, Op, PullPage, PullQuery, PushOutcome};
@@ -9,6 +10,7 @@ use meantime_protocol::{Code, Cursor, Fields, Kind, Record, Scope};
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A clock that is set by hand.
@@ -68,6 +70,16 @@ impl<S: Storage> World<S> {
         let clock = Hands::new();
         let core = Core::with_costs(storage, Arc::clone(&clock) as Arc<dyn Clock>, CHEAP).beside(pokes);
         Self { core: Arc::new(core), clock, team }
+    }
+
+    /// Another process on the same storage: it is told nothing, and looks.
+    pub fn elsewhere(&self) -> Arc<Core<Shared>> {
+        let shared = Shared::from(Arc::clone(&self.core.storage));
+        let core = Core::with_costs(shared, Arc::clone(&self.clock) as Arc<dyn Clock>, CHEAP);
+        let core = Arc::new(core.beside(Arc::new(Polling(Duration::from_millis(100)))));
+        let hearing = Arc::clone(&core);
+        tokio::spawn(async move { hearing.hear_others().await });
+        core
     }
 
     pub fn scope(&self) -> Scope {

@@ -1,7 +1,7 @@
 //! Who writes what, and what it may be.
 
 use super::world::{Someone, World, fields, object};
-use crate::Storage;
+use crate::{Incoming, Storage};
 use chrono::TimeDelta;
 use meantime_model::{PersonId, TeamId};
 use meantime_protocol::http::{Op, PushOutcome};
@@ -165,6 +165,10 @@ pub async fn fields_are_checked<S: Storage>(storage: S) {
         (Kind::FOCUS, json!({"a": [deep(32)]})),
         (Kind::MEMBER, json!({"name": ""})),
         (Kind::MEMBER, json!({"name": null})),
+        (Kind::MEMBER, json!({"name": "Ko\u{200b}fi"})),
+        (Kind::MEMBER, json!({"name": "\u{202e}ifoK"})),
+        (Kind::MEMBER, json!({"name": "Ko\u{200d}fi"})),
+        (Kind::AGREEMENT, json!({"team": "Blue\u{2066} Team"})),
         (Kind::AGREEMENT, json!({"windows": {"red": "soon"}})),
         (Kind::AGREEMENT, json!({"team": "x\u{0}y"})),
     ];
@@ -177,6 +181,10 @@ pub async fn fields_are_checked<S: Storage>(storage: S) {
         let said = json.to_string();
         let refused = outcome(&world, &ana, ana.change(&team, kind, id, object(json))).await;
         assert_eq!(refused, Some(Code::Invalid), "{said}");
+    }
+    // Scripts and pictures that need what is not seen have it.
+    for name in ["\u{646}\u{200c}\u{645}", "Ana \u{1f469}\u{200d}\u{1f4bb}", "\u{5d0}\u{5e0}\u{5d4}"] {
+        world.put(&ana, ana.change(&team, Kind::MEMBER, me, object(json!({"name": name})))).await;
     }
     // What is unknown is kept, within reason.
     world.put(&ana, ana.change(&team, Kind::FOCUS, me, object(deep(32)))).await;
@@ -206,6 +214,38 @@ pub async fn a_patch_keeps_what_it_does_not_name<S: Storage>(storage: S) {
     assert_eq!(json!(row.fields), json!({"title": "Patch", "urgency": "green", "new": {"b": [1, 2], "c": 3}}));
     // What changes nothing moves nobody.
     assert_eq!(world.put(&ana, ana.change(&world.scope(), Kind::THREAD, id, patch)).await, seq);
+}
+
+/// One push makes the server look at so much, whatever it names.
+pub async fn a_push_looks_at_so_much<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let crowd = || -> Vec<Uuid> { (0..100).map(|_| Uuid::now_v7()).collect() };
+    let asks = |asked: Vec<Uuid>| {
+        ana.op(&world.scope(), Kind::THREAD, object(json!({"title": "x", "urgency": "red", "asked": asked})))
+    };
+    let incoming =
+        |ops: Vec<Op>| -> Vec<Incoming> { ops.into_iter().map(|op| Incoming { n: op.n, op: Ok(op) }).collect() };
+    let many = incoming((0..60).map(|_| asks(crowd())).collect());
+    assert_eq!(world.core.push(&ana.actor, &many).await.unwrap_err().code, Code::TooLarge);
+    // The same people again and again are looked at once.
+    let asked = crowd();
+    let again = incoming((0..60).map(|_| asks(asked.clone())).collect());
+    let results = world.core.push(&ana.actor, &again).await.unwrap();
+    assert!(results.iter().all(|result| matches!(&result.outcome, PushOutcome::Rejected { .. })));
+    // Nor at so many bytes.
+    let big = "x".repeat(250 * 1024);
+    let mut changes = Vec::new();
+    for i in 0..140 {
+        let made = json!({"title": format!("{i}"), "urgency": "green", "big": big});
+        let op = ana.op(&world.scope(), Kind::THREAD, object(made));
+        changes.push(ana.change(&world.scope(), Kind::THREAD, op.id, fields(&[("outcome", "done".into())])));
+        world.put(&ana, op).await;
+    }
+    let all = world.core.push(&ana.actor, &incoming(changes.clone())).await;
+    assert_eq!(all.unwrap_err().code, Code::TooLarge);
+    let half = world.core.push(&ana.actor, &incoming(changes.split_off(70))).await.unwrap();
+    assert!(half.iter().all(|result| matches!(&result.outcome, PushOutcome::Applied { .. })));
 }
 
 pub async fn own_kinds_are_kept<S: Storage>(storage: S) {

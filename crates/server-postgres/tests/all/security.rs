@@ -3,7 +3,7 @@
 use crate::tools::{name_of, noon, opened, put, row, team};
 use meantime_model::{DeviceId, PersonId};
 use meantime_protocol::kinds::Role;
-use meantime_server_core::storage::{Account, AuditEntry, Batch, Change, Commit, Device, Invite, Token};
+use meantime_server_core::storage::{Account, AuditEntry, Batch, Change, Commit, Device, Invite, Token, Tried};
 use meantime_server_core::{SecretHash, Storage as _, TeamScope};
 use meantime_server_postgres::kit::PostgresServer;
 use meantime_server_postgres::{OpenError, Postgres, Settings};
@@ -65,8 +65,7 @@ async fn full_team(postgres: &Postgres) -> TeamScope {
         ..Batch::default()
     };
     assert_eq!(postgres.commit(team, batch).await.unwrap(), Commit::Done(Vec::new()));
-    let attempts = meantime_server_core::storage::Attempts { failures: 1, until: noon() };
-    postgres.set_attempts(team, 7, Some(attempts)).await.unwrap();
+    assert_eq!(postgres.failed(team, Tried::Slot(7), noon(), noon()).await.unwrap(), 1);
     team
 }
 
@@ -149,7 +148,7 @@ async fn what_looks_across_teams_tells_little() {
         "SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
          WHERE pronamespace = 'meantime'::regnamespace AND prosecdef",
     );
-    assert_eq!(functions, "all_teams newer next_held team_of_invite team_of_token");
+    assert_eq!(functions, "access_moved all_teams newer next_held team_of_invite team_of_token");
     let nobody = "SELECT has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc
                   WHERE pronamespace = 'meantime'::regnamespace GROUP BY 1";
     assert_eq!(PostgresServer::shared().sql(database, nobody), "f");
@@ -162,6 +161,15 @@ async fn what_looks_across_teams_tells_little() {
     assert_eq!(
         (as_app(database, &newer(0)).unwrap(), as_app(database, &newer(1)).unwrap()),
         ("1|1".into(), String::new())
+    );
+    let access = postgres.access(ours).await.unwrap();
+    let moved = |access: u64| {
+        let sql = "SELECT * FROM meantime.access_moved(ARRAY['{0}'::uuid], ARRAY[{1}::bigint])";
+        sql.replace("{0}", &ours.id().to_string()).replace("{1}", &access.to_string())
+    };
+    assert_eq!(
+        (as_app(database, &moved(0)).unwrap(), as_app(database, &moved(access)).unwrap()),
+        (format!("1|{access}"), String::new())
     );
     // Who finds a team by a secret gets that secret's row and no other.
     let hash = SecretHash::of(&format!("token {}", ours.id()));
