@@ -1,6 +1,6 @@
 //! Takes what a person wrote out of a team, in everybody's app too: messages
-//! and settings become tombstones, threads and the person's own record lose
-//! their words. What others wrote stays.
+//! and settings become tombstones, threads, circles and the person's own record
+//! lose their words. What others wrote stays, and so does where it stands.
 
 use crate::feeds;
 use anyhow::bail;
@@ -73,9 +73,11 @@ fn without_words(row: Row) -> Row {
     let kept = |names: &[&str]| -> Fields {
         names.iter().filter_map(|name| Some(((*name).to_owned(), fields.get(*name)?.clone()))).collect()
     };
-    // Others' messages hang on a thread, and others' eyes on a name.
+    // Others' messages hang on a thread, a circle on who is in it, and
+    // others' eyes on a name.
     let (deleted, mut fields) = match kind {
         kind if *kind == Kind::THREAD => (false, kept(&["urgency", "asked"])),
+        kind if *kind == Kind::SPACE => (false, kept(&["members"])),
         kind if *kind == Kind::MEMBER => (false, kept(&["role", "removed_at"])),
         _ => (true, Fields::new()),
     };

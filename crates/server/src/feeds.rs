@@ -5,30 +5,37 @@ use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::PersonId;
 use meantime_protocol::{Record, Scope};
+use meantime_server_core::rules::cupboard;
 use meantime_server_core::storage::{Changes, Limit};
 use meantime_server_core::{Core, Shared, Storage as _, TeamScope};
 use uuid::Uuid;
 
 /// How much is read at once.
 const PAGE: Limit = Limit { rows: 500, bytes: 4 << 20 };
+/// How many feeds are listed at once.
+const SCOPES: usize = 1000;
 /// Nothing waits longer to appear (docs/PROTOCOL.md has 366 days).
 const LATEST: TimeDelta = TimeDelta::days(400);
 /// More waiting records than any team has.
 const HELD: usize = 1_000_000;
 
-/// Every feed of a team.
+/// Every feed of a team that something was ever written in, circles that nobody
+/// is in any more too.
 ///
 /// # Errors
 /// When the storage fails.
 pub async fn scopes(core: &Core<Shared>, team: TeamScope) -> anyhow::Result<Vec<Scope>> {
-    let people: Vec<PersonId> = core.people(team).await?.into_iter().map(|person| person.id).collect();
-    let mut circles: Vec<Uuid> = core.storage().circles(team, &people).await?.into_iter().flatten().collect();
-    circles.sort();
-    circles.dedup();
-    let mut scopes = vec![Scope::Team(team.id())];
-    scopes.extend(people.into_iter().map(Scope::User));
-    scopes.extend(circles.into_iter().map(Scope::Private));
-    Ok(scopes)
+    let (mut scopes, mut after) = (Vec::new(), None);
+    loop {
+        let some = core.storage().scopes(team, after, SCOPES).await?;
+        after = some.last().copied();
+        let more = some.len() == SCOPES;
+        // Which attachments there are is said by itself, and nobody's words.
+        scopes.extend(some.into_iter().filter(|scope| *scope != cupboard(team.id())));
+        if !more {
+            return Ok(scopes);
+        }
+    }
 }
 
 /// Calls `each` with every record of a feed that is visible in it, tombstones

@@ -2,6 +2,7 @@
 
 use crate::settings::Settings;
 use meantime_protocol::Invite;
+use meantime_protocol::invite::MAX_LINK;
 use meantime_server_core::NewInvite;
 use std::net::{IpAddr, SocketAddr};
 
@@ -32,10 +33,36 @@ impl Links {
         Self { host: format!("{name}:{}", at.port()), pin }
     }
 
-    /// The link of an invite.
+    /// The link of an invite. A team's name that would make it longer than apps
+    /// take is cut: it is there to be shown, no more.
     #[must_use]
     pub fn link(&self, invite: NewInvite) -> String {
         let NewInvite { secret, team_name, .. } = invite;
-        Invite { host: self.host.clone(), ca: self.pin, secret: secret.reveal(), team: team_name }.to_string()
+        let mut invite = Invite { host: self.host.clone(), ca: self.pin, secret: secret.reveal(), team: team_name };
+        let mut link = invite.to_string();
+        while link.len() > MAX_LINK && invite.team.pop().is_some() {
+            link = invite.to_string();
+        }
+        link
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use meantime_server_core::Secret;
+
+    #[test]
+    fn a_team_of_any_name_can_be_joined() {
+        let settings = Settings { invite_address: Some("meantime.example.org:8443".to_owned()), ..Settings::default() };
+        let links = Links::new(&settings, ([0, 0, 0, 0], 8443).into(), Some([7; 32]));
+        for team_name in ["Blue Team".to_owned(), "\u{9752}".repeat(100), "\u{1f426}".repeat(100)] {
+            let secret = Secret::invite().unwrap();
+            let text = links.link(NewInvite { secret, expires_at: DateTime::UNIX_EPOCH, team_name: team_name.clone() });
+            let parsed: Invite = text.parse().unwrap();
+            assert!(!parsed.team.is_empty() && team_name.starts_with(&parsed.team), "{}", parsed.team);
+            assert!(parsed.team == team_name || text.len() > MAX_LINK - 12, "no more is cut than has to be: {text}");
+        }
     }
 }

@@ -59,12 +59,15 @@ pub struct App {
 
 /// Every route of [`ROUTES`], and what stands around them.
 pub fn router(app: Arc<App>) -> Router {
-    let calls = of(&[Door::Token, Door::Secret])
+    let calls = of(&[Door::Token])
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
+    let secrets = of(&[Door::Secret])
+        .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), shed::secrets));
     let bytes = of(&[Door::Bytes]).layer(middleware::from_fn_with_state(Arc::clone(&app), shed::requests));
     let live = of(&[Door::Stream]).layer(middleware::from_fn_with_state(Arc::clone(&app), shed::streams));
-    let versioned = calls.merge(bytes).merge(live).layer(middleware::from_fn(version));
+    let versioned = calls.merge(secrets).merge(bytes).merge(live).layer(middleware::from_fn(version));
     versioned
         .merge(of(&[Door::Open]))
         .fallback(routes::nothing)

@@ -20,6 +20,7 @@ use meantime_server_core::{By, NewInvite};
 use serde::Deserialize;
 use std::str::FromStr;
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 type Answer<T> = Result<Json<T>, Refusal>;
 type Done = Result<StatusCode, Refusal>;
@@ -29,8 +30,8 @@ pub(super) async fn sign_in(
     Address(from): Address,
     request: Body,
 ) -> Answer<JoinResponse> {
-    let request: SignInRequest = body(request).await?;
-    Ok(Json(app.core.sign_in(&request, from).await?))
+    let request: SignInRequest = secret(request).await?;
+    to_the_end(async move { app.core.sign_in(&request, from).await }).await
 }
 
 pub(super) async fn next_token(State(app): State<Arc<App>>, Caller(actor): Caller) -> Answer<TokenResponse> {
@@ -69,7 +70,7 @@ pub(super) async fn set_account(
     request: Body,
 ) -> Answer<AccountInfo> {
     let request: AccountRequest = body(request).await?;
-    Ok(Json(app.core.set_account(&actor, &request, from).await?))
+    to_the_end(async move { app.core.set_account(&actor, &request, from).await }).await
 }
 
 pub(super) async fn begin_totp(
@@ -79,7 +80,7 @@ pub(super) async fn begin_totp(
     request: Body,
 ) -> Answer<TotpResponse> {
     let request: TotpRequest = body(request).await?;
-    Ok(Json(app.core.begin_totp(&actor, &request, from).await?))
+    to_the_end(async move { app.core.begin_totp(&actor, &request, from).await }).await
 }
 
 pub(super) async fn confirm_totp(
@@ -89,7 +90,7 @@ pub(super) async fn confirm_totp(
     request: Body,
 ) -> Answer<AccountInfo> {
     let request: TotpConfirm = body(request).await?;
-    Ok(Json(app.core.confirm_totp(&actor, &request, from).await?))
+    to_the_end(async move { app.core.confirm_totp(&actor, &request, from).await }).await
 }
 
 pub(super) async fn end_totp(
@@ -99,7 +100,7 @@ pub(super) async fn end_totp(
     request: Body,
 ) -> Answer<AccountInfo> {
     let request: TotpRequest = body(request).await?;
-    Ok(Json(app.core.end_totp(&actor, &request, from).await?))
+    to_the_end(async move { app.core.end_totp(&actor, &request, from).await }).await
 }
 
 pub(super) async fn remove(State(app): State<Arc<App>>, Caller(actor): Caller, Path(person): Path<String>) -> Done {
@@ -130,6 +131,16 @@ pub(super) async fn member_link(
 
 pub(super) async fn audit(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<AuditPage> {
     Ok(Json(app.core.audit_as(&actor, &query(&uri)?).await?))
+}
+
+/// Decides about a password, also when whoever asked goes away meanwhile: what
+/// was begun is counted.
+async fn to_the_end<T: Send + 'static>(
+    decided: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Answer<T> {
+    let ended = tokio::spawn(decided.in_current_span()).await;
+    let ended = ended.map_err(|_| Problem::new(Code::Internal, "the server has a problem of its own"))?;
+    Ok(Json(ended?))
 }
 
 fn link(app: &App, invite: NewInvite) -> Json<InviteResponse> {

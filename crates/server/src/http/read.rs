@@ -8,10 +8,15 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use meantime_protocol::{Code, MAX_BODY_BYTES, Problem};
+use meantime_protocol::{Code, MAX_BODY_BYTES, MAX_SECRET_BODY_BYTES, Problem};
 use meantime_server_core::Actor;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A secret in a body is small, and here by then: whoever sends it may be
+/// anybody.
+const SLOW_SECRET: Duration = Duration::from_secs(5);
 
 /// The person whose token the request carries.
 pub(super) struct Caller(pub Actor);
@@ -45,9 +50,8 @@ pub(super) async fn secret<T: DeserializeOwned>(body: Body) -> Result<T, Refusal
     })
 }
 
-/// The body as JSON of the protocol.
-pub(super) async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let bytes = axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|e| Refusal(unread(&e)))?;
+async fn within<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Refusal> {
+    let bytes = axum::body::to_bytes(body, most).await.map_err(|e| Refusal(unread(&e, most)))?;
     serde_json::from_slice(&bytes).map_err(|e| Refusal(bad(format!("the body is not what this call takes: {e}"))))
 }
 
@@ -57,12 +61,12 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
     query.map(|Query(value)| value).map_err(|e| Refusal(bad(format!("the query is not what this call takes: {e}"))))
 }
 
-fn unread(error: &axum::Error) -> Problem {
+fn unread(error: &axum::Error, most: usize) -> Problem {
     // The limit's error is an inner one, and its type is not public here.
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         if error.to_string().contains("length limit") {
-            let message = format!("a request is at most {} MiB; divide it", MAX_BODY_BYTES >> 20);
+            let message = format!("this request is at most {} KiB; divide it", most >> 10);
             return Problem::new(Code::TooLarge, message);
         }
         cause = error.source();

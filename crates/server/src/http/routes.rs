@@ -1,7 +1,7 @@
 //! The calls, each a few lines around the rules.
 
 use super::App;
-use super::read::{Caller, body, query};
+use super::read::{Caller, body, query, secret};
 use super::refusal::Refusal;
 use axum::Json;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 type Answer<T> = Result<Json<T>, Refusal>;
 
 pub(super) async fn join(State(app): State<Arc<App>>, request: Body) -> Answer<JoinResponse> {
-    Ok(Json(app.core.join(&body(request).await?).await?))
+    Ok(Json(app.core.join(&secret(request).await?).await?))
 }
 
 pub(super) async fn me(State(app): State<Arc<App>>, Caller(actor): Caller) -> Answer<Me> {

@@ -2,24 +2,85 @@
 //! them: better some wait than all.
 
 use super::App;
+use super::address::Address;
 use super::refusal::Refusal;
 use crate::metrics::Metrics;
+use crate::net::whose;
 use crate::settings::Limits;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use futures::StreamExt as _;
+use ipnet::IpNet;
 use meantime_protocol::{Code, Problem};
 use prometheus_client::metrics::gauge::Gauge;
-use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+/// The part of the room that is for who has no token: one of so many.
+const SECRETS: usize = 8;
+/// What one address may take: one of so many parts.
+const SHARES: usize = 4;
 
 /// How much is done at once.
 pub struct Room {
-    requests: Semaphore,
+    requests: Part,
+    /// For those that carry a secret instead of a token: strangers don't take
+    /// the others' room.
+    secrets: Part,
     streams: Arc<Semaphore>,
+    /// From there any share is taken: it is said who asks, or they are many.
+    exempt: Vec<IpAddr>,
+    proxies: Vec<IpNet>,
     retry_seconds: u32,
+}
+
+/// Room for some kind of requests, of which one address gets a share.
+struct Part {
+    all: Semaphore,
+    share: usize,
+    taken: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Part {
+    fn new(many: usize) -> Self {
+        Self { all: Semaphore::new(many), share: (many / SHARES).max(1), taken: Mutex::default() }
+    }
+
+    /// A place, if there is one; for nobody in particular, one of all.
+    fn take(&self, asker: Option<IpAddr>) -> Option<Place<'_>> {
+        let all = self.all.try_acquire().ok()?;
+        if let Some(asker) = asker {
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = taken.entry(asker).or_default();
+            if *count >= self.share {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Place { part: self, asker, _all: all })
+    }
+}
+
+/// Room for one request, until it is dropped.
+struct Place<'a> {
+    part: &'a Part,
+    asker: Option<IpAddr>,
+    _all: SemaphorePermit<'a>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let Some(asker) = self.asker else { return };
+        let mut taken = self.part.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&asker) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&asker);
+            }
+        }
+    }
 }
 
 impl Room {
@@ -27,10 +88,20 @@ impl Room {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self {
-            requests: Semaphore::new(limits.requests),
+            requests: Part::new(limits.requests),
+            secrets: Part::new((limits.requests / SECRETS).max(1)),
             streams: Arc::new(Semaphore::new(limits.streams)),
+            exempt: limits.exempt.iter().map(|ip| ip.to_canonical()).collect(),
+            proxies: limits.trusted_proxies.clone(),
             retry_seconds: limits.retry_seconds,
         }
+    }
+
+    /// Whose share a request takes.
+    fn asker(&self, from: Option<IpAddr>) -> Option<IpAddr> {
+        let from = from?.to_canonical();
+        let exempt = self.exempt.contains(&from) || self.proxies.iter().any(|network| network.contains(&from));
+        (!exempt).then(|| whose(from))
     }
 
     /// Come back later, not all at the same moment.
@@ -48,44 +119,61 @@ impl Room {
 }
 
 /// So many requests are worked on, and no more.
-pub(super) async fn requests(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = app.room.requests.try_acquire() else {
+pub(super) async fn requests(
+    State(app): State<Arc<App>>,
+    Address(from): Address,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(_place) = app.room.requests.take(app.room.asker(from)) else {
         return app.room.later(&app.metrics, "requests");
     };
     let _counted = Counted::new(&app.metrics.under_way);
     next.run(request).await
 }
 
+/// So many requests of strangers are worked on, and no more.
+pub(super) async fn secrets(
+    State(app): State<Arc<App>>,
+    Address(from): Address,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(_place) = app.room.secrets.take(app.room.asker(from)) else {
+        return app.room.later(&app.metrics, "secrets");
+    };
+    let _counted = Counted::new(&app.metrics.under_way);
+    next.run(request).await
+}
+
 /// So many live streams are open, and no more.
-pub(super) async fn streams(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn streams(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Ok(permit) = Arc::clone(&app.room.streams).try_acquire_owned() else {
         return app.room.later(&app.metrics, "streams");
     };
-    let response = next.run(request).await;
-    if !response.status().is_success() {
-        return response;
-    }
-    let open = Open::new(&app.metrics, permit);
-    response.map(|body| {
-        let pokes = move |bytes: &Result<bytes::Bytes, _>| {
-            // All of it: a closure takes no more of what it is given than it names.
-            let open = &open;
-            if bytes.as_ref().is_ok_and(|bytes| bytes.starts_with(b"event: poke")) {
-                open.metrics.pokes.inc();
-            }
-        };
-        Body::from_stream(body.into_data_stream().inspect(pokes))
-    })
+    request.extensions_mut().insert(Open(Arc::new(Stream::new(&app.metrics, permit))));
+    next.run(request).await
 }
 
-/// A place among the streams, until it is dropped with the stream's body.
-struct Open {
+/// A place among the streams, until the last of it is dropped, with the
+/// stream's body.
+#[derive(Clone)]
+pub(super) struct Open(Arc<Stream>);
+
+impl Open {
+    /// A poke is sent.
+    pub(super) fn poked(&self) {
+        self.0.metrics.pokes.inc();
+    }
+}
+
+struct Stream {
     metrics: Arc<Metrics>,
     _counted: Counted,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Open {
+impl Stream {
     fn new(metrics: &Arc<Metrics>, permit: OwnedSemaphorePermit) -> Self {
         Self { metrics: Arc::clone(metrics), _counted: Counted::new(&metrics.streams), _permit: permit }
     }

@@ -4,7 +4,7 @@ use crate::live::Stream;
 use crate::world::{World, eventually};
 use chrono::TimeDelta;
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Code, Problem};
+use meantime_protocol::{Code, MAX_SECRET_BODY_BYTES, Problem};
 use reqwest::{Method, Response, StatusCode};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -80,6 +80,73 @@ async fn one_request_too_many_is_sent_away() {
     assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::OK);
     eventually("room", async || ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::OK).await;
     assert!(world.number("meantime_shed_total{limit=\"requests\"}").await >= 1.0);
+}
+
+/// A request with a secret in it whose body does not end.
+async fn drips(world: &World) -> (tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<Response>) {
+    let (end, more) = tokio::sync::oneshot::channel::<()>();
+    let rest = futures::stream::once(async move {
+        let _ = more.await;
+        Ok::<_, std::io::Error>(json!({"secret": "x", "name": "x", "device_name": "x"}).to_string())
+    });
+    let before = world.number("meantime_requests_under_way").await;
+    let call = world.client().call(Method::POST, "/v1/join").body(reqwest::Body::wrap_stream(rest));
+    let slow = tokio::spawn(async move { call.send().await.unwrap() });
+    eventually("it to be under way", async || world.number("meantime_requests_under_way").await > before).await;
+    (end, slow)
+}
+
+#[tokio::test]
+async fn strangers_take_their_own_room_and_not_all_of_it() {
+    let nobody_exempt = ("exempt = [\"127.0.0.1\", \"::1\"]", "exempt = []");
+    let world = World::tuned(&[("requests = 1024", "requests = 64"), nobody_exempt, MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    // Eight places for them, two of which one address gets.
+    let (first, second) = (drips(&world).await, drips(&world).await);
+    let third = world.client().call(Method::POST, "/v1/join").body("{}").send().await.unwrap();
+    sent_away(third).await;
+    assert_eq!(world.number("meantime_shed_total{limit=\"secrets\"}").await, 1.0);
+    ana.thread("goes on").await;
+    // Who is done makes room, and nobody stays for long.
+    first.0.send(()).unwrap();
+    assert_eq!(first.1.await.unwrap().status(), StatusCode::FORBIDDEN);
+    let fourth = world.client().call(Method::POST, "/v1/join").body("{}").send().await.unwrap();
+    assert_eq!(fourth.status(), StatusCode::BAD_REQUEST);
+    let began = Instant::now();
+    assert_eq!(second.1.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop(second.0);
+    // They have little to say, too.
+    for path in ["/v1/join", "/v1/sign-in"] {
+        let much = world.client().call(Method::POST, path).body(" ".repeat(MAX_SECRET_BODY_BYTES + 1));
+        assert_eq!(much.send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+}
+
+/// Nor does one address take everybody's.
+#[tokio::test]
+async fn one_address_takes_its_share() {
+    let nobody_exempt = ("exempt = [\"127.0.0.1\", \"::1\"]", "exempt = []");
+    let world = World::tuned(&[("requests = 1024", "requests = 8"), nobody_exempt, MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let mut slow = Vec::new();
+    for i in 0..2 {
+        let (end, more) = tokio::sync::oneshot::channel::<()>();
+        let rest = futures::stream::once(async move {
+            let _ = more.await;
+            Ok::<_, std::io::Error>("{}")
+        });
+        let call = ana.call(Method::POST, "/v1/push").body(reqwest::Body::wrap_stream(rest));
+        slow.push((end, tokio::spawn(call.send())));
+        let begun = f64::from(i + 1);
+        eventually("it to be under way", async || world.number("meantime_requests_under_way").await == begun).await;
+    }
+    sent_away(ana.call(Method::GET, "/v1/me").send().await.unwrap()).await;
+    for (end, call) in slow {
+        end.send(()).unwrap();
+        assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::BAD_REQUEST);
+    }
+    eventually("room", async || ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::OK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,30 +235,6 @@ async fn a_client_that_is_gone_without_a_word_is_dropped() {
     assert!(live.next().await.is_some());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_takes_nothing_is_dropped() {
-    let world = World::tuned(&[("stall_seconds = 30", "stall_seconds = 1"), MONITORED]).await;
-    let ana = world.someone("Ana", Role::Owner).await;
-    let thread = ana.thread("Long").await;
-    let text = "long ".repeat(10_000);
-    for _ in 0..4 {
-        ana.push((0..20).map(|_| ana.message(thread, &text)).collect()).await;
-    }
-    let mut lazy = connect(&world, b"http/1.1");
-    let request = format!(
-        "GET /v1/bootstrap?scope={}&limit=1000 HTTP/1.1\r\nhost: localhost\r\nmeantime-protocol: 1\r\n\
-         authorization: Bearer {}\r\n\r\n",
-        ana.team(),
-        ana.joined.token
-    );
-    // More answers than all buffers between hold; none is read.
-    for _ in 0..12 {
-        lazy.write_all(request.as_bytes()).unwrap();
-    }
-    lazy.flush().unwrap();
-    eventually("it to be dropped", async || world.number("meantime_connections_stalled_total").await >= 1.0).await;
-    assert!(ana.client.alive().await);
-}
 /// A cable that is cut: nothing is refused and nothing is answered, and as no
 /// data is under way only the system can find out.
 #[cfg(target_os = "linux")]
@@ -244,3 +287,27 @@ async fn behind_a_proxy_each_address_has_its_own_limits() {
     assert_eq!(fails(&trusting, other).await, StatusCode::FORBIDDEN, "another address has its own");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_is_dropped() {
+    let world = World::tuned(&[("stall_seconds = 30", "stall_seconds = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let thread = ana.thread("Long").await;
+    let text = "long ".repeat(10_000);
+    for _ in 0..4 {
+        ana.push((0..20).map(|_| ana.message(thread, &text)).collect()).await;
+    }
+    let mut lazy = connect(&world, b"http/1.1");
+    let request = format!(
+        "GET /v1/bootstrap?scope={}&limit=1000 HTTP/1.1\r\nhost: localhost\r\nmeantime-protocol: 1\r\n\
+         authorization: Bearer {}\r\n\r\n",
+        ana.team(),
+        ana.joined.token
+    );
+    // More answers than all buffers between hold; none is read.
+    for _ in 0..12 {
+        lazy.write_all(request.as_bytes()).unwrap();
+    }
+    lazy.flush().unwrap();
+    eventually("it to be dropped", async || world.number("meantime_connections_stalled_total").await >= 1.0).await;
+    assert!(ana.client.alive().await);
+}

@@ -66,6 +66,7 @@ on_both!(
     people_and_devices_are_listed_and_changed_while_it_runs,
     all_goes_out_and_no_secret_with_it,
     what_somebody_wrote_goes_from_everybodys_app,
+    circles_go_on_without_who_made_them,
     a_team_goes_with_all_it_had,
     a_check_looks_at_attachments,
 );
@@ -219,6 +220,53 @@ async fn what_somebody_wrote_goes_from_everybodys_app(on: On) {
     assert!(!all.contains("kofi's") && !all.contains("Kofi's"), "{all}");
     assert!(all.contains("ana's answer") && all.contains("ana's words"), "what others wrote stays");
     assert_eq!(run(data, &["delete", "--person", "Somebody who left", "--yes"])[0]["records"].as_u64().unwrap(), 2);
+}
+
+/// A circle that somebody made with others.
+async fn circle(who: &Someone, title: &str, with: &[&Someone]) -> Scope {
+    let id = uuid::Uuid::now_v7();
+    let members: Vec<_> = [who].iter().chain(with).map(|someone| someone.joined.person).collect();
+    let made = who.change(Kind::SPACE, id, json!({"title": title, "members": members}));
+    let results = who.push(vec![Op { scope: Scope::Private(id), ..made }]).await;
+    assert!(matches!(results[0].outcome, PushOutcome::Applied { .. }), "{results:?}");
+    Scope::Private(id)
+}
+
+/// A thread in it, with a message.
+async fn written_in(scope: Scope, who: &Someone, words: &str) -> Vec<OpResult> {
+    let title = format!("{words}, in short");
+    let thread = who.change(Kind::THREAD, uuid::Uuid::now_v7(), json!({"title": title, "urgency": "green"}));
+    let message = who.message(thread.id, words);
+    who.push([thread, message].map(|op| Op { scope, ..op }).to_vec()).await
+}
+
+async fn circles_go_on_without_who_made_them(on: On) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let (_process, client, ana, kofi) = team(on, data).await;
+    let link = told(data, &["invite"]).output().unwrap();
+    let mei = client.join(String::from_utf8(link.stdout).unwrap().trim(), "Mei").await;
+    let scope = circle(&kofi, "kofi's plans", &[&ana, &mei]).await;
+    written_in(scope, &kofi, "kofi's words").await;
+    written_in(scope, &ana, "ana's words").await;
+    // A direct thread whose other side is gone, and one that he is the last in.
+    let alone = circle(&kofi, "kofi alone", &[]).await;
+    written_in(alone, &kofi, "kofi's note").await;
+    let direct = circle(&mei, "mei's plans", &[&kofi]).await;
+    written_in(direct, &kofi, "kofi's secret").await;
+    run(data, &["user", "remove", "Mei"]);
+    run(data, &["user", "remove", "Kofi"]);
+    let before = Value::Array(run(data, &["export"])).to_string();
+    for words in ["kofi's note", "kofi's secret", "kofi's words", "ana's words"] {
+        assert_eq!(before.matches(&format!("\"{words}\"")).count(), 1, "{words}");
+    }
+    run(data, &["delete", "--person", "Kofi", "--yes"]);
+    let after = Value::Array(run(data, &["export"])).to_string();
+    assert!(!after.to_lowercase().contains("kofi"), "{after}");
+    assert!(after.contains("mei's plans") && after.contains("ana's words"));
+    // Who is left in it goes on, and others may come.
+    let results = written_in(scope, &ana, "ana goes on").await;
+    assert!(results.iter().all(|result| matches!(result.outcome, PushOutcome::Applied { .. })), "{results:?}");
 }
 
 async fn a_team_goes_with_all_it_had(on: On) {

@@ -140,6 +140,7 @@ async fn a_try_that_is_broken_off_counts() {
     };
     let mut broken_off = 0;
     for tries in 1..=3 {
+        eventually("nothing else to be looked at", async || world.running.core().passwords_queued() == 0).await;
         let call = tokio::spawn(client.call(Method::POST, "/v1/sign-in").json(&request).send());
         while world.running.core().passwords_queued() == 0 && !call.is_finished() {
             tokio::task::yield_now().await;
