@@ -106,13 +106,15 @@ fn an_authenticator_is_set_up_with_a_camera() {
 
 /// What a camera reads in a picture (a portable graymap), if anything.
 fn in_sight(pgm: &[u8]) -> Option<String> {
-    let mut parts = pgm.splitn(4, |byte| byte.is_ascii_whitespace());
+    let mut parts = pgm.splitn(5, |byte| byte.is_ascii_whitespace());
     let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<usize>().ok();
     let _kind = number();
-    let (width, height) = (number()?, number()?);
-    let pixels = parts.next()?.splitn(2, |byte| byte.is_ascii_whitespace()).nth(1)?;
+    let (width, height, white) = (number()?, number()?, number()?);
+    let pixels = parts.next()?;
+    // The first byte of a pixel says enough, where it has two.
+    let bytes = if white > 255 { 2 } else { 1 };
     let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
-        pixels.get(y * width + x).copied().unwrap_or(u8::MAX)
+        pixels.get((y * width + x) * bytes).copied().unwrap_or(u8::MAX)
     });
     image.detect_grids().first()?.decode().ok().map(|(_, text)| text)
 }
