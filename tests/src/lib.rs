@@ -4,19 +4,23 @@
 //!
 //! It uses nothing of the app but its public surfaces: the command line with
 //! `--json`, the window through WebDriver, D-Bus, IMAP and the team server's
-//! protocol. What a test asserts is in `tests/tests`, not here.
+//! protocol; only devices without an engine ([`stored`]) are put together of
+//! the app's parts. What a test asserts is in `tests/tests`, not here.
 
 pub mod app;
 pub mod bench;
 pub mod cli;
 pub mod day;
 pub mod desk;
+pub mod device;
+pub mod dice;
 pub mod feed;
 pub mod person;
 pub mod post;
 pub mod process;
 pub mod programs;
 pub mod server;
+pub mod stored;
 pub mod wait;
 pub mod webdriver;
 pub mod world;

@@ -1,6 +1,6 @@
 //! Whole programs against real servers, on a real display.
 
-#![allow(clippy::indexing_slicing)] // of JSON: what is missing reads as null
+#![allow(clippy::indexing_slicing)] // of JSON, where what is missing reads as null; out of range is a failed test
 
 mod attachments;
 mod desks;

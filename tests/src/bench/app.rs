@@ -4,16 +4,16 @@
 
 use super::plain::{Plain, Row};
 use super::seat::{Seat, message};
+use crate::stored::{Deed, Stored};
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use meantime_model::{AccountId, ItemId, OpId};
+use chrono::TimeDelta;
+use meantime_model::ItemId;
 use meantime_platform::{Clock, SystemClock};
 use meantime_protocol::http::{BootstrapPage, Op, OpResult, PullPage, PushOutcome};
 use meantime_protocol::{Cursor, Kind, Record, Scope};
-use meantime_store::account::{self, Account, AccountKind};
-use meantime_store::outbox::{self, Change, NewOp, Target};
-use meantime_store::team::{self, Team};
-use meantime_store::{Store, StoreError, Tx, record, scope};
+use meantime_store::outbox::Change;
+use meantime_store::{StoreError, record};
 use meantime_sync::{Feed, Handle, Log, LogError, Outgoing, State, Syncer, Tuning};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,7 +49,7 @@ pub struct App {
 
 #[derive(Clone)]
 enum Disk {
-    Whole(Whole),
+    Whole(Stored),
     Lean(Arc<Lean>),
 }
 
@@ -59,23 +59,8 @@ impl App {
     /// # Errors
     /// The disk, or TLS.
     pub fn whole(seat: &Seat, folder: &Path) -> Result<Self> {
-        let store = Store::open(&folder.join("meantime.db"), SystemClock.now())?.store;
-        let row = Account {
-            id: AccountId::new(),
-            kind: AccountKind::Team,
-            name: seat.joined.team_name.clone(),
-            identity: format!("team:{}", seat.joined.team),
-            config: Value::Null,
-            created_at: SystemClock.now(),
-            checked_at: None,
-            error: None,
-            position: 0,
-        };
-        store.write(|tx| account::put(tx, &row))?;
-        let progress = watch::channel(Progress::default()).0;
-        let eyes = Team { account: row.id, me: seat.joined.person, now: SystemClock.now() };
-        let whole = Whole { store, eyes, feed: seat.team(), progress: progress.clone() };
-        Self::start(seat, Arc::new(whole.clone()), Disk::Whole(whole), &progress)
+        let stored = Stored::open(&folder.join("meantime.db"), &seat.joined, TimeDelta::zero())?;
+        Self::start(seat, Arc::new(stored.clone()), Disk::Whole(stored))
     }
 
     /// With a plain database.
@@ -96,17 +81,18 @@ impl App {
     }
 
     fn with(seat: &Seat, plain: Option<Plain>, feeds: Vec<Feed>) -> Result<Self> {
-        let progress = watch::channel(Progress::default()).0;
         let known = Known { feeds: feeds.into_iter().map(|f| (f.scope, f)).collect(), ..Known::default() };
-        let lean = Arc::new(Lean { known: Mutex::new(known), plain, feed: seat.team(), progress: progress.clone() });
-        Self::start(seat, Arc::clone(&lean) as _, Disk::Lean(lean), &progress)
+        let lean = Arc::new(Lean { known: Mutex::new(known), plain });
+        Self::start(seat, Arc::clone(&lean) as _, Disk::Lean(lean))
     }
 
-    fn start(seat: &Seat, log: Arc<dyn Log>, disk: Disk, progress: &watch::Sender<Progress>) -> Result<Self> {
-        let remote = Arc::new(seat.remote()?);
+    fn start(seat: &Seat, log: Arc<dyn Log>, disk: Disk) -> Result<Self> {
+        let (remote, progress) = (Arc::new(seat.remote()?), watch::channel(Progress::default()).0);
+        let watched = progress.subscribe();
+        let log = Arc::new(Counted { log, feed: seat.team(), progress });
         let (syncer, handle) = Syncer::new(log, remote, seat.joined.device, || SystemClock.now(), Tuning::default());
         let run = tokio::spawn(syncer.run(std::future::pending()));
-        Ok(Self { seat: seat.clone(), handle, progress: progress.subscribe(), disk, run })
+        Ok(Self { seat: seat.clone(), handle, progress: watched, disk, run })
     }
 
     /// The person sends a message to the team.
@@ -116,7 +102,7 @@ impl App {
     pub async fn send(&self, thread: Uuid, text: &str) -> Result<()> {
         let op = message(0, self.seat.team(), thread, text);
         match self.disk.clone() {
-            Disk::Whole(whole) => tokio::task::spawn_blocking(move || whole.write(op)).await??,
+            Disk::Whole(stored) => tokio::task::spawn_blocking(move || write(&stored, op)).await??,
             Disk::Lean(lean) => lean.known().write(op),
         }
         self.handle.nudge();
@@ -161,8 +147,8 @@ impl App {
     /// The disk.
     pub fn count(&self) -> Result<u64> {
         match &self.disk {
-            Disk::Whole(whole) => {
-                let rows = whole.store.read(|db| record::of_scope(db, whole.feed))?;
+            Disk::Whole(stored) => {
+                let rows = stored.store.read(|db| record::of_scope(db, self.seat.team()))?;
                 Ok(rows.iter().filter(|row| row.kind == Kind::MESSAGE).count() as u64)
             }
             Disk::Lean(lean) => lean.plain.as_ref().map_or(Ok(self.progress().messages), Plain::count),
@@ -176,128 +162,73 @@ impl Drop for App {
     }
 }
 
-/// How far a page leads, told once it is stored.
-fn stored(progress: &watch::Sender<Progress>, rows: &[Record], seq: Option<u64>, through: bool) {
-    progress.send_modify(|now| {
-        now.messages += rows.iter().filter(|row| row.kind == Kind::MESSAGE).count() as u64;
-        now.seq = seq.unwrap_or(now.seq);
-        now.through |= through;
-    });
+fn write(stored: &Stored, op: Op) -> Result<(), StoreError> {
+    let item = op.fields.get("thread").and_then(|id| id.as_str()?.parse().ok()).map(ItemId);
+    let change = Change { fields: op.fields, ..Change::default() };
+    stored.write(Deed { scope: op.scope, kind: op.kind, id: op.id, item, change, what: "Message", text: "" })
 }
 
-fn settled(progress: &watch::Sender<Progress>, results: &[OpResult]) {
-    let refused = results.iter().filter(|r| matches!(r.outcome, PushOutcome::Rejected { .. })).count() as u64;
-    progress.send_modify(|now| {
-        now.refused += refused;
-        now.taken += results.len() as u64 - refused;
-    });
-}
-
-/// The app's database, as the engine gives it to sync; nothing is judged.
-#[derive(Clone)]
-struct Whole {
-    store: Store,
-    eyes: Team,
+/// A device's side, and how far it is told once that is stored.
+struct Counted {
+    log: Arc<dyn Log>,
     feed: Scope,
     progress: watch::Sender<Progress>,
 }
 
-impl Whole {
-    fn write(&self, op: Op) -> Result<(), StoreError> {
-        let change = Change { fields: op.fields, ..Change::default() };
-        let item = change.fields.get("thread").and_then(|id| id.as_str()?.parse().ok()).map(ItemId);
-        let entry = NewOp {
-            account: self.eyes.account,
-            op_id: OpId::new(),
-            target: Target::Record { scope: op.scope, kind: op.kind, id: op.id, change },
-            item,
-            what: "Message".into(),
-            text: String::new(),
-            not_before: None,
-            made_at: SystemClock.now(),
-        };
-        self.store.write(|tx| team::push(tx, &self.now(), &entry)).map(drop)
+impl Counted {
+    fn stored(&self, scope: Scope, rows: &[Record], seq: Option<u64>, through: bool) {
+        if scope == self.feed {
+            self.progress.send_modify(|now| {
+                now.messages += rows.iter().filter(|row| row.kind == Kind::MESSAGE).count() as u64;
+                now.seq = seq.unwrap_or(now.seq);
+                now.through |= through;
+            });
+        }
     }
-
-    fn now(&self) -> Team {
-        Team { now: SystemClock.now(), ..self.eyes }
-    }
-
-    async fn durable<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&Tx<'_>, &Team) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, LogError> {
-        let this = self.clone();
-        blocking(move || this.store.write(|tx| f(tx, &this.now()))).await
-    }
-
-    async fn bulk<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&Tx<'_>, &Team) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, LogError> {
-        let this = self.clone();
-        blocking(move || this.store.write_bulk(|tx| f(tx, &this.now()))).await
-    }
-}
-
-async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
-    f: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, LogError> {
-    let done = tokio::task::spawn_blocking(f).await.map_err(|e| LogError(e.to_string()))?;
-    done.map_err(|e| LogError(e.to_string()))
 }
 
 #[async_trait]
-impl Log for Whole {
+impl Log for Counted {
     async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
-        let this = self.clone();
-        let feeds = blocking(move || this.store.read(|db| scope::all(db, this.eyes.account))).await?;
-        Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
+        self.log.feeds().await
     }
 
     async fn follow(&self, scope: Scope) -> Result<(), LogError> {
-        self.bulk(move |tx, team| scope::add(tx, team.account, scope)).await
+        self.log.follow(scope).await
     }
 
     async fn forget(&self, scope: Scope) -> Result<(), LogError> {
-        self.bulk(move |tx, team| team::forget(tx, team, scope).map(drop)).await
+        self.log.forget(scope).await
     }
 
     async fn apply_page(&self, scope: Scope, page: &PullPage) -> Result<(), LogError> {
-        let rows = page.clone();
-        self.bulk(move |tx, team| team::apply_page(tx, team, scope, &rows).map(drop)).await?;
-        if scope == self.feed {
-            stored(&self.progress, &page.rows, Some(page.next.seq), false);
-        }
+        self.log.apply_page(scope, page).await?;
+        self.stored(scope, &page.rows, Some(page.next.seq), false);
         Ok(())
     }
 
     async fn apply_bootstrap(&self, scope: Scope, page: &BootstrapPage) -> Result<(), LogError> {
-        let rows = page.clone();
-        self.bulk(move |tx, team| team::apply_bootstrap(tx, team, scope, &rows).map(drop)).await?;
-        if scope == self.feed {
-            let end = page.next_page.is_none();
-            stored(&self.progress, &page.rows, end.then_some(page.start.seq), end);
-        }
+        self.log.apply_bootstrap(scope, page).await?;
+        let end = page.next_page.is_none();
+        self.stored(scope, &page.rows, end.then_some(page.start.seq), end);
         Ok(())
     }
 
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
-        self.bulk(move |tx, _| team::begin_anew(tx, scope, lost_epoch)).await
+        self.log.begin_anew(scope, lost_epoch).await
     }
 
     async fn outgoing(&self) -> Result<Outgoing, LogError> {
-        self.durable(|tx, team| {
-            let ops = team::next_ops(tx, team.account, team.now)?;
-            Ok(Outgoing { ops, next_at: outbox::next_ready(tx, team.account, team.now)? })
-        })
-        .await
+        self.log.outgoing().await
     }
 
     async fn settle(&self, results: &[OpResult]) -> Result<(), LogError> {
-        let outcomes = results.to_vec();
-        self.bulk(move |tx, team| team::settle(tx, team, &outcomes).map(drop)).await?;
-        settled(&self.progress, results);
+        self.log.settle(results).await?;
+        let refused = results.iter().filter(|r| matches!(r.outcome, PushOutcome::Rejected { .. })).count() as u64;
+        self.progress.send_modify(|now| {
+            now.refused += refused;
+            now.taken += results.len() as u64 - refused;
+        });
         Ok(())
     }
 }
@@ -306,8 +237,6 @@ impl Log for Whole {
 struct Lean {
     known: Mutex<Known>,
     plain: Option<Plain>,
-    feed: Scope,
-    progress: watch::Sender<Progress>,
 }
 
 #[derive(Default)]
@@ -364,9 +293,6 @@ impl Log for Lean {
         if let Some(feed) = self.known().feeds.get_mut(&scope) {
             feed.cursor = Some(page.next);
         }
-        if scope == self.feed {
-            stored(&self.progress, &page.rows, Some(page.next.seq), false);
-        }
         Ok(())
     }
 
@@ -376,9 +302,6 @@ impl Log for Lean {
         if let Some(feed) = self.known().feeds.get_mut(&scope) {
             feed.cursor.get_or_insert(page.start);
             feed.page.clone_from(&page.next_page);
-        }
-        if scope == self.feed {
-            stored(&self.progress, &page.rows, end.then_some(page.start.seq), end);
         }
         Ok(())
     }
@@ -393,7 +316,6 @@ impl Log for Lean {
 
     async fn settle(&self, results: &[OpResult]) -> Result<(), LogError> {
         self.known().outbox.retain(|op| results.iter().all(|result| result.n != op.n));
-        settled(&self.progress, results);
         Ok(())
     }
 }

@@ -1,0 +1,5 @@
+//! A device of the tests: see `meantime_tests::device`.
+
+fn main() -> anyhow::Result<()> {
+    meantime_tests::device::serve()
+}
