@@ -3,8 +3,14 @@
 //! What bites: GNOME takes a note away when the connection that sent it
 //! closes, so each note's handle is kept until the note is gone; buttons and
 //! markup are there only if the service says so; a service that is started
-//! again has forgotten everything.
+//! again has forgotten everything. A process that is killed after a note is on
+//! the screen and before its number is known to anybody leaves one behind that
+//! the next process shows again: services that go by tags (dunst, mako, Xfce)
+//! replace it by that, others show a second one.
 
+mod service;
+
+use self::service::{ServiceProxy, silent, within};
 use super::{APP_ID, APP_NAME, Note, NoteEvent, Notifier, NotifyError, text};
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -22,17 +28,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// Connections of replaced notes that are kept: see [`State::retired`].
 const RETIRED: usize = 8;
-const SERVICE: &str = "org.freedesktop.Notifications";
-
-#[zbus::proxy(
-    interface = "org.freedesktop.Notifications",
-    default_service = "org.freedesktop.Notifications",
-    default_path = "/org/freedesktop/Notifications",
-    gen_blocking = false
-)]
-trait Service {
-    fn get_capabilities(&self) -> zbus::Result<Vec<String>>;
-}
 
 /// Shows notes through the desktop's notification service.
 pub struct DesktopNotifier {
@@ -68,10 +63,42 @@ struct Caps {
 }
 
 struct Shown {
-    handle: Arc<NotificationHandle>,
+    id: u32,
     /// The connection name of the service that shows it.
     service: String,
+    /// Its own connection, unless another process showed it.
+    sent: Option<Sent>,
+}
+
+struct Sent {
+    handle: Arc<NotificationHandle>,
     wait: AbortHandle,
+}
+
+impl Shown {
+    /// Its own connection is not listened to any more.
+    fn forget(&self) {
+        if let Some(sent) = &self.sent {
+            sent.wait.abort();
+        }
+    }
+
+    /// Takes it off the screen.
+    async fn close(self, bus: Option<zbus::Connection>) {
+        let closed = async {
+            match (self.sent, bus) {
+                (Some(sent), _) => sent.handle.close_async().await,
+                (None, Some(bus)) => {
+                    let closed = async { ServiceProxy::new(&bus).await?.close_notification(self.id).await };
+                    if let Err(error) = closed.await {
+                        tracing::debug!("a notification could not be closed: {error}");
+                    }
+                }
+                (None, None) => {}
+            }
+        };
+        let _ = tokio::time::timeout(ANSWER_WITHIN, closed).await;
+    }
 }
 
 impl DesktopNotifier {
@@ -100,27 +127,35 @@ impl Drop for DesktopNotifier {
     fn drop(&mut self) {
         self.watch.abort();
         for (_, shown) in self.inner.state().shown.drain() {
-            shown.wait.abort();
+            shown.forget();
         }
     }
 }
 
 #[async_trait]
 impl Notifier for DesktopNotifier {
-    async fn show(&self, note: Note) -> Result<(), NotifyError> {
+    async fn show(&self, note: Note) -> Result<Option<String>, NotifyError> {
         let _one = self.inner.showing.lock().await;
         let shown = self.inner.show(&note).await;
         if let Err(error) = &shown {
             tracing::warn!("a notification could not be shown: {error}");
             self.inner.state().lost = true;
         }
-        shown
+        shown.map(Some)
+    }
+
+    async fn adopt(&self, key: &str, place: &str) {
+        let _one = self.inner.showing.lock().await;
+        if let Err(error) = within(ANSWER_WITHIN, self.inner.adopt(key, place)).await {
+            tracing::debug!("what an earlier run showed is left as it is: {error}");
+        }
     }
 
     async fn withdraw(&self, key: &str) {
         let Some(shown) = self.inner.take(key) else { return };
-        shown.wait.abort();
-        let _ = tokio::time::timeout(ANSWER_WITHIN, shown.handle.close_async()).await;
+        shown.forget();
+        let bus = self.inner.state().bus.clone();
+        shown.close(bus).await;
         self.inner.tell(NoteEvent::Closed { key: key.to_owned() });
     }
 
@@ -130,16 +165,33 @@ impl Notifier for DesktopNotifier {
 }
 
 impl Inner {
-    async fn show(self: &Arc<Self>, note: &Note) -> Result<(), NotifyError> {
+    async fn show(self: &Arc<Self>, note: &Note) -> Result<String, NotifyError> {
         let bus = within(ANSWER_WITHIN, self.bus()).await?;
         let caps = within(START_WITHIN, self.caps(&bus)).await?;
-        let before = self.state().shown.get(&note.key).map(|shown| shown.handle.id());
+        let before = self.state().shown.get(&note.key).map(|shown| shown.id);
         let handle = tokio::time::timeout(ANSWER_WITHIN, notification(note, caps, before).show_async())
             .await
             .map_err(|_| silent())?
             .map_err(|error| NotifyError(format!("the desktop's notification service refused: {error}")))?;
-        let service = within(ANSWER_WITHIN, async { DBusProxy::new(&bus).await?.get_name_owner(name()).await }).await?;
-        self.keep(&note.key, Arc::new(handle), service.to_string());
+        let (session, service) = within(ANSWER_WITHIN, service::owner(&bus)).await?;
+        let place = format!("{session} {service} {}", handle.id());
+        self.keep(&note.key, Arc::new(handle), service);
+        Ok(place)
+    }
+
+    /// A number means something to the service that gave it and to no other,
+    /// and a service's name is used again in another session.
+    async fn adopt(&self, key: &str, place: &str) -> zbus::Result<()> {
+        let mut words = place.split(' ');
+        let (Some(session), Some(owner), Some(Ok(id))) =
+            (words.next(), words.next(), words.next().map(str::parse::<u32>))
+        else {
+            return Ok(());
+        };
+        if service::owner(&self.bus().await?).await? == (session.to_owned(), owner.to_owned()) {
+            let shown = || Shown { id, service: owner.to_owned(), sent: None };
+            self.state().shown.entry(key.to_owned()).or_insert_with(shown);
+        }
         Ok(())
     }
 
@@ -147,12 +199,14 @@ impl Inner {
     fn keep(self: &Arc<Self>, key: &str, handle: Arc<NotificationHandle>, service: String) {
         let wait = tokio::spawn(wait(Arc::downgrade(self), handle.clone())).abort_handle();
         let mut state = self.state();
-        if let Some(before) = state.shown.insert(key.to_owned(), Shown { handle, service, wait }) {
-            before.wait.abort();
+        let shown = Shown { id: handle.id(), service, sent: Some(Sent { handle, wait }) };
+        let Some(before) = state.shown.insert(key.to_owned(), shown) else { return };
+        before.forget();
+        if let Some(sent) = before.sent {
             if state.retired.len() >= RETIRED {
                 state.retired.remove(0);
             }
-            state.retired.push(before.handle);
+            state.retired.push(sent.handle);
         }
     }
 
@@ -168,20 +222,22 @@ impl Inner {
     /// The first thing that becomes of a note; after it the note is gone
     /// everywhere, so that a service that keeps a clicked one has it closed.
     fn became(&self, id: u32, response: NotificationResponse) {
-        let key = self.state().shown.iter().find(|(_, shown)| shown.handle.id() == id).map(|(key, _)| key.clone());
+        let key = self.state().shown.iter().find(|(_, shown)| shown.id == id).map(|(key, _)| key.clone());
         let Some((key, shown)) = key.and_then(|key| self.take(&key).map(|shown| (key, shown))) else { return };
         let clicked = match response {
             NotificationResponse::Default => Some(NoteEvent::Open { key: key.clone() }),
             NotificationResponse::Action(action) => Some(NoteEvent::Act { key: key.clone(), action }),
             NotificationResponse::Closed(_) | NotificationResponse::Reply(_) => None,
         };
+        let bus = self.state().bus.clone().filter(|_| clicked.is_some());
         if let Some(event) = clicked {
             self.tell(event);
-            let handle = shown.handle;
-            tokio::spawn(async move { tokio::time::timeout(ANSWER_WITHIN, handle.close_async()).await });
         }
         self.tell(NoteEvent::Closed { key });
-        shown.wait.abort();
+        shown.forget();
+        if bus.is_some() {
+            tokio::spawn(shown.close(bus));
+        }
     }
 
     async fn bus(&self) -> zbus::Result<zbus::Connection> {
@@ -213,7 +269,7 @@ impl Inner {
         state.shown.retain(|_, shown| {
             let there = Some(shown.service.as_str()) == new;
             if !there {
-                shown.wait.abort();
+                shown.forget();
             }
             there
         });
@@ -250,6 +306,8 @@ fn notification(note: &Note, caps: Caps, replaces: Option<u32>) -> Notification 
         .summary(&title)
         .icon(APP_ID)
         .hint(Hint::DesktopEntry(APP_ID.to_owned()))
+        .hint(Hint::Custom("x-dunst-stack-tag".to_owned(), note.key.clone()))
+        .hint(Hint::Custom("x-canonical-private-synchronous".to_owned(), note.key.clone()))
         .urgency(if note.urgent { Urgency::Critical } else { Urgency::Normal })
         .timeout(if note.urgent { Timeout::Never } else { Timeout::Default })
         // Always: without it a click does nothing, or only closes the note.
@@ -285,8 +343,9 @@ async fn watch(inner: Weak<Inner>) {
             Some(inner) => inner.bus().await?,
             None => return Ok(()),
         };
-        let mut changes = DBusProxy::new(&bus).await?.receive_name_owner_changed_with_args(&[(0, SERVICE)]).await?;
-        let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal).interface(SERVICE)?.build();
+        let mut changes =
+            DBusProxy::new(&bus).await?.receive_name_owner_changed_with_args(&[(0, service::NAME)]).await?;
+        let rule = zbus::MatchRule::builder().msg_type(zbus::message::Type::Signal).interface(service::NAME)?.build();
         let mut signals = zbus::MessageStream::for_match_rule(rule, &bus, None).await?;
         loop {
             tokio::select! {
@@ -327,41 +386,4 @@ fn response(signal: &zbus::Message) -> Option<(u32, NotificationResponse)> {
         }
         _ => None,
     }
-}
-
-fn name() -> zbus::names::BusName<'static> {
-    zbus::names::WellKnownName::from_static_str_unchecked(SERVICE).into()
-}
-
-async fn within<T, E: Into<zbus::Error>>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, NotifyError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(plain(&error.into())),
-        Err(_) => Err(silent()),
-    }
-}
-
-fn silent() -> NotifyError {
-    NotifyError("the desktop's notification service does not answer; signing out and in again may help".to_owned())
-}
-
-fn plain(error: &zbus::Error) -> NotifyError {
-    use zbus::fdo::Error as Fdo;
-    let absent = match error {
-        zbus::Error::MethodError(name, ..) => {
-            ["ServiceUnknown", "NameHasNoOwner", "Spawn"].iter().any(|part| name.contains(part))
-        }
-        zbus::Error::FDO(error) => matches!(**error, Fdo::ServiceUnknown(_) | Fdo::NameHasNoOwner(_)),
-        _ => false,
-    };
-    NotifyError(if absent {
-        "this desktop has no notification service, so nothing can pop up; the list still has everything".to_owned()
-    } else if matches!(error, zbus::Error::Address(_) | zbus::Error::InputOutput(_)) {
-        "there is no desktop session to show notifications in; the list still has everything".to_owned()
-    } else {
-        format!("the desktop's notification service can't be used: {error}")
-    })
 }

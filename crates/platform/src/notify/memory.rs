@@ -18,6 +18,7 @@ struct State {
     shown: BTreeMap<String, Note>,
     history: Vec<Note>,
     failing: Option<String>,
+    refused: Vec<String>,
 }
 
 impl Default for MemoryNotifier {
@@ -44,6 +45,11 @@ impl MemoryNotifier {
         self.state().failing = why.map(str::to_owned);
     }
 
+    /// From now on notes of this title alone can't be shown.
+    pub fn refuse(&self, title: &str) {
+        self.state().refused.push(title.to_owned());
+    }
+
     /// The person, or the system, does something.
     pub fn emit(&self, event: NoteEvent) {
         match &event {
@@ -61,14 +67,17 @@ impl MemoryNotifier {
 
 #[async_trait]
 impl Notifier for MemoryNotifier {
-    async fn show(&self, note: Note) -> Result<(), NotifyError> {
+    async fn show(&self, note: Note) -> Result<Option<String>, NotifyError> {
         let mut state = self.state();
         if let Some(why) = &state.failing {
             return Err(NotifyError(why.clone()));
         }
+        if state.refused.contains(&note.title) {
+            return Err(NotifyError("this one can't be shown".to_owned()));
+        }
         state.history.push(note.clone());
         state.shown.insert(note.key.clone(), note);
-        Ok(())
+        Ok(None)
     }
 
     async fn withdraw(&self, key: &str) {

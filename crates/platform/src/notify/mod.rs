@@ -79,8 +79,14 @@ pub struct NotifyError(pub String);
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Shows a note, or replaces the one with the same key. `Ok` means that
-    /// the system took it, not that somebody saw it.
-    async fn show(&self, note: Note) -> Result<(), NotifyError>;
+    /// the system took it, not that somebody saw it; it tells where the note
+    /// is, in the system's words, where another process can find it there.
+    async fn show(&self, note: Note) -> Result<Option<String>, NotifyError>;
+
+    /// An earlier process showed a note of this key, and `place` is what it
+    /// was told. If it may still be there, it can be replaced, withdrawn and
+    /// clicked as if this one had shown it.
+    async fn adopt(&self, _key: &str, _place: &str) {}
 
     /// Takes a note back, if it is still there.
     async fn withdraw(&self, key: &str);

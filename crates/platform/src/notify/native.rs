@@ -42,7 +42,7 @@ impl Default for DesktopNotifier {
 
 #[async_trait]
 impl Notifier for DesktopNotifier {
-    async fn show(&self, note: Note) -> Result<(), NotifyError> {
+    async fn show(&self, note: Note) -> Result<Option<String>, NotifyError> {
         if let Some(why) = &self.unable {
             return Err(NotifyError(why.clone()));
         }
@@ -62,7 +62,8 @@ impl Notifier for DesktopNotifier {
                 inner.end(note, run, response);
             })
             .map_err(|e| NotifyError(format!("notifications can't be shown: {e}")))?;
-        taken.await.unwrap_or_else(|_| Err("the system did not take it".to_owned())).map_err(NotifyError)
+        let taken = taken.await.unwrap_or_else(|_| Err("the system did not take it".to_owned()));
+        taken.map(|()| None).map_err(NotifyError)
     }
 
     async fn withdraw(&self, key: &str) {

@@ -137,6 +137,73 @@ fn after_a_restart_what_is_due_is_shown_again() {
 }
 
 #[test]
+fn a_crash_before_it_is_marked_as_shown_leaves_one_note_on_dunst() {
+    alone("notify::tests::a_crash_before_it_is_marked_as_shown_leaves_one_note_on_dunst", |stage| async move {
+        let screen = Xvfb::start("800x600");
+        let dunst = Dunst::start(&stage.folder, &stage.bus, &screen).await;
+        let killed = DesktopNotifier::new();
+        killed.show(note("digest:1", "3 held", "")).await.unwrap();
+        killed.show(note("alert:2", "Another", "")).await.unwrap();
+        eventually("two notes", async || (dunst.displayed() == 2).then_some(())).await;
+        drop(killed);
+
+        // All that the next process knows is that it was not marked.
+        let notifier = DesktopNotifier::new();
+        let mut events = notifier.events();
+        notifier.show(note("digest:1", "3 held, again", "")).await.unwrap();
+        notifier.show(note("alert:4", "A third", "")).await.unwrap();
+        eventually("the third note", async || (dunst.displayed() == 3).then_some(())).await;
+        notifier.withdraw("alert:4").await;
+        notifier.withdraw("digest:1").await;
+        for key in ["alert:4", "digest:1"] {
+            assert_eq!(next(&mut events).await, NoteEvent::Closed { key: key.into() });
+        }
+        eventually("only the other one is left", async || (dunst.displayed() == 1).then_some(())).await;
+    });
+}
+
+#[test]
+fn what_an_earlier_run_showed_is_replaced_clicked_and_withdrawn() {
+    alone("notify::tests::what_an_earlier_run_showed_is_replaced_clicked_and_withdrawn", |stage| async move {
+        let daemon = NotificationDaemon::start(&stage.bus, Behaviour::default()).await;
+        let ended = DesktopNotifier::new();
+        let mut places = Vec::new();
+        for key in ["a", "b", "c"] {
+            places.push(ended.show(note(key, key, "")).await.unwrap().unwrap());
+        }
+        drop(ended);
+        let ids: Vec<u32> = daemon.received().iter().map(|received| received.id).collect();
+
+        let notifier = DesktopNotifier::new();
+        let mut events = notifier.events();
+        for (key, place) in ["a", "b", "c"].iter().zip(&places) {
+            notifier.adopt(key, place).await;
+        }
+        notifier.show(note("a", "A2", "")).await.unwrap();
+        assert_eq!(daemon.received().pop().unwrap().replaces, ids[0]);
+        daemon.act(ids[1], "default").await;
+        assert_eq!(next(&mut events).await, NoteEvent::Open { key: "b".into() });
+        assert_eq!(next(&mut events).await, NoteEvent::Closed { key: "b".into() });
+        notifier.withdraw("c").await;
+        assert_eq!(next(&mut events).await, NoteEvent::Closed { key: "c".into() });
+        eventually("they are closed", async || {
+            let closed = daemon.closed();
+            (closed.contains(&ids[1]) && closed.contains(&ids[2])).then_some(())
+        })
+        .await;
+
+        // The numbers of a service that is gone are somebody else's now.
+        daemon.stop().await;
+        let daemon = NotificationDaemon::start(&stage.bus, Behaviour::default()).await;
+        let later = DesktopNotifier::new();
+        later.adopt("a", &places[0]).await;
+        later.adopt("b", "nonsense").await;
+        later.show(note("a", "A3", "")).await.unwrap();
+        assert_eq!(daemon.received().pop().unwrap().replaces, 0);
+    });
+}
+
+#[test]
 fn a_service_that_hangs_is_given_up() {
     alone("notify::tests::a_service_that_hangs_is_given_up", |stage| async move {
         let hangs = Behaviour { hangs: true, ..Behaviour::default() };
