@@ -3,7 +3,7 @@
 //!
 //! | arrives | no block runs | a block runs |
 //! |---|---|---|
-//! | backfill, my own, muted | quiet | quiet |
+//! | backfill, my own, seen elsewhere, muted | quiet | quiet |
 //! | red from somebody on my list | notify | **break through** |
 //! | red, yellow | notify | hold |
 //! | green | quiet | hold |
@@ -30,6 +30,8 @@ pub struct Arrival {
     pub addressed: bool,
     /// It was there before the account was first read to its end.
     pub backfill: bool,
+    /// I have seen it: in another program, or on another device.
+    pub seen: bool,
     /// I muted its conversation.
     pub muted: bool,
 }
@@ -101,6 +103,8 @@ pub enum Why {
     Own,
     /// I muted it.
     Muted,
+    /// I have seen it elsewhere.
+    Seen,
     /// Green, and no block runs.
     ForInformation,
     /// Red, and no block runs.
@@ -173,6 +177,7 @@ fn quiet(arrival: &Arrival) -> Option<Why> {
         Arrival { backfill: true, .. } => Some(Why::Backfill),
         Arrival { own: true, .. } => Some(Why::Own),
         Arrival { muted: true, .. } => Some(Why::Muted),
+        Arrival { seen: true, .. } => Some(Why::Seen),
         _ => None,
     }
 }
@@ -233,12 +238,13 @@ impl fmt::Display for Why {
             Self::Backfill => "it was there before",
             Self::Own => "you wrote it",
             Self::Muted => "you muted it",
+            Self::Seen => "you have seen it",
             Self::ForInformation => "it is for information",
             Self::Urgent => "it is urgent",
             Self::AsksYou => "it asks you",
             Self::Standard => "you are not focusing",
             Self::Focusing => "you are focusing",
-            Self::OnYourList => "it is urgent and its sender is on your list",
+            Self::OnYourList => "on your list",
         })
     }
 }
@@ -265,6 +271,7 @@ mod tests {
             own: false,
             addressed: false,
             backfill: false,
+            seen: false,
             muted: false,
         };
         let notify = |why| Decision::Notify { why };
@@ -291,6 +298,7 @@ mod tests {
             (Arrival { backfill: true, ..new(Red, &person(kofi)) },     quiet(Why::Backfill), quiet(Why::Backfill)),
             (Arrival { own: true, ..new(Red, &person(kofi)) },          quiet(Why::Own),      quiet(Why::Own)),
             (Arrival { muted: true, ..new(Red, &person(kofi)) },        quiet(Why::Muted),    quiet(Why::Muted)),
+            (Arrival { seen: true, ..new(Red, &person(kofi)) },         quiet(Why::Seen),     quiet(Why::Seen)),
         ];
         for (arrival, without, within) in table {
             assert_eq!(decide(&arrival, &free), without, "{arrival:?}");

@@ -5,6 +5,7 @@
 //! instant that a rule needs is passed in. Value types derive serde; whole
 //! entities cross a boundary as that boundary's own type.
 
+pub mod backoff;
 pub mod digest;
 pub mod due;
 pub mod focus;

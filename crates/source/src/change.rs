@@ -1,6 +1,6 @@
 //! What a pull brings.
 
-use crate::Cursor;
+use crate::{Cursor, SourceError};
 use chrono::{DateTime, Utc};
 use meantime_model::Urgency;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct Page {
     pub backfill: bool,
     /// Don't ask before; the system asked for it.
     pub poll_after: Option<Duration>,
+    /// Something of the system can't be read, beside what `changes` says of
+    /// it: the page counts, and the account's state says this.
+    pub trouble: Option<SourceError>,
 }
 
 /// One change of one conversation.

@@ -26,6 +26,14 @@ pub enum SourceError {
     /// No connection, a time-out, a server's bad moment: back off and try again.
     #[error("{0}")]
     Transient(String),
+    /// It may pass, but hardly soon; not before `after`.
+    #[error("{message}")]
+    Later {
+        /// How long to wait.
+        after: Duration,
+        /// For people.
+        message: String,
+    },
     /// It won't work until somebody changes something.
     #[error("{0}")]
     Permanent(String),
@@ -49,6 +57,7 @@ impl SourceError {
             Self::Certificate(_) => "certificate",
             Self::RateLimited { .. } => "rate_limited",
             Self::Transient(_) => "transient",
+            Self::Later { .. } => "later",
             Self::Permanent(_) => "permanent",
             Self::Invalid(_) => "invalid",
             Self::CursorInvalid => "cursor_invalid",
@@ -59,6 +68,19 @@ impl SourceError {
     /// Trying again by itself may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Transient(_) | Self::CursorInvalid | Self::Protocol(_))
+        match self {
+            Self::RateLimited { .. } | Self::Later { .. } | Self::Transient(_) => true,
+            Self::CursorInvalid | Self::Protocol(_) => true,
+            Self::Auth(_) | Self::Certificate(_) | Self::Permanent(_) | Self::Invalid(_) => false,
+        }
+    }
+
+    /// Not to be tried again before, where that is known.
+    #[must_use]
+    pub fn after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { after, .. } | Self::Later { after, .. } => Some(*after),
+            _ => None,
+        }
     }
 }

@@ -45,6 +45,9 @@ pub struct InspectedMail {
     /// It could not be read fully: why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
+    /// The same for programs: `unreadable`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// What is shown of a feed.
@@ -75,6 +78,11 @@ pub struct InspectedItem {
     pub text: String,
     /// Sanitised.
     pub html: Option<String>,
+    /// Recordings and the like.
+    pub attachments: Vec<Attachment>,
+    /// Nothing of it could be read: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// Why nothing can be shown.

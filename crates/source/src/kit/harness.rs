@@ -2,6 +2,7 @@
 
 use crate::Source;
 use async_trait::async_trait;
+use chrono::TimeDelta;
 
 /// One conversation at the server, as the server itself has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,11 +22,30 @@ pub trait Harness: Send + Sync + Sized {
     /// Starts a server with an empty account.
     async fn start() -> Self;
 
-    /// The account, as the app would connect it.
-    fn source(&self) -> Box<dyn Source>;
+    /// An unchanged poll costs at most so many requests.
+    const UNCHANGED: usize;
+
+    /// The account, as the app would connect it, on a computer whose clock is
+    /// off by so much.
+    fn source_at(&self, off: TimeDelta) -> Box<dyn Source>;
+
+    /// The same where the clock is right.
+    fn source(&self) -> Box<dyn Source> {
+        self.source_at(TimeDelta::zero())
+    }
 
     /// The same with a secret the server refuses; `None` where there are no secrets.
     fn wrong_secret(&self) -> Option<Box<dyn Source>>;
+
+    /// From now on the server refuses the account's secret, on connections that
+    /// are open as well. False where there are no secrets.
+    async fn expire_secret(&mut self) -> bool;
+
+    /// It is good again.
+    async fn renew_secret(&mut self);
+
+    /// Requests the server had so far, or commands.
+    fn requests(&self) -> usize;
 
     /// Words that must not turn up in errors or debug output.
     fn secrets(&self) -> Vec<String>;

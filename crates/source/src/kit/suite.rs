@@ -3,9 +3,12 @@
 
 use super::{Harness, Local, Truth};
 use crate::{ActOutcome, Budget, Op, Source, SourceError, What};
+use chrono::TimeDelta;
 use meantime_model::OpId;
 use std::time::{Duration, Instant};
 
+/// Enough that one request more in each of them shows.
+const POLLS: usize = 10;
 /// Small enough that a few messages are several pages.
 const SMALL: Budget = Budget { changes: 3, bytes: 1 << 20 };
 
@@ -99,7 +102,7 @@ pub async fn changes_during_backfill<H: Harness>() {
     harness.delete("seed 000").await;
     local.pull_all(&*source, SMALL).await.unwrap();
     local.pull_all(&*source, SMALL).await.unwrap();
-    assert!(local.alerts.len() <= 1, "{:?}", local.alerts);
+    assert_eq!(local.alerts, ["in between"]);
     assert_same(&mut harness, &local).await;
 }
 
@@ -169,6 +172,43 @@ pub async fn actions_are_written_back<H: Harness>() {
     assert_same(&mut harness, &local).await;
 }
 
+/// An action whose answer is lost at any moment was done or was not, and done
+/// again it is done once.
+pub async fn answers_are_lost<H: Harness>() {
+    let mut harness = seeded::<H>(6).await;
+    let (source, mut local) = caught_up(&harness).await;
+    let caps = source.caps();
+    let ids: Vec<String> = local.messages.keys().cloned().collect();
+    let mut ops = Vec::new();
+    if caps.read {
+        ops.push(What::Read { messages: ids.clone() });
+    }
+    if caps.done {
+        ops.push(What::Done { messages: ids.clone() });
+        ops.push(What::NotDone { messages: ids });
+    }
+    for what in ops {
+        let op = Op { id: OpId::new(), what };
+        for micros in [300, 1_000, 3_000, 6_000, 10_000, 15_000, 25_000, 40_000] {
+            let _ = tokio::time::timeout(Duration::from_micros(micros), source.act(&op)).await;
+        }
+        // What is left of the connection may fail once more.
+        let outcome = match source.act(&op).await {
+            Err(error) if error.is_transient() => harness.source().act(&op).await,
+            outcome => outcome,
+        };
+        assert!(matches!(outcome, Ok(ActOutcome::Applied | ActOutcome::AlreadyApplied)), "{op:?}: {outcome:?}");
+        let mut truth = harness.truth().await;
+        truth.sort();
+        let done = matches!(op.what, What::Done { .. });
+        let expected = (0..6).map(|nth| Truth { title: format!("seed {nth:03}"), read: caps.read, done });
+        assert_eq!(truth, expected.collect::<Vec<_>>(), "{op:?}");
+    }
+    local.pull_all(&*source, Budget::default()).await.unwrap();
+    assert!(local.alerts.is_empty(), "own changes don't alert: {:?}", local.alerts);
+    assert_same(&mut harness, &local).await;
+}
+
 /// A cursor that means nothing any more: read again, nobody alerted.
 pub async fn cursor_invalid<H: Harness>() {
     let mut harness = seeded::<H>(5).await;
@@ -194,7 +234,57 @@ pub async fn bad_secret<H: Harness>() {
     }
 }
 
-/// One item that can't be read does not hide the others.
+/// A secret that is refused from one page to the next is said at once; what
+/// was read stays, and once it is good again reading goes on from there.
+pub async fn secret_expires_between_pages<H: Harness>() {
+    let mut harness = seeded::<H>(9).await;
+    let source = harness.source();
+    let mut local = Local::default();
+    local.take(source.pull(None, SMALL).await.unwrap());
+    if !harness.expire_secret().await {
+        return;
+    }
+    let error = source.pull(local.cursor.as_ref(), SMALL).await.unwrap_err();
+    assert!(matches!(error, SourceError::Auth(_)), "{error:?}");
+    harness.renew_secret().await;
+    local.pull_all(&*source, SMALL).await.unwrap();
+    assert!(local.alerts.is_empty(), "{:?}", local.alerts);
+    assert_same(&mut harness, &local).await;
+}
+
+/// A computer whose clock is a day off reads the same, and what is new there
+/// alerts once.
+pub async fn clock_off_by_a_day<H: Harness>() {
+    for off in [TimeDelta::days(-1), TimeDelta::days(1)] {
+        let mut harness = seeded::<H>(4).await;
+        let source = harness.source_at(off);
+        let mut local = Local::default();
+        local.pull_all(&*source, SMALL).await.unwrap();
+        assert!(local.alerts.is_empty(), "{off}: {:?}", local.alerts);
+        harness.arrive("later").await;
+        local.pull_all(&*source, SMALL).await.unwrap();
+        local.pull_all(&*source, SMALL).await.unwrap();
+        assert_eq!(local.alerts, ["later"], "{off}");
+        assert_same(&mut harness, &local).await;
+    }
+}
+
+/// To ask while nothing happened costs no more than is promised.
+pub async fn unchanged_is_cheap<H: Harness>() {
+    let harness = seeded::<H>(5).await;
+    let (source, mut local) = caught_up(&harness).await;
+    local.pull_all(&*source, SMALL).await.unwrap();
+    let before = harness.requests();
+    assert!(before > 0, "they are counted");
+    for _ in 0..POLLS {
+        local.pull_all(&*source, SMALL).await.unwrap();
+    }
+    let cost = harness.requests() - before;
+    // A server may write the last one down after it answered.
+    assert!(cost > 0 && cost <= POLLS * H::UNCHANGED + 1, "{POLLS} polls cost {cost} requests");
+}
+
+/// One item that can't be read says so, and does not hide the others.
 pub async fn poison_among_good<H: Harness>() {
     let mut harness = seeded::<H>(3).await;
     harness.poison().await;
@@ -207,6 +297,8 @@ pub async fn poison_among_good<H: Harness>() {
     assert_eq!(local.messages.len(), 5, "the poison is shown too: {titles:?}");
     let shown = |text: &String| !text.is_empty();
     assert!(titles.into_iter().all(shown), "everything has a title");
+    let unreadable = local.messages.values().filter(|(_, message)| message.unreadable.is_some()).count();
+    assert_eq!(unreadable, 1, "it says that it can't be read: {:?}", local.messages);
 }
 
 /// What is declared works; what is not is refused as unsupported.

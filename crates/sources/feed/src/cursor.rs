@@ -6,7 +6,7 @@
 use crate::fetch::Known;
 use meantime_source::{Cursor, SourceError, SourceResult};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries remembered after they left the document.
 pub const REMEMBERED: usize = 2_000;
@@ -25,9 +25,16 @@ pub struct State {
     /// The first document is not handed out whole yet.
     #[serde(default)]
     pub backfilling: bool,
+    /// Names and likenesses of what stood in the first document, until it is
+    /// handed out whole: everything else is news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<BTreeSet<String>>,
     /// Counts documents.
     #[serde(default)]
     pub round: u64,
+    /// What can't be read of the feed now, as the last page said it: a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
     /// What was handed out, by the entry's id.
     pub seen: BTreeMap<String, Seen>,
 }

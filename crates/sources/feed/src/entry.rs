@@ -40,6 +40,8 @@ pub struct Entry {
     pub html: Option<String>,
     /// Recordings and the like.
     pub attachments: Vec<Attachment>,
+    /// Nothing of it could be read: why.
+    pub unreadable: Option<String>,
 }
 
 /// What a reader finds of an entry, as it stands in the document.
@@ -63,6 +65,8 @@ pub struct Raw {
     pub attachments: Vec<Attachment>,
 }
 
+/// Names that begin so are ours: they say of a whole feed that it can't be read.
+pub const UNREADABLE: &str = "meantime:unreadable:";
 /// At most so many entries of one document are looked at.
 pub const ENTRIES: usize = 5_000;
 /// A guid is kept up to this many bytes; longer ones by a digest.
@@ -84,6 +88,9 @@ impl Raw {
             (text::plain(&self.body), None)
         };
         let id = identity(&self.guid, link.as_deref(), &title, self.date);
+        let hangs = |file: &Attachment| file.bytes > 0 || file.media_type != "application/octet-stream";
+        let nothing = title.is_empty() && body.is_empty() && link.is_none() && !self.attachments.iter().any(hangs);
+        let unreadable = nothing.then(|| "This entry says nothing: no title, no text, no address.".to_owned());
         if title.is_empty() {
             title = body.lines().next().map(text::one_line).unwrap_or_default();
         }
@@ -99,6 +106,7 @@ impl Raw {
             text: body,
             html: markup,
             attachments: self.attachments,
+            unreadable,
         }
     }
 }
@@ -130,6 +138,9 @@ pub fn digest(parts: &[&str]) -> String {
 
 fn identity(guid: &str, link: Option<&str>, title: &str, date: Option<DateTime<Utc>>) -> String {
     let named = text::one_line(guid);
+    if named.starts_with(UNREADABLE) {
+        return format!("#{}", digest(&[guid]));
+    }
     let named = if named.is_empty() { link.unwrap_or_default().to_owned() } else { named };
     if named.is_empty() {
         let date = date.map(|date| date.to_rfc3339()).unwrap_or_default();

@@ -40,6 +40,10 @@ pub struct Known {
     pub last_modified: Option<String>,
 }
 
+/// How long a feed is left alone after what hardly passes soon: a refusal, a
+/// certificate that ran out.
+pub const RARELY: Duration = Duration::from_secs(6 * 3600);
+
 /// What came back.
 #[derive(Debug)]
 pub enum Answer {
@@ -50,6 +54,19 @@ pub enum Answer {
     },
     /// A document.
     Document(Box<Document>),
+    /// Something was sent that can't be read as any document.
+    Unreadable(Unreadable),
+    /// The feed is gone for good (410).
+    Gone(SourceError),
+}
+
+/// Why what was sent can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Tells one reason from another: a word.
+    pub why: &'static str,
+    /// For people.
+    pub words: String,
 }
 
 /// A document, as it was sent.
@@ -115,38 +132,49 @@ pub async fn fetch(
             })?;
             continue;
         }
+        if status == StatusCode::GONE {
+            let words = format!("This feed is gone for good: {} says so. Remove it.", host(&url));
+            return Ok(Answer::Gone(SourceError::Permanent(words)));
+        }
         if !status.is_success() {
             return Err(refused(&url, status, response.headers(), now));
         }
-        return read(response, url).await.map(|document| Answer::Document(Box::new(document)));
+        return read(response, url).await;
     }
     Err(SourceError::Permanent(format!("{} sends on in circles. Check the feed's address.", host(&url))))
 }
 
-async fn read(mut response: Response, url: Url) -> SourceResult<Document> {
+async fn read(mut response: Response, url: Url) -> SourceResult<Answer> {
     let headers = response.headers().clone();
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let too_long = || {
-        SourceError::Permanent(format!(
-            "What {} sends is longer than {} MiB; that is no feed Meantime can read.",
-            host(&url),
-            DOCUMENT_BYTES >> 20
-        ))
-    };
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| words(&url, &error))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) if error.is_decode() => {
+                let words = format!("What {} sends can't be unpacked. Meantime tries again later.", host(&url));
+                return Ok(Answer::Unreadable(Unreadable { why: "packed", words }));
+            }
+            Err(error) => return Err(words(&url, &error)),
+        };
         if bytes.len() + chunk.len() > DOCUMENT_BYTES {
-            return Err(too_long());
+            let words = format!(
+                "What {} sends is longer than {} MiB; that is no feed Meantime can read.",
+                host(&url),
+                DOCUMENT_BYTES >> 20
+            );
+            return Ok(Answer::Unreadable(Unreadable { why: "long", words }));
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Document {
+    Ok(Answer::Document(Box::new(Document {
         bytes,
         content_type: header(CONTENT_TYPE),
         known: Known { etag: header(ETAG), last_modified: header(LAST_MODIFIED) },
         poll_after: max_age(&headers),
         url,
-    })
+    })))
 }
 
 fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> SourceError {
@@ -160,9 +188,6 @@ fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc
                 after: after.unwrap_or(meantime_source::DEFAULT_POLL),
                 message: format!("{host} asks to be left alone for a while. Meantime waits."),
             }
-        }
-        (StatusCode::GONE, _) => {
-            SourceError::Permanent(format!("This feed is gone for good: {host} says so. Remove it."))
         }
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => SourceError::Permanent(format!(
             "{host} does not show this feed to everybody ({}). Look for an address with access in it.",
@@ -226,9 +251,6 @@ fn words(url: &Url, error: &reqwest::Error) -> SourceError {
         return SourceError::Transient(format!(
             "{host} can't be reached. Check the address and that this computer is online; Meantime tries again."
         ));
-    }
-    if error.is_decode() {
-        return SourceError::Protocol(format!("What {host} sends can't be unpacked. Meantime tries again later."));
     }
     SourceError::Transient(format!("The connection to {host} broke off. Meantime tries again by itself."))
 }

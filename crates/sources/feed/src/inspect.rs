@@ -31,6 +31,8 @@ pub fn inspect(bytes: &[u8], content_type: Option<&str>, now: DateTime<Utc>) -> 
         people: entry.people,
         text: entry.text,
         html: entry.html,
+        attachments: entry.attachments,
+        unreadable: entry.unreadable,
     });
     Inspection::Feed(Box::new(InspectedFeed { items: items.collect(), title: feed.title, link: feed.link }))
 }

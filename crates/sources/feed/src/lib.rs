@@ -4,7 +4,7 @@
 //! but ours, so that nothing is written back. It does not store anything,
 //! fetch images, or open pages.
 
-mod address;
+pub mod address;
 mod charset;
 mod config;
 mod cursor;
@@ -22,7 +22,7 @@ pub use inspect::inspect;
 
 use async_trait::async_trait;
 use cursor::State;
-use fetch::{Answer, Document, Known};
+use fetch::{Answer, Document, Known, Unreadable};
 use meantime_source::{
     AccountInfo, ActOutcome, Budget, Caps, Cursor, Now, Op, Page, Source, SourceError, SourceResult,
 };
@@ -82,6 +82,8 @@ impl FeedSource {
     async fn document(&self, url: &Url) -> SourceResult<Document> {
         match self.fetch(url, &Known::default()).await? {
             Answer::Document(document) => Ok(*document),
+            Answer::Unreadable(unreadable) => Err(SourceError::Permanent(unreadable.words)),
+            Answer::Gone(error) => Err(error),
             Answer::Unchanged { .. } => Err(SourceError::Protocol(format!(
                 "{} says that nothing changed without having been asked. Meantime tries again later.",
                 url.host_str().unwrap_or("The server")
@@ -130,21 +132,22 @@ impl Source for FeedSource {
 
     async fn pull(&self, cursor: Option<&Cursor>, budget: Budget) -> SourceResult<Page> {
         let state = cursor.map_or_else(|| Ok(State::new()), State::read)?;
-        match self.fetch(&self.url()?, &state.known()).await? {
-            Answer::Unchanged { poll_after } => {
-                Ok(Page { changes: Vec::new(), next: state.write()?, more: false, backfill: false, poll_after })
-            }
+        let answer = self.fetch(&self.url()?, &state.known()).await.map_err(seldom)?;
+        let unreadable = match answer {
+            Answer::Unchanged { poll_after } => return pull::unchanged(state, poll_after),
+            Answer::Gone(error) => return Err(error),
+            Answer::Unreadable(unreadable) => unreadable,
             Answer::Document(document) => {
                 let base = Some(&document.url);
-                let feed = parse::parse(&document.bytes, document.content_type.as_deref(), base).ok_or_else(|| {
-                    SourceError::Protocol(format!(
-                        "What {} sends is not a feed. Check the address; Meantime looks again later.",
-                        document.url.host_str().unwrap_or("the server")
-                    ))
-                })?;
-                pull::page(&self.config, feed, &document, state, budget, (self.now)())
+                if let Some(feed) = parse::parse(&document.bytes, document.content_type.as_deref(), base) {
+                    return pull::page(&self.config, feed, &document, state, budget, (self.now)());
+                }
+                let host = document.url.host_str().unwrap_or("the server");
+                let words = format!("What {host} sends is not a feed. Check the address; Meantime looks again later.");
+                Unreadable { why: "form", words }
             }
-        }
+        };
+        pull::unreadable(&self.config, &unreadable, state, (self.now)())
     }
 
     async fn live(&self, _cursor: &Cursor) -> SourceResult<()> {
@@ -153,5 +156,16 @@ impl Source for FeedSource {
 
     async fn act(&self, _op: &Op) -> SourceResult<ActOutcome> {
         Ok(ActOutcome::Unsupported)
+    }
+}
+
+/// Nobody but whoever runs the site can mend what a feed is refused with, and
+/// they may: it is asked again, now and then.
+fn seldom(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Permanent(message) | SourceError::Certificate(message) => {
+            SourceError::Later { after: fetch::RARELY, message }
+        }
+        other => other,
     }
 }

@@ -4,12 +4,13 @@
 
 use crate::config::FeedConfig;
 use crate::cursor::{Seen, State};
-use crate::entry::{Entry, Feed, digest};
-use crate::fetch::Document;
+use crate::entry::{Entry, Feed, UNREADABLE, digest};
+use crate::fetch::{Document, Unreadable};
 use chrono::{DateTime, Utc};
-use meantime_source::{Budget, Change, Flags, Incoming, Item, Message, Page, Person, SourceResult, text};
-use std::collections::{BTreeMap, HashSet};
+use meantime_source::{Budget, Change, Flags, Incoming, Item, Message, Page, Person, SourceError, SourceResult, text};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
+use url::Url;
 
 /// What is new in `feed`, the newest first.
 pub fn page(
@@ -21,7 +22,9 @@ pub fn page(
     now: DateTime<Utc>,
 ) -> SourceResult<Page> {
     state.round += 1;
-    let backfill = state.backfilling;
+    if state.backfilling && state.seen.is_empty() {
+        state.old = Some(feed.entries.iter().flat_map(|entry| [entry.id.clone(), likeness(entry)]).collect());
+    }
     let place = if config.name.is_empty() { feed.title.clone() } else { text::one_line(&config.name) };
     let here: HashSet<&String> = feed.entries.iter().map(|entry| &entry.id).collect();
     // Feeds that make up new guids for old entries: known by link and title.
@@ -33,7 +36,7 @@ pub fn page(
         .collect();
     let mut pending = Vec::new();
     for mut entry in feed.entries {
-        let same = digest(&[entry.link.as_deref().unwrap_or_default(), &entry.title]);
+        let same = likeness(&entry);
         if !state.seen.contains_key(&entry.id)
             && let Some(before) = moved.get(&same)
             && entry.link.is_some()
@@ -51,7 +54,16 @@ pub fn page(
     }
     // Undated entries stand in the feed's order, the newest first as a rule.
     pending.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.date.map_or(now, |date| text::clamp(date, now))));
-    let more = pending.len() > budget.changes.max(1);
+    // What came since the first document goes first, on pages of its own.
+    let is_news = |(seen, entry): &(Seen, Entry)| {
+        let was_there = |old: &BTreeSet<String>| old.contains(&entry.id) || old.contains(&seen.same);
+        !state.seen.contains_key(&entry.id) && state.old.as_ref().is_some_and(|old| !was_there(old))
+    };
+    let (news, rest): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_news);
+    let backfill = state.backfilling && news.is_empty();
+    let behind = !news.is_empty() && !rest.is_empty();
+    let mut pending = if news.is_empty() { rest } else { news };
+    let more = behind || pending.len() > budget.changes.max(1);
     pending.truncate(budget.changes.max(1));
     let mut changes = Vec::with_capacity(pending.len());
     for (seen, entry) in pending {
@@ -62,8 +74,12 @@ pub fn page(
     // While something is left the document is asked for again, whole.
     (state.etag, state.last_modified) =
         if more { (None, None) } else { (document.known.etag.clone(), document.known.last_modified.clone()) };
-    state.backfilling = backfill && more;
+    state.backfilling &= more;
+    if !state.backfilling {
+        state.old = None;
+    }
     state.forget();
+    changes.extend(readable_again(&mut state));
     let asked = feed.ttl_minutes.map(|minutes| Duration::from_secs(u64::from(minutes.min(24 * 60)) * 60));
     Ok(Page {
         backfill,
@@ -71,7 +87,58 @@ pub fn page(
         changes,
         next: state.write()?,
         poll_after: if more { None } else { document.poll_after.max(asked) },
+        trouble: None,
     })
+}
+
+/// Nothing is new. A document that could not be read gave way to the last one
+/// that could.
+pub fn unchanged(mut state: State, poll_after: Option<Duration>) -> SourceResult<Page> {
+    let changes = readable_again(&mut state).into_iter().collect();
+    Ok(Page { changes, next: state.write()?, more: false, backfill: false, poll_after, trouble: None })
+}
+
+/// What was sent is no feed: one entry says so, until it can be read again or
+/// can't be for another reason. The account's state says it as well.
+pub fn unreadable(config: &FeedConfig, found: &Unreadable, mut state: State, now: DateTime<Utc>) -> SourceResult<Page> {
+    let mut changes = Vec::new();
+    if state.unreadable.as_deref() != Some(found.why) {
+        changes.extend(readable_again(&mut state));
+        state.unreadable = Some(found.why.to_owned());
+        changes.push(Change::Message(Box::new(broken(config, found, now))));
+    }
+    Ok(Page {
+        backfill: state.backfilling,
+        more: false,
+        changes,
+        next: state.write()?,
+        poll_after: None,
+        trouble: Some(SourceError::Protocol(found.words.clone())),
+    })
+}
+
+/// Takes back what [`unreadable`] said.
+fn readable_again(state: &mut State) -> Option<Change> {
+    state.unreadable.take().map(|why| Change::Gone { message: broken_id(&why) })
+}
+
+/// No entry is called so: one with such a guid has its digest as its name.
+fn broken_id(why: &str) -> String {
+    format!("{UNREADABLE}{why}")
+}
+
+fn broken(config: &FeedConfig, found: &Unreadable, now: DateTime<Utc>) -> Incoming {
+    let id = broken_id(found.why);
+    // Not the whole address, which may hold a secret.
+    let host = Url::parse(config.url.trim()).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let name = text::one_line(if config.name.is_empty() { &host } else { &config.name });
+    let entry = Entry {
+        id,
+        title: "A feed that can't be read".to_owned(),
+        unreadable: Some(found.words.clone()),
+        ..Entry::default()
+    };
+    incoming(entry, &name, now, now)
 }
 
 fn incoming(entry: Entry, place: &str, first: DateTime<Utc>, now: DateTime<Utc>) -> Incoming {
@@ -97,10 +164,15 @@ fn incoming(entry: Entry, place: &str, first: DateTime<Utc>, now: DateTime<Utc>)
             html: entry.html,
             attachments: entry.attachments,
             flags: Flags::default(),
-            unreadable: None,
+            unreadable: entry.unreadable,
             link: entry.link,
         },
     }
+}
+
+/// Two entries of the same link and title are one.
+fn likeness(entry: &Entry) -> String {
+    digest(&[entry.link.as_deref().unwrap_or_default(), &entry.title])
 }
 
 fn said(entry: &Entry) -> String {

@@ -8,7 +8,7 @@ use crate::folders::{self, Folders};
 use crate::read::locate;
 use crate::session::{Mailbox, quote, uid_set};
 use meantime_source::{ActOutcome, SourceResult};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sets or takes away `\Seen`, wherever the messages are.
 pub async fn mark(
@@ -41,12 +41,12 @@ pub async fn mark(
 pub async fn done(mailbox: &mut Mailbox, folders: &Folders, messages: &[String]) -> SourceResult<ActOutcome> {
     let wanted: BTreeSet<String> = messages.iter().cloned().collect();
     mailbox.select("INBOX", true).await?;
-    let uids: Vec<u32> = locate(mailbox, &wanted).await?.values().map(|(uid, _)| *uid).collect();
-    if uids.is_empty() {
+    let found = located(mailbox, &wanted).await?;
+    if found.is_empty() {
         return Ok(ActOutcome::AlreadyApplied);
     }
     let archive = folders::archive(mailbox, folders).await?;
-    relocate(mailbox, &uids, &archive).await?;
+    relocate(mailbox, "INBOX", found, &archive).await?;
     Ok(ActOutcome::Applied)
 }
 
@@ -54,31 +54,59 @@ pub async fn done(mailbox: &mut Mailbox, folders: &Folders, messages: &[String])
 pub async fn not_done(mailbox: &mut Mailbox, folders: &Folders, messages: &[String]) -> SourceResult<ActOutcome> {
     let mut wanted: BTreeSet<String> = messages.iter().cloned().collect();
     let Some(archive) = folders.archive.as_deref() else { return Ok(ActOutcome::AlreadyApplied) };
-    mailbox.select("INBOX", false).await?;
-    let there = locate(mailbox, &wanted).await?;
-    wanted.retain(|name| !there.contains_key(name));
-    if wanted.is_empty() {
-        return Ok(ActOutcome::AlreadyApplied);
+    // Where it is copied, being in both is half of the way.
+    if mailbox.can("MOVE") {
+        mailbox.select("INBOX", false).await?;
+        let there = locate(mailbox, &wanted).await?;
+        wanted.retain(|name| !there.contains_key(name));
+        if wanted.is_empty() {
+            return Ok(ActOutcome::AlreadyApplied);
+        }
     }
     mailbox.select(archive, true).await?;
-    let uids: Vec<u32> = locate(mailbox, &wanted).await?.values().map(|(uid, _)| *uid).collect();
-    if uids.is_empty() {
+    let found = located(mailbox, &wanted).await?;
+    if found.is_empty() {
         return Ok(ActOutcome::AlreadyApplied);
     }
-    relocate(mailbox, &uids, "INBOX").await?;
+    relocate(mailbox, archive, found, "INBOX").await?;
     Ok(ActOutcome::Applied)
 }
 
 /// MOVE where the server can (RFC 6851); else a copy, and the original is
-/// deleted.
-async fn relocate(mailbox: &mut Mailbox, uids: &[u32], to: &str) -> SourceResult<()> {
-    let set = uid_set(uids.iter().copied());
+/// deleted. A try that ended between the two has left a copy: that is the one
+/// that counts then. `from` is open.
+async fn relocate(mailbox: &mut Mailbox, from: &str, found: BTreeMap<String, u32>, to: &str) -> SourceResult<()> {
+    let uids: Vec<u32> = found.values().copied().collect();
     if mailbox.can("MOVE") {
-        mailbox.command(&format!("UID MOVE {set} {}", quote(to))).await?;
-        return Ok(());
+        return mailbox.command(&format!("UID MOVE {} {}", uid_set(uids), quote(to))).await;
     }
-    mailbox.command(&format!("UID COPY {set} {}", quote(to))).await?;
-    remove(mailbox, uids).await
+    let sizes = sizes(mailbox, &found).await?;
+    mailbox.select(to, false).await?;
+    let names: BTreeSet<String> = found.keys().cloned().collect();
+    let there = located(mailbox, &names).await?;
+    let there_sizes = self::sizes(mailbox, &there).await?;
+    mailbox.select(from, true).await?;
+    // The same name over another size is another message.
+    let copied = |name: &String| there_sizes.get(name).is_some_and(|size| sizes.get(name) == Some(size));
+    let missing = uid_set(found.iter().filter(|(name, _)| !copied(name)).map(|(_, uid)| *uid));
+    if !missing.is_empty() {
+        mailbox.command(&format!("UID COPY {missing} {}", quote(to))).await?;
+    }
+    remove(mailbox, &uids).await
+}
+
+/// The UIDs of these messages in the open mailbox.
+async fn located(mailbox: &mut Mailbox, names: &BTreeSet<String>) -> SourceResult<BTreeMap<String, u32>> {
+    Ok(locate(mailbox, names).await?.into_iter().map(|(name, (uid, _))| (name, uid)).collect())
+}
+
+/// Bytes of messages of the open mailbox, by their names.
+async fn sizes(mailbox: &mut Mailbox, found: &BTreeMap<String, u32>) -> SourceResult<BTreeMap<String, u64>> {
+    if found.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let told = mailbox.fetch(&uid_set(found.values().copied()), "(UID RFC822.SIZE)").await?;
+    Ok(found.iter().filter_map(|(name, uid)| Some((name.clone(), told.get(uid)?.size))).collect())
 }
 
 /// Deletes messages of the open mailbox, and no others: where the server

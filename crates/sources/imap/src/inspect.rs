@@ -27,6 +27,7 @@ pub fn inspect(bytes: &[u8], now: DateTime<Utc>) -> Inspection {
         text: mail.text,
         html: mail.html,
         attachments: mail.attachments,
+        code: mail.unreadable.as_ref().map(|_| "unreadable".to_owned()),
         unreadable: mail.unreadable,
     }))
 }

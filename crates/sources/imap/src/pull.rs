@@ -63,6 +63,7 @@ pub async fn pull(
         changes,
         next: state.write()?,
         poll_after: None,
+        trouble: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::server::{Reply, Server};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use meantime_source::kit::{Harness, Truth};
 use meantime_source::{Now, Source};
 use meantime_source_feed::{FeedConfig, FeedSource};
@@ -47,8 +47,22 @@ impl Harness for Feed {
         Self { server, items, titles: Vec::new() }
     }
 
-    fn source(&self) -> Box<dyn Source> {
-        Box::new(source(&self.server.url("/feed?token=geheim")))
+    const UNCHANGED: usize = 1;
+
+    fn source_at(&self, off: TimeDelta) -> Box<dyn Source> {
+        let url = self.server.url("/feed?token=geheim");
+        let now: Now = Arc::new(move || clock()() + off);
+        Box::new(FeedSource::new(FeedConfig { url, name: String::new(), allow_private: true }, now))
+    }
+
+    async fn expire_secret(&mut self) -> bool {
+        false
+    }
+
+    async fn renew_secret(&mut self) {}
+
+    fn requests(&self) -> usize {
+        self.server.requests()
     }
 
     fn wrong_secret(&self) -> Option<Box<dyn Source>> {

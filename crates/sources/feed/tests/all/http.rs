@@ -33,54 +33,136 @@ async fn an_unchanged_feed_costs_one_empty_answer() {
 }
 
 #[tokio::test]
-async fn refusals_are_said_in_words() {
+async fn refusals_are_said_in_words_and_tried_again_but_for_a_feed_that_is_gone() {
     let server = Server::start(|_| Reply::status(410)).await;
     let source = source(&server.url("/?token=geheim"));
     let mut refused = Vec::new();
-    for reply in [
-        Reply::status(410),
-        Reply::status(429).with("Retry-After", "120"),
-        Reply::status(503).with("Retry-After", "Fri, 15 Jan 2027 08:10:00 GMT"),
-        Reply::status(500),
-        Reply::status(404),
-        Reply::status(403),
-        Reply::status(301),
-        Reply::status(302).with("Location", "file:///etc/passwd"),
-        Reply::feed("<html><body>no feed</body></html>"),
-        Reply::feed("not even markup"),
-        Reply::feed(vec![b' '; 11 << 20]),
-        Reply::feed("no gzip").with("Content-Encoding", "gzip"),
+    for (reply, code) in [
+        (Reply::status(410), "permanent"),
+        (Reply::status(429).with("Retry-After", "120"), "rate_limited"),
+        (Reply::status(503).with("Retry-After", "Fri, 15 Jan 2027 08:10:00 GMT"), "rate_limited"),
+        (Reply::status(500), "transient"),
+        (Reply::status(404), "transient"),
+        (Reply::status(401), "later"),
+        (Reply::status(403), "later"),
+        (Reply::status(451), "later"),
+        (Reply::status(301), "protocol"),
+        (Reply::status(302).with("Location", "file:///etc/passwd"), "later"),
     ] {
         server.answer(move |_| reply.clone());
         let error = pull(&source).await.unwrap_err();
         assert!(!error.to_string().contains("geheim"), "{error}");
+        assert_eq!(error.code(), code, "{error}");
+        assert_eq!(error.is_transient(), code != "permanent", "{error}");
         refused.push(error);
     }
-    let codes: Vec<&str> = refused.iter().map(SourceError::code).collect();
-    assert_eq!(
-        codes,
-        [
-            "permanent",
-            "rate_limited",
-            "rate_limited",
-            "transient",
-            "transient",
-            "permanent",
-            "protocol",
-            "permanent",
-            "protocol",
-            "protocol",
-            "permanent",
-            "protocol"
-        ]
-    );
     assert!(refused[0].to_string().contains("gone"));
-    let after = |error: &SourceError| match error {
-        SourceError::RateLimited { after, .. } => after.as_secs(),
-        other => panic!("{other:?}"),
-    };
     // The tests' clock stands at 2027-01-15 08:00:00.
-    assert_eq!((after(&refused[1]), after(&refused[2])), (120, 600));
+    let after = |nth: usize| refused[nth].after().map(|after| after.as_secs());
+    assert_eq!((after(1), after(2)), (Some(120), Some(600)));
+    assert!(after(6) >= Some(3600), "seldom: {:?}", after(6));
+    // What was entered can't be right: nobody needs to be asked.
+    let wrong =
+        FeedSource::new(FeedConfig { url: "feed.example".into(), name: String::new(), allow_private: false }, clock());
+    assert!(matches!(pull(&wrong).await, Err(SourceError::Invalid(_))));
+}
+
+#[tokio::test]
+async fn a_feed_that_can_not_be_read_is_one_visible_entry_until_it_can() {
+    let good = |items: &str| Reply::feed(rss(items)).with("ETag", "\"v1\"");
+    let first = good(ONE);
+    let server = Server::start(move |_| first.clone()).await;
+    let source = source(&server.url("/?token=geheim"));
+    let mut local = Local::default();
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    let read = |local: &Local| -> Vec<String> {
+        let shown = local.messages.values().map(|(_, message)| message.unreadable.clone().unwrap_or_default());
+        shown.collect()
+    };
+    let form = "is not a feed";
+    for (reply, words) in [
+        (Reply::feed("<html><body>no feed</body></html>"), form),
+        (Reply::feed("not even markup"), form),
+        (Reply::feed(vec![b' '; 11 << 20]), "longer than 10 MiB"),
+        (Reply::feed("no gzip").with("Content-Encoding", "gzip"), "can't be unpacked"),
+        (Reply::feed("no gzip").with("Content-Encoding", "gzip"), "can't be unpacked"),
+    ] {
+        server.answer(move |_| reply.clone());
+        let page = source.pull(local.cursor.as_ref(), Budget::default()).await.unwrap();
+        let trouble = page.trouble.clone().unwrap();
+        assert!(trouble.is_transient() && trouble.to_string().contains(words), "{trouble}");
+        assert!(!format!("{page:?}").contains("geheim"), "{page:?}");
+        local.take(page);
+        let shown = read(&local);
+        assert_eq!(local.messages.len(), 2, "the entry that was read stays: {shown:?}");
+        assert!(shown.iter().any(|why| why.contains(words)), "{shown:?}");
+    }
+    assert_eq!(local.alerts.len(), 3, "once for each reason: {:?}", local.alerts);
+    let again = source.pull(local.cursor.as_ref(), Budget::default()).await.unwrap();
+    assert!(again.changes.is_empty(), "nothing is new about it");
+    // As it was, or with something new: either way it can be read again.
+    let broken = local.clone();
+    server.answer(|asked| {
+        assert!(asked.headers.contains(&"if-none-match: \"v1\"".to_owned()));
+        Reply::status(304)
+    });
+    for items in [None, Some(format!("{ONE}<item><title>two</title><guid>2</guid></item>"))] {
+        let count = if items.is_some() { 2 } else { 1 };
+        if let Some(items) = items {
+            local = broken.clone();
+            server.answer(move |_| good(&items));
+        }
+        local.pull_all(&source, Budget::default()).await.unwrap();
+        assert_eq!(read(&local), vec![String::new(); count]);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_is_broken_from_the_start_says_so_and_alerts_nobody() {
+    let server = Server::start(|_| Reply::feed("nonsense")).await;
+    let source = source(&server.url("/"));
+    let mut local = Local::default();
+    let page = pull(&source).await.unwrap();
+    assert!(page.backfill && page.trouble.is_some() && page.changes.len() == 1, "{page:?}");
+    local.take(page);
+    server.answer(|_| Reply::feed(rss(ONE)));
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    assert_eq!((local.alerts.len(), local.messages.len()), (0, 1), "what was there before is no news");
+    // A guid like ours does not become ours.
+    server.answer(|_| Reply::feed(rss("<item><title>x</title><guid>meantime:unreadable:form</guid></item>")));
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    server.answer(|_| Reply::feed("nonsense"));
+    local.take(source.pull(local.cursor.as_ref(), Budget::default()).await.unwrap());
+    server.answer(|_| Reply::status(304));
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    assert_eq!(local.messages.len(), 2, "{:?}", local.truth());
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_entries_are_bounded_and_the_first_come_at_once() {
+    let items: String =
+        (0..100_000).rev().map(|nth| format!("<item><title>t{nth}</title><guid>{nth}</guid></item>")).collect();
+    let server = Server::start(move |_| Reply::feed(rss(&items))).await;
+    let source = source(&server.url("/"));
+    let first = pull(&source).await.unwrap();
+    assert_eq!((first.changes.len(), first.backfill, first.more), (Budget::default().changes, true, true));
+    let mut local = Local::default();
+    local.take(first);
+    assert!(local.messages.contains_key("99999"), "the newest first");
+    let size = serde_json::to_vec(local.cursor.as_ref().unwrap()).unwrap().len();
+    assert!(size < 1 << 20, "what is remembered: {size} bytes");
+    let big = Budget { changes: 2_000, ..Budget::default() };
+    local.pull_all(&source, big).await.unwrap();
+    assert_eq!((local.messages.len(), local.alerts.len()), (5_000, 0));
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_noticed_as_soon_as_promised() {
+    let server = Server::start(|_| Reply { silent: true, ..Reply::default() }).await;
+    let begin = std::time::Instant::now();
+    let error = pull(&source(&server.url("/"))).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Transient(words) if words.contains("does not answer")), "{error:?}");
+    assert!(begin.elapsed() < Duration::from_secs(40), "after {:?}", begin.elapsed());
 }
 
 #[tokio::test]
@@ -112,7 +194,7 @@ async fn private_hosts_are_not_asked_unless_allowed() {
         let source = FeedSource::new(FeedConfig { url, name: String::new(), allow_private: false }, clock());
         let error = pull(&source).await.unwrap_err();
         assert!(
-            matches!(&error, SourceError::Permanent(words) if words.contains("It lies in my own network")),
+            matches!(&error, SourceError::Later { message, .. } if message.contains("It lies in my own network")),
             "{host}: {error:?}"
         );
     }
@@ -155,8 +237,8 @@ async fn gzip_is_unpacked_within_bounds() {
     })
     .await;
     assert_eq!(pull(&source(&server.url("/"))).await.unwrap().changes.len(), 1);
-    let error = pull(&source(&server.url("/bomb"))).await.unwrap_err();
-    assert!(error.to_string().contains("longer than 10 MiB"), "{error}");
+    let trouble = pull(&source(&server.url("/bomb"))).await.unwrap().trouble.unwrap();
+    assert!(trouble.to_string().contains("longer than 10 MiB"), "{trouble}");
 }
 
 /// gzip through Debian's own, always there.

@@ -80,8 +80,27 @@ macro_rules! harness {
             async fn start() -> Self {
                 Self(Common::new($extra))
             }
-            fn source(&self) -> Box<dyn Source> {
-                Box::new(source(&self.0.dovecot))
+            const UNCHANGED: usize = 4;
+
+            fn source_at(&self, off: TimeDelta) -> Box<dyn Source> {
+                let now: Now = Arc::new(move || clock()() + off);
+                let secret = Secret::new(self.0.dovecot.password.clone());
+                Box::new(ImapSource::new(config(&self.0.dovecot), secret, now))
+            }
+            async fn expire_secret(&mut self) -> bool {
+                let good = self.0.dovecot.password.clone();
+                self.0.dovecot.set_password("another");
+                self.0.dovecot.restart();
+                self.0.dovecot.password = good;
+                true
+            }
+            async fn renew_secret(&mut self) {
+                let good = self.0.dovecot.password.clone();
+                self.0.dovecot.set_password(&good);
+                self.0.dovecot.restart();
+            }
+            fn requests(&self) -> usize {
+                self.0.dovecot.commands()
             }
             fn wrong_secret(&self) -> Option<Box<dyn Source>> {
                 let secret = Secret::new("Tr0ub4dor&3 wrong".into());
@@ -133,5 +152,5 @@ mod rich {
 mod poor {
     use super::Poor;
     meantime_source::conformance!(Poor: several_pages, changes_during_backfill, news_alert_once, remote_changes_arrive,
-        actions_are_written_back, cursor_invalid);
+        actions_are_written_back, answers_are_lost, cursor_invalid);
 }

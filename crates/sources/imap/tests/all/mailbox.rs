@@ -217,3 +217,35 @@ async fn old_mail_stays_where_it_is_and_new_mail_wakes() {
 fn the_trace_level_that_would_show_the_password_is_not_built() {
     assert!(log::STATIC_MAX_LEVEL <= log::LevelFilter::Debug);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_ended_between_copy_and_delete_doubles_nothing() {
+    let dovecot = Dovecot::start_with("protocol imap {\n  imap_capability = IMAP4rev1 UIDPLUS AUTH=PLAIN\n}\n");
+    let now = clock()();
+    for title in ["copied", "another"] {
+        dovecot.deliver(mail(title, now - TimeDelta::hours(1)).as_bytes());
+    }
+    let source = source(&dovecot);
+    let mut local = Local::default();
+    local.pull_all(&source, Budget::default()).await.unwrap();
+    let op = |messages| Op { id: OpId::new(), what: messages };
+    let names = vec![local.named("copied"), local.named("another")];
+    // What COPY leaves when the app is killed before the next command.
+    dovecot.doveadm(&["copy"], &["Archive", "mailbox", "INBOX", "subject", "copied"]);
+    // Somebody else's mail of the same name is not taken for the copy.
+    let other = format!("{}More.\r\n", mail("another", now - TimeDelta::hours(1)));
+    dovecot.deliver_to("Archive", other.as_bytes());
+    let where_is = |title: &str| {
+        let stored = dovecot.stored().into_iter().filter(|one| one.subject == title);
+        stored.map(|one| one.mailbox).collect::<Vec<_>>()
+    };
+    let done = op(What::Done { messages: names.clone() });
+    assert_eq!(source.act(&done).await.unwrap(), ActOutcome::Applied);
+    assert_eq!((where_is("copied"), where_is("another")), (vec!["Archive".into()], vec!["Archive".to_owned(); 2]));
+    // The same on the way back.
+    dovecot.doveadm(&["copy"], &["INBOX", "mailbox", "Archive", "subject", "copied"]);
+    let back = op(What::NotDone { messages: vec![names[0].clone()] });
+    assert_eq!(source.act(&back).await.unwrap(), ActOutcome::Applied);
+    assert_eq!(where_is("copied"), ["INBOX"]);
+    assert_eq!(source.act(&back).await.unwrap(), ActOutcome::AlreadyApplied);
+}
