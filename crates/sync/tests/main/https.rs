@@ -163,3 +163,26 @@ async fn joining_and_listening() {
     assert_eq!(pokes.len(), 1);
     assert_eq!(pokes[0].as_ref().unwrap().scopes.values().copied().collect::<Vec<_>>(), [9]);
 }
+
+#[tokio::test]
+async fn a_row_that_can_not_be_read_keeps_none_behind_it_from_being_read() {
+    let ca = ca();
+    let team: Scope = "team:00000000-0000-0000-0000-000000000002".parse().unwrap();
+    let row = |seq: u64, more: &str| {
+        format!(
+            r#"{{"scope":"{team}","kind":"message","id":"00000000-0000-0000-0000-00000000000{seq}","seq":{seq},
+            "author":"00000000-0000-0000-0000-000000000001","updated_at":"2026-06-09T09:00:00Z","fields":{{}}{more}}}"#
+        )
+    };
+    let good = r#","created_at":"2026-06-09T09:00:00Z""#;
+    let rows = [row(7, good), r#"{"kind":5,"seq":8}"#.to_owned(), row(9, good)].join(",");
+    let date = "date: Tue, 09 Jun 2026 10:00:00 GMT\r\n";
+    let page = format!(r#"{{"rows":[{rows}],"next":"00000000000000aa:9","more":false,"upto":9}}"#);
+    let host = serve(&ca, &ca, "127.0.0.1", answer("200 OK", date, &page)).await;
+    let read = remote(&host, ca.pin).pull(team, "00000000000000aa:6".parse().unwrap()).await.unwrap();
+    assert_eq!(read.rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [7, 8, 8, 9]);
+    assert_eq!((read.next.seq, read.rows[1].created_at.to_rfc3339()), (9, "2026-06-09T10:00:00+00:00".to_owned()));
+    let page = format!(r#"{{"rows":[{rows}],"next_page":null,"start":"00000000000000aa:9"}}"#);
+    let host = serve(&ca, &ca, "127.0.0.1", answer("200 OK", date, &page)).await;
+    assert_eq!(remote(&host, ca.pin).bootstrap(team, None).await.unwrap().rows.len(), 4);
+}
