@@ -51,6 +51,24 @@ pub enum StoreError {
     /// The SQLite that was linked is one that can corrupt its WAL.
     #[error("SQLite {0} is too old (3.51.3 is needed)")]
     OldSqlite(&'static str),
+    /// The disk itself fails.
+    #[error(
+        "the disk could not be read or written ({0}); nothing was lost. See that it is there and has space, then restart \
+         Meantime; if that does not help, look after the disk"
+    )]
+    Disk(String),
+    /// The file, or where it lies, may not be written.
+    #[error(
+        "the database may not be written; nothing was changed. See that its folder belongs to you and is not \
+         write-protected, then restart Meantime"
+    )]
+    ReadOnly,
+    /// The file can't be opened.
+    #[error(
+        "the database can't be opened; nothing was changed. See that its folder is there and belongs to you, and that \
+         there is space on the disk, then restart Meantime"
+    )]
+    CannotOpen,
     /// Anything else SQLite says.
     #[error("the database refused: {0}")]
     Sqlite(rusqlite::Error),
@@ -69,6 +87,9 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
             Some(Code::DiskFull) => Self::Full,
+            Some(Code::SystemIoFailure) => Self::Disk(error.to_string()),
+            Some(Code::ReadOnly) => Self::ReadOnly,
+            Some(Code::CannotOpen) => Self::CannotOpen,
             _ => match error {
                 rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::IntegralValueOutOfRange(..) => {
                     Self::Broken { what: error.to_string() }
@@ -88,4 +109,25 @@ thread_local! {
 /// Whether damage was met on this thread since this was asked last.
 pub(crate) fn met_damage() -> bool {
     MET_DAMAGE.take()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn what_the_disk_refuses_is_said_with_the_next_step() {
+        for (code, step) in [
+            (ffi::SQLITE_FULL, "until there is space"),
+            (ffi::SQLITE_IOERR_WRITE, "has space"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "restart Meantime"),
+            (ffi::SQLITE_READONLY, "write-protected"),
+            (ffi::SQLITE_READONLY_DIRECTORY, "belongs to you"),
+            (ffi::SQLITE_CANTOPEN, "its folder is there"),
+        ] {
+            let words = StoreError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).to_string();
+            assert!(words.contains(step) && !words.contains("refused"), "{code}: {words}");
+        }
+    }
 }

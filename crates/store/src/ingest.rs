@@ -85,9 +85,10 @@ pub struct Fresh {
     pub at: DateTime<Utc>,
     /// I wrote it.
     pub own: bool,
-    /// It may interrupt, as far as the store knows: not from a backfill, not
-    /// mine, not read or archived there, and its conversation not muted.
-    pub alert: bool,
+    /// It came with a backfill.
+    pub backfill: bool,
+    /// It was read or archived there already.
+    pub seen: bool,
     /// Its conversation was not there before.
     pub first: bool,
     /// It brought its conversation back from done or snoozed.
@@ -179,7 +180,8 @@ fn message_came(
         upstream: m.upstream.clone(),
         at: m.at,
         own: m.own,
-        alert: !backfill && !m.own && !m.read && !m.done && !muted,
+        backfill,
+        seen: m.read || m.done,
         first,
         came_back,
     });

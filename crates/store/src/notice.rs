@@ -23,6 +23,9 @@ CREATE TABLE notice (
 ) STRICT;
 CREATE INDEX notice_open ON notice (id) WHERE closed_at IS NULL;";
 
+// Where the system shows it, in its own words: a later run finds it there.
+pub(crate) const V2: &str = "ALTER TABLE notice ADD COLUMN place TEXT;";
+
 /// A notification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
@@ -42,6 +45,8 @@ pub struct Notice {
     pub created_at: DateTime<Utc>,
     /// When the OS took it.
     pub shown_at: Option<DateTime<Utc>>,
+    /// Where the system shows it, in its own words.
+    pub place: Option<String>,
     /// When it was closed or acted upon.
     pub closed_at: Option<DateTime<Utc>>,
     /// What the person did with it.
@@ -82,11 +87,6 @@ pub fn by_key(r: &Read<'_>, key: &str) -> Result<Option<Notice>> {
     Ok(r.conn.prepare_cached("SELECT * FROM notice WHERE key = ?1")?.query_row([key], row).optional()?)
 }
 
-/// One notice.
-pub fn get(r: &Read<'_>, id: i64) -> Result<Option<Notice>> {
-    Ok(r.conn.prepare_cached("SELECT * FROM notice WHERE id = ?1")?.query_row([id], row).optional()?)
-}
-
 /// Those that were neither shown nor closed, the oldest first.
 pub fn unshown(r: &Read<'_>) -> Result<Vec<Notice>> {
     let sql = "SELECT * FROM notice WHERE closed_at IS NULL AND shown_at IS NULL ORDER BY id";
@@ -101,16 +101,11 @@ pub fn open(r: &Read<'_>) -> Result<Vec<Notice>> {
     Ok(rows)
 }
 
-/// Changes what a notice says (it replaces the shown one).
-pub fn set_text(tx: &Tx<'_>, id: i64, title: &str, body: &Value) -> Result<()> {
-    tx.conn.execute("UPDATE notice SET title = ?2, body = ?3 WHERE id = ?1", params![id, title, json(body)?])?;
+/// The OS took it, and shows it at `place`, where it says so.
+pub fn set_shown(tx: &Tx<'_>, id: i64, at: DateTime<Utc>, place: Option<&str>) -> Result<()> {
+    let sql = "UPDATE notice SET shown_at = coalesce(shown_at, ?2), place = ?3 WHERE id = ?1";
+    tx.conn.execute(sql, params![id, Ms(at), place])?;
     Ok(())
-}
-
-/// The OS took it. False if that was known.
-pub fn set_shown(tx: &Tx<'_>, id: i64, at: DateTime<Utc>) -> Result<bool> {
-    let sql = "UPDATE notice SET shown_at = ?2 WHERE id = ?1 AND shown_at IS NULL";
-    Ok(tx.conn.execute(sql, params![id, Ms(at)])? == 1)
 }
 
 /// It is closed; `acted` says what the person did. False if it was closed
@@ -139,6 +134,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Notice> {
         body: row.json("body")?,
         created_at: row.time("created_at")?,
         shown_at: row.opt_time("shown_at")?,
+        place: row.get("place")?,
         closed_at: row.opt_time("closed_at")?,
         acted: row.get("acted")?,
     })

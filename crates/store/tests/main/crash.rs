@@ -163,8 +163,12 @@ fn a_block_ends_once_and_its_digest_is_made_once() {
     let holds = holds.unwrap();
     assert_eq!((holds[0].arrived, holds[0].urgency), (2, meantime_model::Urgency::Red));
     assert_eq!(end(&w).unwrap(), (None, None), "neither is done twice");
-    assert!(w.store.write(|tx| notice::set_shown(tx, made.unwrap(), at(51))).unwrap());
-    assert!(!w.store.write(|tx| notice::set_shown(tx, made.unwrap(), at(52))).unwrap());
+    for second in [51, 52] {
+        w.store.write(|tx| notice::set_shown(tx, made.unwrap(), at(second), Some("somewhere"))).unwrap();
+    }
+    let open = w.store.read(notice::open).unwrap();
+    let shown: Vec<_> = open.iter().map(|row| (row.shown_at, row.place.as_deref())).collect();
+    assert_eq!(shown, [(Some(at(51)), Some("somewhere"))]);
 
     let inbox = w.store.read(|r| list::inbox(r, at(1000), 0, 10)).unwrap();
     assert_eq!(inbox.rows[0].0, list::Group::Held);

@@ -20,7 +20,7 @@ fn the_same_page_twice_is_a_no_op() {
     };
     let first = w.take(page());
     assert_eq!(first.fresh.iter().map(|f| f.upstream.as_str()).collect::<Vec<_>>(), ["1", "3", "2"]);
-    assert!(first.fresh.iter().all(|f| f.alert));
+    assert!(first.fresh.iter().all(|f| !f.backfill && !f.seen));
     let before = (w.item(item_id("a")), w.item(item_id("b")));
     let again = w.take(page());
     assert_eq!(again.fresh, []);
@@ -61,7 +61,7 @@ fn nothing_of_a_backfill_alerts_or_comes_back() {
     w.page(vec![incoming("a", message("9", 9, "x"))], true).unwrap();
     w.store.write(|tx| item::set_done(tx, item_id("a"), Some(at(9)))).unwrap();
     let older = w.page(vec![incoming("a", message("2", 2, "x")), incoming("b", message("3", 3, "x"))], true).unwrap();
-    assert!(older.fresh.iter().all(|f| !f.alert && !f.came_back), "{older:?}");
+    assert!(older.fresh.iter().all(|f| f.backfill && !f.came_back), "{older:?}");
     assert!(w.item(item_id("a")).done);
 }
 
@@ -83,9 +83,9 @@ fn an_answer_brings_back_what_is_done_or_snoozed_unless_muted() {
         let mut own = message("3", 4, "mine");
         own.own = true;
         let mine = w.take(vec![incoming("done", own)]);
-        assert!(!mine.fresh[0].came_back && !mine.fresh[0].alert, "my own message does not");
+        assert!(!mine.fresh[0].came_back && mine.fresh[0].own, "my own message does not");
         let news = w.take(vec![incoming("done", message("4", 5, "y")), incoming("later", message("5", 5, "y"))]);
-        assert_eq!(news.fresh.iter().map(|f| (f.came_back, f.alert)).collect::<Vec<_>>(), [(comes, comes); 2]);
+        assert_eq!(news.fresh.iter().map(|f| f.came_back).collect::<Vec<_>>(), [comes; 2]);
         assert_eq!(!w.item(item_id("done")).done, comes);
         assert_eq!(w.item(item_id("later")).snoozed_until.is_none(), comes);
         assert!(w.item(item_id("later")).unread);
@@ -145,6 +145,38 @@ fn more_messages_in_one_instant_than_a_millisecond_has_keys() {
     let all = w.store.read(|r| message::of_item(r, item_id("a"), 9999)).unwrap();
     assert_eq!(all.len(), 2500);
     assert!(all.iter().all(|m| m.key < 1 << 53));
+}
+
+#[test]
+fn what_does_not_get_through_says_why_and_waits_for_its_time_or_for_the_person() {
+    let w = world();
+    let op = |text: &str| NewOp {
+        account: w.mail,
+        op_id: OpId::new(),
+        target: Target::Source(json!({"what": "reply"})),
+        item: None,
+        what: "Reply".into(),
+        text: text.into(),
+        not_before: None,
+        made_at: at(1),
+    };
+    let failing = || w.store.read(|r| outbox::failing(r, w.mail)).unwrap();
+    let ready = |minute| w.store.read(|r| outbox::ready(r, w.mail, at(minute), 9)).unwrap().len();
+    let (first, second) =
+        w.store.write(|tx| Ok::<_, StoreError>((outbox::push(tx, &op("a"))?, outbox::push(tx, &op("b"))?))).unwrap();
+    assert_eq!((failing(), ready(2)), (None, 2));
+    w.store.write(|tx| outbox::set_retry(tx, first, at(5), "transient", "it is down")).unwrap();
+    let down = outbox::Failing { code: "transient".into(), message: "it is down".into(), again: Some(at(5)) };
+    assert_eq!((failing(), ready(2), ready(5)), (Some(down), 1, 2));
+    w.store.write(|tx| outbox::set_stuck(tx, second, "auth", "a password")).unwrap();
+    let asks = outbox::Failing { code: "auth".into(), message: "a password".into(), again: None };
+    assert_eq!(
+        (failing(), ready(5), ready(90_000_000)),
+        (Some(asks), 1, 1),
+        "the person comes first, and time helps nothing"
+    );
+    w.store.write(|tx| outbox::let_on(tx, w.mail)).unwrap();
+    assert_eq!((failing(), ready(2)), (None, 2));
 }
 
 #[test]

@@ -203,7 +203,7 @@ fn a_running_block_and_what_was_not_shown_yet_outlive_damage() {
                     notice::NewNotice { key, kind: "digest", item: None, title: "3 held", body: &body, at: at(1) };
                 notice::push(tx, &new)?;
             }
-            notice::set_shown(tx, 1, at(2))
+            notice::set_shown(tx, 1, at(2), None)
         })
         .unwrap();
     store.tidy().unwrap();

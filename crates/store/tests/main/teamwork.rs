@@ -5,7 +5,7 @@ use crate::kit::*;
 use meantime_model::{ItemId, Urgency};
 use meantime_protocol::http::{OpResult, PushOutcome};
 use meantime_protocol::{Code, Kind, Problem};
-use meantime_store::{item, list, message, outbox, team};
+use meantime_store::{item, list, message, outbox, scope, team};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -30,8 +30,8 @@ fn a_thread_that_asks_me_and_my_answer() {
     assert!(applied.team_changed);
     let news = &applied.fresh[0];
     assert_eq!(
-        (news.item, news.author, news.urgency, news.asks_me, news.reply, news.alert),
-        (id, KOFI, Urgency::Red, true, false, true)
+        (news.item, news.author, news.urgency, news.asks_me, news.reply, news.backfill || news.seen),
+        (id, KOFI, Urgency::Red, true, false, false)
     );
     let i = t.item(id);
     assert_eq!((i.title.as_str(), i.people.as_str(), i.place.as_str()), ("Release blocked", "Kofi", "Releases"));
@@ -131,7 +131,7 @@ fn marks_follow_me_and_later_messages_bring_back() {
     assert!(t.item(id).done);
     let news =
         t.pull(vec![t.row(60, Kind::MESSAGE, Uuid::from_u128(30), MEI, 9, json!({"thread": id.0, "text": "again"}))]);
-    assert!(news.fresh[0].alert);
+    assert!(!news.fresh[0].backfill && !news.fresh[0].seen);
     assert!(!t.item(id).done && t.item(id).unread);
     // Another device snoozes it; the next message wakes it everywhere.
     t.pull_mine(vec![t.mark_row(51, id, json!({"read_at": at(9), "done_at": until, "snoozed_until": at(500)}))]);
@@ -166,7 +166,7 @@ fn a_muted_thread_stays_away_and_silent() {
     t.push(t.mark(id, json!({"done_at": at(5), "muted": true})));
     let news =
         t.pull(vec![t.row(60, Kind::MESSAGE, Uuid::from_u128(30), MEI, 9, json!({"thread": id.0, "text": "x"}))]);
-    assert!(!news.fresh[0].alert);
+    assert!(t.item(news.fresh[0].item).muted, "what that means is not for the store to say");
     assert!(t.item(id).done);
 }
 
@@ -307,4 +307,6 @@ fn joining_again_as_oneself_changes_nothing_that_waits() {
     t.push(t.op(TEAM, Kind::SCHEDULE, ME.0, None, 6, json!({"zone": "UTC"})));
     t.w.store.write(|tx| team::rejoin(tx, t.account, "team:1", ME, ME, at(9))).unwrap();
     assert_eq!(t.next_ops(20).len(), 2);
+    let feeds = t.w.store.read(|r| scope::all(r, t.account)).unwrap();
+    assert!(!feeds.is_empty() && feeds.iter().all(|feed| feed.cursor.is_none()), "all of it is read anew");
 }
