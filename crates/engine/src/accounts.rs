@@ -4,6 +4,7 @@ use crate::api::*;
 use crate::engine::{Engine, RunningAccount};
 use crate::import::Archive;
 use crate::runner::{self, Poke};
+use chrono::{DateTime, Utc};
 use meantime_model::AccountId;
 use meantime_platform::Secrets as _;
 use meantime_source::{Cursor, Secret, Source, SourceError};
@@ -12,9 +13,17 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The code of what a new password mends.
+const AUTH: &str = "auth";
+
 /// The name of an account's secret in the keyring.
 pub(crate) fn secret_name(account: AccountId) -> String {
     format!("account/{account}")
+}
+
+/// The name under which the tokens a team's server knew before are kept.
+pub(crate) fn earlier_name(account: AccountId) -> String {
+    format!("{}/earlier", secret_name(account))
 }
 
 impl Engine {
@@ -116,19 +125,20 @@ impl Engine {
             self.sync_now();
             return Ok(before);
         }
-        match self.read_once(id).await {
-            Ok(()) => self.set_account_state(id, AccountState::Fine).await,
-            Err(error) if error.is_transient() => {
-                let state = AccountState::Retrying { message: error.to_string(), at: self.now() };
-                self.set_account_state(id, state).await;
+        let hopeless = match self.read_once(id).await {
+            Ok(()) => {
+                self.set_read(id).await;
+                false
             }
             Err(error) => {
-                let message = error.to_string();
-                let password = matches!(error, SourceError::Auth(_));
-                self.set_account_state(id, AccountState::NeedsYou { password, message }).await;
+                self.set_account_state(id, self.trouble(id, &error, None)).await;
+                !error.is_transient()
             }
+        };
+        // Each try with a wrong password counts at a provider.
+        if !hopeless {
+            self.poke_account(id);
         }
-        self.poke_account(id);
         self.account(id).await
     }
 
@@ -137,7 +147,11 @@ impl Engine {
         let _alone = poke.alone().await;
         let source = self.open_source(id).await?;
         self.read_account(id, source.as_ref()).await?;
-        self.write_back(id, source.as_ref()).await
+        let written = async {
+            self.let_on(id).await?;
+            self.write_back(id, source.as_ref()).await
+        };
+        written.await.map_err(|failure| SourceError::Transient(failure.message))
     }
 
     pub(crate) async fn new_password(self: &Arc<Self>, args: SignIn) -> Result<Account, Failure> {
@@ -210,11 +224,21 @@ impl Engine {
     }
 
     /// Secrets can be read again, or the computer woke up.
-    pub(crate) fn retry_accounts(&self) {
-        for running in self.live().accounts.values() {
-            running.poke.now();
+    pub(crate) async fn retry_accounts(&self) {
+        let running: Vec<(AccountId, Poke)> =
+            self.live().accounts.iter().map(|(id, running)| (*id, running.poke.clone())).collect();
+        for (id, poke) in running {
+            if let Err(error) = self.let_on(id).await {
+                tracing::error!(%error, "what waits could not be let on");
+            }
+            poke.now();
         }
         self.sync_now();
+    }
+
+    /// It may be otherwise now: what did not get through is tried once more.
+    pub(crate) async fn let_on(&self, id: AccountId) -> Result<(), Failure> {
+        self.write(move |tx| Ok(outbox::let_on(tx, id)?)).await
     }
 
     /// Opens an account with its secret from the keyring.
@@ -246,6 +270,44 @@ impl Engine {
         let _ = self.write(move |tx| Ok(account::clear_cursor(tx, id)?)).await;
     }
 
+    /// An account could be read. What can't be written back to it is its state
+    /// then.
+    pub(crate) async fn set_read(&self, id: AccountId) {
+        let trouble = self.trouble_of_writing(id).await;
+        if trouble.is_some() {
+            let now = self.now();
+            let _ = self.write(move |tx| Ok(account::set_checked(tx, id, now)?)).await;
+        }
+        self.set_account_state(id, trouble.unwrap_or(AccountState::Fine)).await;
+    }
+
+    /// The state of an account that takes nothing, if that is so.
+    pub(crate) async fn trouble_of_writing(&self, id: AccountId) -> Option<AccountState> {
+        let failing = self.read(move |db| Ok(outbox::failing(db, id)?)).await.ok()??;
+        let outbox::Failing { code, message, again } = failing;
+        Some(match again {
+            None => AccountState::NeedsYou { password: code == AUTH, message },
+            again => AccountState::Retrying { message, since: self.trouble_since(id), again },
+        })
+    }
+
+    /// The state of an account that can't be read; `again`: when it is tried
+    /// again by itself.
+    pub(crate) fn trouble(&self, id: AccountId, error: &SourceError, again: Option<DateTime<Utc>>) -> AccountState {
+        let message = error.to_string();
+        if error.is_transient() {
+            return AccountState::Retrying { message, since: self.trouble_since(id), again };
+        }
+        AccountState::NeedsYou { password: matches!(error, SourceError::Auth(_)), message }
+    }
+
+    fn trouble_since(&self, id: AccountId) -> DateTime<Utc> {
+        match self.live().accounts.get(&id).map(|running| &running.state) {
+            Some(AccountState::Retrying { since, .. }) => *since,
+            _ => self.now(),
+        }
+    }
+
     /// Keeps an account's state, and tells when it changed.
     pub(crate) async fn set_account_state(&self, id: AccountId, state: AccountState) {
         let (now, kept) = (self.now(), state.clone());
@@ -253,7 +315,7 @@ impl Engine {
             match kept {
                 AccountState::Fine => account::set_checked(tx, id, now)?,
                 AccountState::Retrying { message, .. } => account::set_error(tx, id, "retrying", &message)?,
-                AccountState::NeedsYou { password: true, message } => account::set_error(tx, id, "auth", &message)?,
+                AccountState::NeedsYou { password: true, message } => account::set_error(tx, id, AUTH, &message)?,
                 AccountState::NeedsYou { message, .. } => account::set_error(tx, id, "needs_you", &message)?,
                 AccountState::New | AccountState::Reading { .. } => {}
             }
@@ -273,10 +335,10 @@ impl Engine {
 fn state_of(row: &account::Account) -> AccountState {
     match &row.error {
         Some((code, message)) if code == "retrying" => {
-            let at = row.checked_at.unwrap_or(row.created_at);
-            AccountState::Retrying { message: message.clone(), at }
+            let since = row.checked_at.unwrap_or(row.created_at);
+            AccountState::Retrying { message: message.clone(), since, again: None }
         }
-        Some((code, message)) => AccountState::NeedsYou { password: code == "auth", message: message.clone() },
+        Some((code, message)) => AccountState::NeedsYou { password: code == AUTH, message: message.clone() },
         None if row.checked_at.is_some() => AccountState::Fine,
         None => AccountState::New,
     }
@@ -307,7 +369,7 @@ impl From<SourceError> for Failure {
             SourceError::Auth(_) => FailureCode::Auth,
             SourceError::Certificate(_) => FailureCode::Certificate,
             SourceError::Transient(_) | SourceError::RateLimited { .. } => FailureCode::Offline,
-            SourceError::Permanent(_) => FailureCode::Refused,
+            SourceError::Permanent(_) | SourceError::Later { .. } => FailureCode::Refused,
             SourceError::Invalid(_) => FailureCode::Invalid,
             SourceError::CursorInvalid | SourceError::Protocol(_) => FailureCode::Internal,
         };

@@ -1,7 +1,7 @@
 //! Joining a team by its invite or by login and password, and where secrets
 //! are kept.
 
-use crate::accounts::secret_name;
+use crate::accounts::{earlier_name, secret_name};
 use crate::api::*;
 use crate::devices::parse_server;
 use crate::engine::Engine;
@@ -151,6 +151,7 @@ impl Engine {
         };
         let id = row.id;
         self.safe.set(&secret_name(id), &joined.token).await?;
+        self.safe.delete(&earlier_name(id)).await?;
         self.write(move |tx| {
             account::put(tx, &row)?;
             if let Some((_, team)) = before {
@@ -183,7 +184,7 @@ impl Engine {
         };
         self.safe.choose(choice).await?;
         self.tell(&[Tag::Status]);
-        self.retry_accounts();
+        self.retry_accounts().await;
         Ok(kept(self.safe.kept().await))
     }
 }

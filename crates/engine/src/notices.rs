@@ -10,6 +10,7 @@ use meantime_model::{BlockId, ItemId};
 use meantime_platform::{Note, NoteEvent};
 use meantime_store::notice::{self, Notice};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -18,13 +19,20 @@ use tokio::sync::broadcast::error::RecvError;
 const RETRY: Duration = Duration::from_secs(30);
 const LATER: &str = "later";
 const DONE: &str = "done";
+/// What became of a notice that can't be shown.
+const GIVEN_UP: &str = "given up";
 /// The kind of a notice about the profile itself, not about a message.
 const PROBLEM: &str = "problem";
 
+/// A notice that failed so often while others were shown is given up: what it
+/// tells of stands in the list.
+const STRIKES: u32 = 5;
+
 /// Shows what has not been shown, until the engine stops.
 pub(crate) async fn show_pending(engine: Arc<Engine>) {
+    let mut strikes = HashMap::new();
     loop {
-        let pause = match engine.show_all().await {
+        let pause = match engine.show_all(&mut strikes).await {
             Ok(()) => Duration::MAX,
             Err(message) => {
                 engine.set_notifications(Some(message));
@@ -42,6 +50,7 @@ pub(crate) async fn show_pending(engine: Arc<Engine>) {
 /// Hears what people do with notifications, until the engine stops.
 pub(crate) async fn hear(engine: Arc<Engine>) {
     let mut events = engine.notifier.events();
+    engine.adopt_shown().await;
     loop {
         let event = tokio::select! {
             () = engine.stop.cancelled() => return,
@@ -79,21 +88,51 @@ impl Engine {
         Ok(())
     }
 
-    async fn show_all(&self) -> Result<(), String> {
+    /// Shows each that was not shown. One that can't be keeps none behind it
+    /// waiting; `strikes` counts how often that was so of each.
+    async fn show_all(&self, strikes: &mut HashMap<i64, u32>) -> Result<(), String> {
         let _alone = self.showing.lock().await;
-        for row in self.read(|db| Ok(notice::unshown(db)?)).await.map_err(|e| e.message)? {
-            self.show_one(&row).await?;
-            let now = self.now();
-            self.write(move |tx| Ok(notice::set_shown(tx, row.id, now)?)).await.map_err(|e| e.message)?;
+        let rows = self.read(|db| Ok(notice::unshown(db)?)).await.map_err(|e| e.message)?;
+        let (mut shown, mut failed) = (false, Vec::new());
+        for row in &rows {
+            match self.show_one(row).await {
+                Ok(()) => shown = true,
+                Err(message) => failed.push((row, message)),
+            }
         }
-        Ok(())
+        let mut left = None;
+        for (row, message) in failed {
+            let strikes = strikes.entry(row.id).or_default();
+            // Where nothing can be shown, it is not the notice's fault.
+            *strikes += u32::from(shown);
+            if *strikes < STRIKES {
+                left.get_or_insert(message);
+                continue;
+            }
+            tracing::error!(key = %row.key, %message, "a notification is given up");
+            let (id, now) = (row.id, self.now());
+            let closed = self.write(move |tx| Ok(notice::close(tx, id, now, Some(GIVEN_UP))?));
+            closed.await.map_err(|e| e.message)?;
+        }
+        left.map_or(Ok(()), Err)
     }
 
     async fn show_one(&self, row: &Notice) -> Result<(), String> {
         let content = self.settings_now().await.notification_content;
-        self.notifier.show(note(row, content)).await.map_err(|e| e.0)?;
+        let place = self.notifier.show(note(row, content)).await.map_err(|e| e.0)?;
         self.set_notifications(None);
-        Ok(())
+        let (id, now) = (row.id, self.now());
+        let noted = self.write(move |tx| Ok(notice::set_shown(tx, id, now, place.as_deref())?));
+        noted.await.map_err(|e| e.message)
+    }
+
+    /// What an earlier run showed may still be on the screen.
+    async fn adopt_shown(&self) {
+        for row in self.read(|db| Ok(notice::open(db)?)).await.unwrap_or_default() {
+            if let Some(place) = row.place {
+                self.notifier.adopt(&row.key, &place).await;
+            }
+        }
     }
 
     fn set_notifications(&self, problem: Option<String>) {

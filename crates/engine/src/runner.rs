@@ -6,7 +6,8 @@ use crate::api::{AccountState, Tag};
 use crate::engine::Engine;
 use chrono::TimeDelta;
 use meantime_model::AccountId;
-use meantime_source::backoff::Backoff;
+use meantime_model::backoff::Backoff;
+use meantime_source::backoff;
 use meantime_source::{Budget, Source, SourceError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,10 @@ impl Poke {
 
 /// Runs until `stop`.
 pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
+    let mut backoff = backoff::new();
+    if let Err(error) = engine.let_on(account).await {
+        tracing::error!(%account, %error, "what waits could not be let on");
+    }
     loop {
         let wait = tokio::select! {
             () = stop.cancelled() => return,
@@ -72,17 +76,19 @@ pub(crate) async fn run(engine: Arc<Engine>, account: AccountId, poke: Poke, sto
 }
 
 /// One turn: everything new is read, everything waiting is written back, and
-/// then there was news again. `Err` says why it could not go on.
+/// then there was news again. `Err` says why it could not be read; what can't
+/// be written back keeps nothing from being read.
 async fn turn(engine: &Arc<Engine>, account: AccountId, poke: &Poke) -> Result<(), SourceError> {
     let source = engine.open_source(account).await?;
     loop {
         let poll_after = {
             let _alone = poke.alone().await;
             let poll_after = engine.read_account(account, source.as_ref()).await?;
-            engine.write_back(account, source.as_ref()).await?;
+            let written = engine.write_back(account, source.as_ref()).await;
+            written.map_err(|failure| SourceError::Transient(failure.message))?;
             poll_after
         };
-        engine.set_account_state(account, AccountState::Fine).await;
+        engine.set_read(account).await;
         tokio::select! {
             () = poke.asked.notified() => return Ok(()),
             () = poke.work.notified() => return Ok(()),
@@ -128,8 +134,12 @@ impl Engine {
                 page => page?,
             };
             let (more, poll_after, backfill) = (page.more, page.poll_after, page.backfill);
+            let trouble = page.trouble.clone();
             read += page.changes.len();
             self.take_in(account, page).await.map_err(|e| SourceError::Transient(e.message))?;
+            if let Some(trouble) = trouble {
+                return Err(trouble);
+            }
             if !more {
                 return Ok(poll_after);
             }
@@ -143,11 +153,7 @@ impl Engine {
 
 /// `None`: not by itself; the person has to do something first.
 fn pause_after(error: &SourceError, backoff: &mut Backoff) -> Option<Duration> {
-    match error {
-        SourceError::RateLimited { after, .. } => Some(backoff.fail(Some(*after))),
-        error if error.is_transient() => Some(backoff.fail(None)),
-        _ => None,
-    }
+    error.is_transient().then(|| backoff::fail(backoff, error.after()))
 }
 
 async fn sleep_or_forever(pause: Option<Duration>) {
@@ -159,14 +165,8 @@ async fn sleep_or_forever(pause: Option<Duration>) {
 
 async fn report(engine: &Arc<Engine>, account: AccountId, error: &SourceError, pause: Option<Duration>) {
     tracing::warn!(%account, code = error.code(), %error, "an account could not be read");
-    let state = match pause {
-        Some(pause) => AccountState::Retrying {
-            message: error.to_string(),
-            at: engine.now() + TimeDelta::from_std(pause).unwrap_or_default(),
-        },
-        None => AccountState::NeedsYou { password: matches!(error, SourceError::Auth(_)), message: error.to_string() },
-    };
-    engine.set_account_state(account, state).await;
+    let again = pause.map(|pause| engine.now() + TimeDelta::from_std(pause).unwrap_or_default());
+    engine.set_account_state(account, engine.trouble(account, error, again)).await;
     engine.tell(&[Tag::Status]);
 }
 
@@ -176,12 +176,14 @@ mod tests {
 
     #[test]
     fn what_only_the_person_can_mend_is_not_tried_again() {
-        let mut backoff = Backoff::default();
+        let mut backoff = backoff::new();
         assert_eq!(pause_after(&SourceError::Auth(String::new()), &mut backoff), None);
         assert_eq!(pause_after(&SourceError::Certificate(String::new()), &mut backoff), None);
         let after = Duration::from_secs(77);
         let limited = SourceError::RateLimited { after, message: String::new() };
         assert!(pause_after(&limited, &mut backoff).is_some_and(|pause| pause >= after));
+        let later = SourceError::Later { after, message: String::new() };
+        assert!(pause_after(&later, &mut backoff).is_some_and(|pause| pause >= after));
         assert!(pause_after(&SourceError::Transient(String::new()), &mut backoff).is_some());
     }
 }

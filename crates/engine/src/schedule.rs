@@ -31,7 +31,7 @@ pub(crate) async fn run(engine: Arc<Engine>, wakes: Wakes) {
             () = engine.stop.cancelled() => return,
             () = tokio::time::sleep(sleep) => {}
             () = engine.reschedule.notified() => {}
-            _ = woken.recv() => engine.retry_accounts(),
+            _ = woken.recv() => engine.retry_accounts().await,
         }
         if tidied.elapsed() > TIDY_EVERY {
             tidied = Instant::now();

@@ -40,8 +40,11 @@ pub enum AccountState {
     Retrying {
         /// What happened, in plain words.
         message: String,
-        /// When.
-        at: DateTime<Utc>,
+        /// Since when it goes so, as far as that is known: then it was still
+        /// fine.
+        since: DateTime<Utc>,
+        /// When it is tried again, where that is known.
+        again: Option<DateTime<Utc>>,
     },
     /// It waits for the person.
     NeedsYou {
