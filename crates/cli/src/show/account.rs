@@ -37,8 +37,11 @@ fn cells(account: &Account, times: &Times) -> Vec<(String, Style)> {
             let checked = account.checked_at.map(|at| format!(", checked {}", times.when(at))).unwrap_or_default();
             (format!("fine{checked}"), Style::Green)
         }
-        AccountState::Retrying { message, at } => {
-            (format!("{}; again {}", clean(message).trim_end_matches('.'), times.when(*at)), Style::Yellow)
+        AccountState::Retrying { message, since, again } => {
+            let again =
+                again.map_or_else(|| "tried again by itself".to_owned(), |at| format!("again {}", times.when(at)));
+            let message = clean(message);
+            (format!("{}; since {}, {again}", message.trim_end_matches('.'), times.when(*since)), Style::Yellow)
         }
         AccountState::NeedsYou { password: true, message } => {
             (format!("{} (`meantime account sign-in {}`)", clean(message), short(account.id)), Style::Red)

@@ -4,8 +4,8 @@ use super::conversation::{contact, size};
 use super::text::{clean, clean_lines};
 use super::{Out, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
-use meantime_source::Person;
 use meantime_source::inspect::{InspectedFeed, InspectedMail, Inspection};
+use meantime_source::{Attachment, Person};
 use std::io;
 
 /// Prints it for people.
@@ -39,10 +39,7 @@ fn show_mail(mail: &InspectedMail, out: &mut Out) -> io::Result<()> {
     if let Some(why) = &mail.unreadable {
         out.line(format!("could not be read fully: {}", clean(why)))?;
     }
-    for attachment in &mail.attachments {
-        let (name, kind) = (clean(&attachment.name), clean(&attachment.media_type));
-        out.line(format!("+ {name} ({kind}, {})", size(attachment.bytes)))?;
-    }
+    attachments(&mail.attachments, out)?;
     text(&mail.text, out)
 }
 
@@ -63,7 +60,21 @@ fn show_feed(feed: &InspectedFeed, out: &mut Out) -> io::Result<()> {
         if let Some(link) = &item.link {
             out.line(clean(link))?;
         }
+        if let Some(why) = &item.unreadable {
+            out.line(format!("could not be read: {}", clean(why)))?;
+        }
+        attachments(&item.attachments, out)?;
         text(&item.text, out)?;
+    }
+    Ok(())
+}
+
+fn attachments(attachments: &[Attachment], out: &mut Out) -> io::Result<()> {
+    for attachment in attachments {
+        let (name, kind) = (clean(&attachment.name), clean(&attachment.media_type));
+        // A feed does not always say how large it is.
+        let size = if attachment.bytes > 0 { format!(", {}", size(attachment.bytes)) } else { String::new() };
+        out.line(format!("+ {name} ({kind}{size})"))?;
     }
     Ok(())
 }
