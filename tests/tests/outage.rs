@@ -5,7 +5,9 @@ use anyhow::{Context, Result, ensure};
 use meantime_tests::wait::{Patience, wait_for};
 use meantime_tests::world::{World, play};
 use meantime_tests::{Cli, Desk, Person, Server};
+use serde_json::Value;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -20,11 +22,11 @@ fn what_is_written_without_a_server_arrives_later() {
             Ok((connection["state"] == "offline" && connection["message"].is_string()).then_some(()))
         })
         .await?;
-        ana.cli.json(&["compose", "Written in a tunnel", "--text", "Hello", "--urgency", "green"]).await?;
+        write(&ana.cli, "Written in a tunnel", "Hello").await?;
         ensure!(has(&ana.cli, "Written in a tunnel").await?, "her own thread is not in her search");
 
         let _server = server.start().await?;
-        arrives_once(&kofi.cli, "tunnel").await
+        arrives_once(&ana.cli, &kofi.cli, "tunnel").await
     });
 }
 
@@ -32,12 +34,76 @@ fn what_is_written_without_a_server_arrives_later() {
 fn a_killed_app_loses_no_word_and_sends_none_twice() {
     play(async |world| {
         let (_desk, server, mut ana, kofi) = team(world).await?;
-        ana.cli.json(&["compose", "Last words", "--text", "Typed before the crash", "--urgency", "green"]).await?;
-        ana.kill_9().await?;
-        ana.start_again().await?;
+        // While it can still be undone; the moment it goes out; the moment it
+        // has arrived, whether she knows or not.
+        for (word, moment) in [("waiting", 0), ("leaving", 1), ("arriving", 2)] {
+            let written = write(&ana.cli, &format!("Last words {word}"), "Typed before the crash").await?;
+            let until: chrono::DateTime<chrono::Utc> = serde_json::from_value(written["until"].clone())?;
+            if moment > 0 {
+                wait_for("the end of undo", Patience::LONG, async || Ok((now() >= until).then_some(()))).await?;
+            }
+            if moment > 1 {
+                wait_for("the message", Patience::LONG, async || Ok(has(&kofi.cli, word).await?.then_some(()))).await?;
+            }
+            ana.kill_9().await?;
+            ana.start_again().await?;
+        }
         let server = server.crash_and_restart().await?;
-        arrives_once(&kofi.cli, "crash").await?;
+        for word in ["waiting", "leaving", "arriving"] {
+            arrives_once(&ana.cli, &kofi.cli, word).await?;
+        }
         drop(server);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_full_disk_is_said_and_loses_nothing() {
+    play(async |world| {
+        let _desk = Desk::start(world).await?;
+        let server = Server::team("Blue Team", &world.folder("server")?, &world.logs()).await?;
+        let Some(ana) = Person::on_a_small_disk(world, "Ana", &server.invite()?, 8).await? else {
+            // Not by `eprintln!`, which nobody hears of a test that passes.
+            writeln!(std::io::stderr(), "skipped: a full disk of the app's: no user namespaces")?;
+            return Ok(());
+        };
+        let kofi = Person::far_away(world, "Kofi", &server.invite()?).await?;
+        write(&ana.cli, "Early words", "Before it was full").await?;
+        arrives_once(&ana.cli, &kofi.cli, "early").await?;
+
+        let ballast = ana.disk().join("ballast");
+        let mut file = fs::File::create(&ballast)?;
+        while file.write_all(&[0; 4096]).is_ok() {}
+        // There is some room left where other things were.
+        let long = "a long story ".repeat(8_000);
+        let mut kept = Vec::new();
+        let refused = loop {
+            let word = format!("story{:02}", kept.len());
+            let ran = ana.cli.run(&["compose", &word, "--urgency", "green"], &long).await?;
+            if ran.code != 0 {
+                break ran;
+            }
+            kept.push(word);
+            ensure!(kept.len() < 60, "the disk never gets full");
+        };
+        let lost = format!("story{:02}", kept.len());
+        ensure!(refused.code == 1 && refused.err.contains("nothing was lost"), "it said {refused:?}");
+        ensure!(!has(&ana.cli, &lost).await?, "what was refused is shown as written");
+        ensure!(has(&ana.cli, "early").await?, "what was there can't be read any more");
+
+        write(&kofi.cli, "News for a full disk", "Hello").await?;
+        wait_for("words about the disk", Patience::LONG, async || {
+            let connection = ana.cli.json(&["status"]).await?["connection"].clone();
+            Ok(connection["message"].as_str().is_some_and(|message| message.contains("disk")).then_some(()))
+        })
+        .await?;
+        drop(file);
+        fs::remove_file(&ballast)?;
+        arrives_once(&kofi.cli, &ana.cli, "news").await?;
+        for word in &kept {
+            arrives_once(&ana.cli, &kofi.cli, word).await?;
+        }
+        ensure!(!has(&kofi.cli, &lost).await?, "what was refused was sent");
         Ok(())
     });
 }
@@ -48,7 +114,7 @@ fn a_block_that_ended_while_the_app_was_dead_is_summed_up_once() {
         let (mut desk, _server, mut ana, kofi) = team(world).await?;
         ana.cli.json(&["focus", "start", "--for", "1m"]).await?;
         let until = ana.cli.json(&["focus", "status"]).await?["block"]["until"].clone();
-        kofi.cli.json(&["compose", "Held one", "--text", "Hello", "--ask", "Ana"]).await?;
+        kofi.cli.json(&["compose", "Held one", "--text", "Hello", "--ask", "Ana", "--now"]).await?;
         wait_for("a held item", Patience::LONG, async || {
             Ok((ana.cli.json(&["focus", "status"]).await?["block"]["held"] == 1).then_some(()))
         })
@@ -113,14 +179,21 @@ async fn has(cli: &Cli, words: &str) -> Result<bool> {
     Ok(found["hits"].as_array().is_some_and(|hits| !hits.is_empty()))
 }
 
-/// Waits for a message; there is never more than one of it.
-async fn arrives_once(cli: &Cli, word: &str) -> Result<()> {
-    let hits = wait_for("the message", Patience::LONG, async || {
-        let found = cli.json(&["search", word]).await?;
-        Ok(found["hits"].as_array().filter(|hits| !hits.is_empty()).map(Vec::len))
-    })
-    .await?;
-    ensure!(hits == 1, "it arrived {hits} times");
+/// Starts a thread for everybody's information.
+async fn write(cli: &Cli, title: &str, text: &str) -> Result<Value> {
+    cli.json(&["compose", title, "--text", text, "--urgency", "green"]).await
+}
+
+/// Waits for a message. There is never more than one of it: what is written
+/// after it comes after it, and so after a second copy.
+async fn arrives_once(from: &Cli, to: &Cli, word: &str) -> Result<()> {
+    wait_for("the message", Patience::LONG, async || Ok(has(to, word).await?.then_some(()))).await?;
+    let marker = format!("marker{}", now().timestamp_micros());
+    write(from, &marker, "Hello").await?;
+    wait_for("what was written after it", Patience::LONG, async || Ok(has(to, &marker).await?.then_some(()))).await?;
+    let found = to.json(&["search", word]).await?;
+    let hits = found["hits"].as_array().map_or(0, Vec::len);
+    ensure!(hits == 1, "{word} arrived {hits} times");
     Ok(())
 }
 
