@@ -1,3 +1,4 @@
+// long: one table, whose row is written, changed and read in one place
 //! Table `message`: everything somebody wrote.
 //!
 //! `key` is the rowid and grows with the time of the message, so that
