@@ -1,3 +1,4 @@
+// long: each command once, against the same canned engine
 //! Against an engine with canned replies: what is asked of it, how its
 //! answers look, how its failures end.
 
