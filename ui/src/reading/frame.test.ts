@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest';
-import { dress, frame, guessHeight } from './frame';
+import { dress, frame, guessHeight, withPictures } from './frame';
 
 describe('frame', () => {
   it('forbids whatever is not ours, before the mail begins', () => {
@@ -32,8 +32,9 @@ it('dresses a mail in what the engine let through', () => {
 
 it('shows the images that were asked for, and words for the others', () => {
   const body = document.createElement('div');
-  body.innerHTML = '<img data-src="https://x.example/a.png?b=1&amp;c=2"><img data-src="https://x.example/d.png" alt="A logo">';
-  dress(body, new Map([['https://x.example/a.png?b=1&c=2', 'data:image/png;base64,AA']]));
+  const html = '<img data-src="https://x.example/a.png?b=1&amp;c=2"><img data-src="https://x.example/d.png" alt="A logo">';
+  body.innerHTML = withPictures(html, new Map([['https://x.example/a.png?b=1&c=2', 'data:image/png;base64,AA']]));
+  dress(body);
   expect([...body.querySelectorAll('img')].map((image) => image.src)).toEqual(['data:image/png;base64,AA']);
   expect(body.textContent).toBe('A logo');
 });

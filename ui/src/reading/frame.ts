@@ -26,19 +26,29 @@ export function frame(html: string, dark: boolean): string {
 }
 
 /**
+ * The same HTML with the images that were asked for, by their addresses. They
+ * stand in it before it is shown, so that the frame's `load` waits for them:
+ * WebKit calls no listener of ours on what is in a frame without scripts.
+ */
+export function withPictures(html: string, pictures: Map<string, string>): string {
+  const page = new DOMParser().parseFromString(html, 'text/html');
+  for (const image of page.querySelectorAll<HTMLImageElement>('img[data-src]')) {
+    const data = pictures.get(image.dataset['src'] ?? '');
+    if (!data) continue;
+    image.setAttribute('src', data);
+    image.removeAttribute('data-src');
+  }
+  return page.body.innerHTML;
+}
+
+/**
  * Gives the elements the inline styles that the engine let through (the
  * window's content policy, which the frame inherits, keeps them from applying
- * by themselves), the `pictures` that were asked for, by their addresses, puts
- * words in the place of images that are held back, and takes links out of the
- * Tab key's way: ours cover them.
+ * by themselves), puts words in the place of images that are held back, and
+ * takes links out of the Tab key's way: ours cover them.
  */
-export function dress(body: HTMLElement, pictures?: Map<string, string>): void {
-  for (const image of body.querySelectorAll<HTMLImageElement>('img[data-src]')) {
-    const data = pictures?.get(image.dataset['src'] ?? '');
-    if (data) {
-      image.src = data;
-      continue;
-    }
+export function dress(body: HTMLElement): void {
+  for (const image of body.querySelectorAll('img[data-src]')) {
     const words = image.getAttribute('alt')?.trim();
     if (!words) continue;
     const held = body.ownerDocument.createElement('span');
