@@ -194,33 +194,6 @@ fn a_start_that_failed_is_made_again_when_asked() {
     });
 }
 
-/// As mail would, were it not sanitised: `docs/adr/0008` has the three barriers.
-#[test]
-fn a_frame_of_ours_runs_no_script() {
-    play(async |world| {
-        let _desk = Desk::start(world).await?;
-        let app = App::start(&world.profile("ana"), &world.logs()).await?;
-        app.wait_for("[data-testid=first-run]").await?;
-        let run = "const done = arguments[arguments.length - 1];
-            const frame = document.createElement('iframe');
-            frame.setAttribute('sandbox', 'allow-same-origin');
-            frame.srcdoc = '<p>Hello</p><script>parent.ran = 1</' + 'script><a href=\"javascript:parent.ran = 2\">x</a>';
-            frame.onload = () => {
-                const inside = frame.contentDocument;
-                inside.querySelector('a').click();
-                const image = inside.createElement('img');
-                image.setAttribute('onerror', 'parent.ran = 3');
-                image.addEventListener('error', () => done([inside.querySelector('p').textContent, window.ran ?? 0]));
-                image.src = 'nowhere.png';
-                inside.body.append(image);
-            };
-            document.body.append(frame);";
-        let seen = app.window.script_async(run, json!([])).await?;
-        ensure!(seen == json!(["Hello", 0]), "the frame did {seen}");
-        Ok(())
-    });
-}
-
 async fn value(app: &App, css: &str) -> Result<String> {
     let value = app.window.script("return document.querySelector(arguments[0]).value", json!([css])).await?;
     Ok(value.as_str().context("it has no value")?.to_owned())
