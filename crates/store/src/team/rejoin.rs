@@ -1,9 +1,10 @@
 //! Joining the same team again: what this device has of it goes on.
 
 use super::effective::effective;
+use super::feed::begin_anew;
 use crate::outbox::{self, Change, NewOp, Target};
 use crate::sql::{Id, RowExt};
-use crate::{Result, Tx, account};
+use crate::{Result, Tx, account, scope};
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, ItemId, OpId, PersonId};
 use meantime_protocol::{Kind, Scope};
@@ -13,7 +14,9 @@ use rusqlite::params;
 /// that is another person than `before` (the server made a new one of an
 /// invite), what was done, read and snoozed is told to the new person's feed,
 /// and changes to the old person's own records are dropped: only their owner
-/// may make them. Words on their way stay on it.
+/// may make them. Words on their way stay on it. Every feed begins anew: who
+/// was a guest, and now is a member, was left out of rows that a pull from
+/// where this device stands would never bring.
 pub fn rejoin(
     tx: &Tx<'_>,
     account: AccountId,
@@ -23,6 +26,9 @@ pub fn rejoin(
     now: DateTime<Utc>,
 ) -> Result<()> {
     account::set_identity(tx, account, identity)?;
+    for feed in scope::all(tx, account)? {
+        begin_anew(tx, feed.scope, false)?;
+    }
     if before == me {
         return Ok(());
     }
