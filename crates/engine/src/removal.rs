@@ -1,7 +1,7 @@
 //! Removing an account. What is lost with it is said before, and given back
 //! afterwards.
 
-use crate::accounts::secret_name;
+use crate::accounts::{earlier_name, secret_name};
 use crate::api::*;
 use crate::engine::Engine;
 use meantime_model::AccountId;
@@ -42,6 +42,7 @@ impl Engine {
             self.leave_team().await;
         }
         self.safe.delete(&secret_name(id)).await?;
+        self.safe.delete(&earlier_name(id)).await?;
         self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Status]);
         Ok(lost)
     }

@@ -4,6 +4,10 @@
 //! good at any moment. The server takes the old one until the new one was
 //! used, so that a reply that is lost, or an end between the two, costs
 //! nothing.
+//!
+//! A server that was put back from a backup knows the token of that day, and
+//! none that came later. So the ones before are kept as well, for as long as
+//! backups are likely to be old; they are tried when the newest is not known.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -50,7 +54,23 @@ pub trait TokenPlace: Send + Sync {
     /// # Errors
     /// A sentence for people; the present token then goes on.
     async fn replace(&self, next: &Token, at: DateTime<Utc>) -> Result<(), String>;
+
+    /// Those before the present one, the newest first; [`EARLIER`] are enough.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    async fn earlier(&self) -> Result<Vec<Token>, String>;
+
+    /// An earlier one is the one that is good, and takes the present one's
+    /// place; or none is (`None`), and they can go.
+    ///
+    /// # Errors
+    /// A sentence for people; nothing changed.
+    async fn go_back(&self, to: Option<&Token>) -> Result<(), String>;
 }
+
+/// So many tokens are kept beside the present one, each a day's.
+pub const EARLIER: usize = 7;
 
 /// When the present token is to be replaced, and where the next is kept.
 pub(crate) struct Rotation {

@@ -5,7 +5,10 @@
 mod attachments;
 mod converge;
 mod device;
+mod every;
 mod https;
+mod poison;
+mod put_back;
 mod real;
 mod server;
 mod several;

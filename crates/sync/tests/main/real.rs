@@ -13,7 +13,7 @@ use meantime_store::account::{self, Account, AccountKind};
 use meantime_store::outbox::{self, Change, NewOp, Target};
 use meantime_store::team::{self, Team};
 use meantime_store::{Store, StoreError, Tx, item, list, message, record, scope};
-use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, State, Syncer, Token, Tuning};
+use meantime_sync::{Feed, Handle, HttpRemote, Log, LogError, Outgoing, Remote, State, Syncer, Token, Tuning};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -60,7 +60,18 @@ pub struct App {
     /// By how much its clock is wrong.
     skew: TimeDelta,
     poisoned: AtomicUsize,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
+}
+
+fn remote_of(invite: &Invite, joined: &JoinResponse) -> HttpRemote {
+    HttpRemote::new(&invite.host, invite.ca, &Token::new(joined.token.clone())).unwrap()
+}
+
+/// This device's side and the server's, as a syncer sees them.
+pub type Sides = (Arc<dyn Log>, Arc<dyn Remote>);
+
+fn syncer(log: Arc<dyn Log>, remote: Arc<dyn Remote>, joined: &JoinResponse, skew: TimeDelta) -> (Syncer, Handle) {
+    Syncer::new(log, remote, joined.device, move || SystemClock.now() + skew, QUICK)
 }
 
 #[derive(Clone)]
@@ -82,7 +93,13 @@ impl App {
     }
 
     pub async fn enter(invite: &Invite, name: &str, skew: TimeDelta) -> Self {
-        let joined = HttpRemote::join(invite, name, "laptop").await.unwrap();
+        let mut app = Self::installed(invite, HttpRemote::join(invite, name, "laptop").await.unwrap(), skew);
+        app.begin();
+        app
+    }
+
+    /// Not started yet.
+    pub fn installed(invite: &Invite, joined: JoinResponse, skew: TimeDelta) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("meantime.db"), SystemClock.now()).unwrap().store;
         let account = AccountId::new();
@@ -98,23 +115,10 @@ impl App {
             position: 0,
         };
         store.write(|tx| account::put(tx, &row)).unwrap();
-        let (handle, run) = Self::run(&store, account, &joined, invite, skew);
-        let (invite, poisoned) = (invite.clone(), AtomicUsize::new(0));
-        Self { store, account, joined, handle, run, invite, skew, poisoned, _dir: dir }
-    }
-
-    fn run(
-        store: &Store,
-        account: AccountId,
-        joined: &JoinResponse,
-        invite: &Invite,
-        skew: TimeDelta,
-    ) -> (Handle, JoinHandle<()>) {
         let log = Stored { store: store.clone(), account, me: joined.person, skew };
-        let remote = HttpRemote::new(&invite.host, invite.ca, &Token::new(joined.token.clone())).unwrap();
-        let clock = move || SystemClock.now() + skew;
-        let (syncer, handle) = Syncer::new(Arc::new(log), Arc::new(remote), joined.device, clock, QUICK);
-        (handle, tokio::spawn(syncer.run(std::future::pending())))
+        let (_, handle) = syncer(Arc::new(log), Arc::new(remote_of(invite, &joined)), &joined, skew);
+        let (invite, poisoned, run) = (invite.clone(), AtomicUsize::new(0), tokio::spawn(async {}));
+        Self { store, account, joined, handle, run, invite, skew, poisoned, dir }
     }
 
     /// The app ends, wherever it is.
@@ -122,13 +126,37 @@ impl App {
         self.run.abort();
     }
 
+    /// It ends as by `kill -9`: what is in the files is all there is.
+    pub fn die(&mut self) {
+        self.end();
+        let after = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(self.dir.path()).unwrap() {
+            let file = file.unwrap();
+            // Only other processes need that one; it is made anew.
+            if !file.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(file.path(), after.path().join(file.file_name())).unwrap();
+            }
+        }
+        self.store = Store::open(&after.path().join("meantime.db"), SystemClock.now()).unwrap().store;
+        self.dir = after;
+    }
+
     /// And is started again.
     pub fn begin(&mut self) {
-        (self.handle, self.run) = Self::run(&self.store, self.account, &self.joined, &self.invite, self.skew);
+        self.begin_through(|log, remote| (log, remote));
+    }
+
+    /// And is started with something between it and its two sides.
+    pub fn begin_through(&mut self, between: impl FnOnce(Arc<dyn Log>, Arc<dyn Remote>) -> Sides) {
+        let (account, me, skew) = (self.account, self.joined.person, self.skew);
+        let log = Stored { store: self.store.clone(), account, me, skew };
+        let (log, remote) = between(Arc::new(log), Arc::new(self.remote()));
+        let (syncer, handle) = syncer(log, remote, &self.joined, skew);
+        (self.handle, self.run) = (handle, tokio::spawn(syncer.run(std::future::pending())));
     }
 
     pub fn remote(&self) -> HttpRemote {
-        HttpRemote::new(&self.invite.host, self.invite.ca, &Token::new(self.joined.token.clone())).unwrap()
+        remote_of(&self.invite, &self.joined)
     }
 
     fn now(&self) -> chrono::DateTime<Utc> {

@@ -19,9 +19,20 @@ use uuid::Uuid;
 
 /// A keyring that the test breaks.
 #[derive(Default)]
-struct Keyring {
+pub struct Keyring {
     kept: Mutex<Vec<String>>,
     broken: Mutex<bool>,
+}
+
+impl Keyring {
+    pub fn holding(token: &str) -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::new(vec![token.to_owned()]), ..Self::default() })
+    }
+
+    /// The oldest first; the last is in use.
+    pub fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]
@@ -31,6 +42,19 @@ impl TokenPlace for Keyring {
             return Err("the keyring is locked".into());
         }
         self.kept.lock().unwrap().push(next.reveal().to_owned());
+        Ok(())
+    }
+
+    async fn earlier(&self) -> Result<Vec<Token>, String> {
+        Ok(self.kept.lock().unwrap().iter().rev().skip(1).map(|token| Token::new(token.clone())).collect())
+    }
+
+    async fn go_back(&self, to: Option<&Token>) -> Result<(), String> {
+        let mut kept = self.kept.lock().unwrap();
+        match to {
+            Some(to) => kept.retain(|token| token == to.reveal()),
+            None => *kept = kept.pop().into_iter().collect(),
+        }
         Ok(())
     }
 }
