@@ -75,6 +75,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[tokio::test]
+    #[expect(clippy::await_holding_lock, reason = "held on purpose, until all have been dropped")]
     async fn a_caller_that_goes_away_makes_no_room_for_another() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("server.db");

@@ -100,7 +100,7 @@ mod tests {
         let since = DateTime::UNIX_EPOCH;
         let until = until.then(|| since + TimeDelta::minutes(50));
         let id = serde_json::from_value(serde_json::json!("00000000-0000-7000-8000-000000000000")).unwrap();
-        let block = Some(Block { id, since, until, held: 12 });
+        let block = Some(Block { id, since, until, held: 12, messages: 12 });
         Look::of(&FocusStatus { block, usual_minutes: 50 }, since + TimeDelta::minutes(minutes_in))
     }
 
