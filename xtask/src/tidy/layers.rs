@@ -52,8 +52,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         TESTS,
         &[
-            KIT, MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE,
-            SQLITE, POSTGRES, NATS, BLOBS, SERVER,
+            KIT, MODEL, PROTOCOL, SOURCE, PLATFORM, STORE, SYNC, IMAP, FEED, ENGINE, APP, CLI, DESKTOP, CORE, SQLITE,
+            POSTGRES, NATS, BLOBS, SERVER,
         ],
     ),
     (XTASK, &[]),
