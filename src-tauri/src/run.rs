@@ -5,10 +5,11 @@ use crate::arguments::Launch;
 use crate::backend::Backend;
 use crate::window::{self, Window};
 use crate::{commands, log, shortcut, tray};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use meantime_engine::api::Target;
 use meantime_platform::{Dirs, dirs::HOME_VARIABLE};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::time::Duration;
 use tauri::{AppHandle, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
@@ -70,7 +71,13 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
         });
     // Without a display the window library panics instead of failing.
     let built = catch_unwind(AssertUnwindSafe(|| builder.build(tauri::generate_context!())));
-    let app = built.map_or_else(|_| Err(anyhow::anyhow!(NO_WINDOW)), |built| built.context(NO_WINDOW))?;
+    let app = match built {
+        Err(_) => bail!(NO_WINDOW),
+        Ok(Err(tauri::Error::PluginInitialization(plugin, why))) if plugin == "single-instance" => {
+            return once_more(&why);
+        }
+        Ok(built) => built.context(NO_WINDOW)?,
+    };
     app.run(|app, event| match event {
         // The last window went: the tray stays. `exit` carries a code.
         RunEvent::ExitRequested { api, code: None, .. } => api.prevent_exit(),
@@ -83,6 +90,24 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
         _ => {}
     });
     Ok(())
+}
+
+/// The app that runs was asked to take this start over and went away instead:
+/// it was ending. In its place this one starts again, once.
+fn once_more(why: &str) -> anyhow::Result<()> {
+    const STARTED_AGAIN: &str = "MEANTIME_STARTED_AGAIN";
+    let again = std::env::var_os(STARTED_AGAIN).is_none();
+    tracing::warn!(again, "the app that runs does not answer: {why}");
+    if again {
+        std::thread::sleep(Duration::from_secs(1));
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(std::env::args_os().skip(1)).env(STARTED_AGAIN, "1");
+        #[cfg(unix)]
+        return Err(std::os::unix::process::CommandExt::exec(&mut command).into());
+        #[cfg(not(unix))]
+        return Ok(command.spawn().map(drop)?);
+    }
+    bail!("Meantime runs already and does not answer ({why}); end it, and start again")
 }
 
 /// Ends the app, once the window handed over what is being typed there.
