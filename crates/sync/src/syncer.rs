@@ -310,6 +310,8 @@ impl Syncer {
                 self.log.apply_bootstrap(scope, &page).await?;
                 // What changed since the first page was made comes by pull.
                 work.dirty.insert(scope);
+                // The end may have found words that a server put back has lost.
+                work.push |= page.next_page.is_none();
                 Ok(())
             }
             Err(e) => match (feed.cursor, &e) {
