@@ -23,17 +23,16 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// The folder's CA; made if there is none.
+    /// The folder's CA; made if there never was one.
     ///
     /// # Errors
-    /// When its key is there but can't be used: then the file has to come back
-    /// from a backup, since all apps rely on this very key.
+    /// When its key can't be used, or is gone while its certificate is there:
+    /// then the file has to come back from a backup, since all apps rely on
+    /// this very key.
     pub fn of(data: &DataDir, now: DateTime<Utc>) -> anyhow::Result<Self> {
-        let path = data.file("ca.key");
-        if !path.exists() {
-            let key = KeyPair::generate()?;
-            data.write("ca.pem", authority(now)?.self_signed(&key)?.pem().as_bytes())?;
-            data.write("ca.key", key.serialize_pem().as_bytes())?;
+        let (path, certificate) = (data.file("ca.key"), data.file("ca.pem"));
+        if !path.exists() && !certificate.exists() {
+            data.write("ca.key", KeyPair::generate()?.serialize_pem().as_bytes())?;
         }
         let lost = || {
             let path = path.display();
@@ -43,7 +42,11 @@ impl Authority {
         };
         let key = fs::read_to_string(&path).with_context(lost)?;
         let key = KeyPair::from_pem(&key).with_context(lost)?;
-        let certificate = CertificateDer::from_pem_file(data.file("ca.pem")).context("ca.pem can't be read")?;
+        if !certificate.exists() {
+            // Of the same key it is as good as the one before.
+            data.write("ca.pem", authority(now)?.self_signed(&key)?.pem().as_bytes())?;
+        }
+        let certificate = CertificateDer::from_pem_file(certificate).context("ca.pem can't be read")?;
         Ok(Self { key, certificate })
     }
 

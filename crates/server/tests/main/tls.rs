@@ -4,6 +4,9 @@ use crate::world::World;
 use meantime_protocol::http::InviteRequest;
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Invite, VERSION, VERSION_HEADER};
+use meantime_server::SystemClock;
+use meantime_server::tls::Authority;
+use meantime_server_core::Clock as _;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -122,4 +125,18 @@ async fn another_ca_is_not_trusted() {
     let client = other.client().http;
     let url = format!("https://{}/healthz", world.running.address());
     assert!(client.get(url).header(VERSION_HEADER, VERSION).send().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_ca_is_not_replaced_by_another() {
+    let world = World::new().await;
+    let now = SystemClock.now();
+    let pin = Authority::of(&world.data, now).unwrap().pin();
+    // The certificate follows from the key, the key from nothing.
+    std::fs::remove_file(world.data.file("ca.pem")).unwrap();
+    assert_eq!(Authority::of(&world.data, now).unwrap().pin(), pin);
+    std::fs::remove_file(world.data.file("ca.key")).unwrap();
+    let Err(error) = Authority::of(&world.data, now) else { panic!("another CA was made") };
+    assert!(format!("{error:#}").contains("from a backup"), "{error:#}");
+    assert!(!world.data.file("ca.key").exists());
 }
