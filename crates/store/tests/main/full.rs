@@ -67,6 +67,8 @@ fn on_a_small_disk(folder: &Path) {
     }
     drop(store);
 
+    // Open it would keep its space.
+    drop(file);
     std::fs::remove_file(&ballast).unwrap();
     let opened = Store::open(&folder.join("meantime.db"), at(4)).unwrap();
     assert!(opened.recovered.is_none(), "{:?}", opened.recovered);
