@@ -79,7 +79,7 @@ fn a_full_disk_is_said_and_loses_nothing() {
         let mut kept = Vec::new();
         let refused = loop {
             let word = format!("story{:02}", kept.len());
-            let ran = ana.cli.run(&["compose", &word, "--urgency", "green"], &long).await?;
+            let ran = ana.cli.run(&["compose", &word, "--urgency", "green", "--now"], &long).await?;
             if ran.code != 0 {
                 break ran;
             }
@@ -181,7 +181,7 @@ async fn has(cli: &Cli, words: &str) -> Result<bool> {
 
 /// Starts a thread for everybody's information.
 async fn write(cli: &Cli, title: &str, text: &str) -> Result<Value> {
-    cli.json(&["compose", title, "--text", text, "--urgency", "green"]).await
+    cli.json(&["compose", title, "--text", text, "--urgency", "green", "--now"]).await
 }
 
 /// Waits for a message. There is never more than one of it: what is written

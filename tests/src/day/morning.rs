@@ -67,11 +67,11 @@ impl<'a> Day<'a> {
         ensure!(wrong.is_none(), "what was there before must not alert: {wrong:?}");
         // Two threads of hers, to be answered later.
         for title in ["Where we meet in spring", "New names for the channels"] {
-            self.ana.json(&["compose", title, "--text", "What do you think?", "--urgency", "green"]).await?;
+            self.ana.json(&["compose", title, "--text", "What do you think?", "--urgency", "green", "--now"]).await?;
         }
         // And an answer by mail, which will be answered.
         let offer = row(&self.ana, "inbox", OFFER).await?.context("the offer is not in the list")?;
-        self.ana.json(&["reply", id_of(&offer)?, "--text", ANAS_ANSWER]).await?;
+        self.ana.json(&["reply", id_of(&offer)?, "--text", ANAS_ANSWER, "--now"]).await?;
         self.post.sent(ANAS_ANSWER).await?;
         Ok(format!(
             "{team} threads, {mail} mails and {feed} feed entries in one list{}",
