@@ -8,9 +8,8 @@ use crate::{World, programs};
 use anyhow::{Context, Result};
 use meantime_platform::kit::{GnomeKeyring, PrivateBus};
 use serde_json::Value;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// A person. Dropping them ends their engine.
 pub struct Person {
@@ -22,8 +21,6 @@ pub struct Person {
     env: Vec<(String, PathBuf)>,
     logs: PathBuf,
     daemon: Process,
-    /// What the engine is started by.
-    under: Vec<String>,
     _desk: Option<(GnomeKeyring, PrivateBus)>,
 }
 
@@ -54,51 +51,10 @@ impl Person {
     }
 
     async fn with(env: Vec<(String, PathBuf)>, name: &str, world: &World) -> Result<Self> {
-        Self::under(Vec::new(), env, name, world).await
-    }
-
-    async fn under(under: Vec<String>, env: Vec<(String, PathBuf)>, name: &str, world: &World) -> Result<Self> {
         let logs = world.logs();
-        let daemon = start(name, &under, &env, &logs).await?;
+        let daemon = start(name, &env, &logs).await?;
         let cli = Cli::new(env.clone())?;
-        Ok(Self { cli, id: String::new(), name: name.to_owned(), env, logs, daemon, under, _desk: None })
-    }
-
-    /// Somebody in a team whose data lie on a disk of their own of so many
-    /// MiB. `None` where this system keeps the namespaces that needs from its
-    /// users (Ubuntu since 24.04 does).
-    ///
-    /// # Errors
-    /// The engine does not start, or the team is not joined.
-    pub async fn on_a_small_disk(world: &World, name: &str, invite: &str, mebibytes: u32) -> Result<Option<Self>> {
-        let alone = ["unshare", "--map-root-user", "--mount"];
-        let asked = Command::new("unshare").args(&alone[1..]).arg("true").stderr(Stdio::null()).status()?;
-        if !asked.success() {
-            return Ok(None);
-        }
-        let env = world.profile(&name.to_lowercase());
-        let data = world.folder(&format!("{}/data", name.to_lowercase()))?;
-        // Whoever they are outside, they are inside as well: the session bus wants it so.
-        let me = data.metadata()?;
-        let on_small = format!(
-            "mount -t tmpfs -o size={mebibytes}m,mode=700 small \"$0\" \
-             && exec unshare --map-user={} --map-group={} \"$@\"",
-            me.uid(),
-            me.gid()
-        );
-        let mut under: Vec<String> = alone.map(str::to_owned).to_vec();
-        under.extend(["sh".to_owned(), "-c".to_owned(), on_small, data.to_string_lossy().into_owned()]);
-        let mut person = Self::under(under, env, name, world).await?;
-        person.joins(name, invite).await?;
-        Ok(Some(person))
-    }
-
-    /// Where their engine keeps its data, as it can be reached from here.
-    #[must_use]
-    pub fn disk(&self) -> PathBuf {
-        let home = self.env.iter().find(|(name, _)| name == "MEANTIME_HOME").map(|(_, home)| home.join("data"));
-        let inside = home.unwrap_or_default();
-        Path::new(&format!("/proc/{}/root", self.daemon.pid())).join(inside.strip_prefix("/").unwrap_or(&inside))
+        Ok(Self { cli, id: String::new(), name: name.to_owned(), env, logs, daemon, _desk: None })
     }
 
     /// The same, and they join a team.
@@ -131,21 +87,14 @@ impl Person {
     /// # Errors
     /// It does not start.
     pub async fn start_again(&mut self) -> Result<()> {
-        self.daemon = start(&self.name, &self.under, &self.env, &self.logs).await?;
+        self.daemon = start(&self.name, &self.env, &self.logs).await?;
         Ok(())
     }
 }
 
-async fn start(name: &str, under: &[String], env: &[(String, PathBuf)], logs: &Path) -> Result<Process> {
+async fn start(name: &str, env: &[(String, PathBuf)], logs: &Path) -> Result<Process> {
     let program = programs::ours(programs::CLI)?;
-    let mut command = match under {
-        [] => Command::new(program),
-        [first, rest @ ..] => {
-            let mut command = Command::new(first);
-            command.args(rest).arg(program);
-            command
-        }
-    };
+    let mut command = Command::new(program);
     command.arg("daemon").envs(env.iter().map(|(name, value)| (name, value)));
     let mut daemon = Process::start(&format!("daemon-{}", name.to_lowercase()), command, logs)?;
     let cli = Cli::new(env.to_vec())?;
