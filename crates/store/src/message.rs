@@ -1,9 +1,10 @@
-// long: one table, whose row is written, changed and read in one place
 //! Table `message`: everything somebody wrote.
 //!
 //! `key` is the rowid and grows with the time of the message, so that
 //! "newest first" is the order of the table and of the index
 //! ([`crate::search`]).
+
+// long: one table, whose row is written, changed and read in one place
 
 use crate::outbox;
 use crate::sql::{Id, Ms, RowExt, json};

@@ -1,6 +1,7 @@
-// long: each command once, against the same canned engine
 //! Against an engine with canned replies: what is asked of it, how its
 //! answers look, how its failures end.
+
+// long: each command once, against the same canned engine
 
 use crate::{Ran, World};
 use meantime_engine::api::{Caller, Event, Failure, FailureCode};
