@@ -55,7 +55,7 @@ pub async fn row(rig: &Rig, view: View, title: &str) -> Option<Row> {
     page.rows.into_iter().find(|row| row.title == title)
 }
 
-async fn ask(rig: &Rig, title: &str, asked: Vec<PersonId>, private: bool) -> String {
+pub async fn ask(rig: &Rig, title: &str, asked: Vec<PersonId>, private: bool) -> String {
     let thread = Compose {
         title: title.to_owned(),
         text: format!("{title}?"),

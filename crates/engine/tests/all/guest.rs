@@ -1,11 +1,9 @@
 //! A guest who becomes a member: the team's history was left out of what
 //! they pulled before, and is there then.
 
-use crate::devices::{live, row, start, status};
+use crate::devices::{ask, live, row, start};
 use crate::rig::Rig;
-use chrono::TimeDelta;
 use meantime_engine::api::*;
-use meantime_model::Urgency;
 use meantime_protocol::Invite;
 use meantime_protocol::http::InviteRequest;
 use meantime_protocol::kinds::Role;
@@ -31,20 +29,10 @@ async fn a_guest_who_comes_back_as_a_member_gets_what_was_written_before() {
     let (kofi, ada) = (Rig::new().await, Rig::new().await);
     join(&kofi, link(&server, Role::Member).await).await;
     let guest = join(&ada, link(&server, Role::Guest).await).await.person;
-    let thread = Compose {
-        title: "Long ago".to_owned(),
-        text: "For the team alone.".to_owned(),
-        urgency: Urgency::Yellow,
-        asked: Vec::new(),
-        space: None,
-        private: false,
-        deliver: Deliver::Now,
-        files: Vec::new(),
-    };
-    kofi.engine.compose(thread).await.unwrap();
-    kofi.pass(TimeDelta::seconds(11));
-    kofi.until("it is sent", || async { status(&kofi).await.counts.pending == 0 }).await;
-    assert!(row(&ada, View::Inbox, "Long ago").await.is_none(), "a guest sees what they are asked");
+    ask(&kofi, "Long ago", Vec::new(), false).await;
+    ask(&kofi, "A question", vec![guest], true).await;
+    ada.until("what comes after is there", || async { row(&ada, View::Inbox, "A question").await.is_some() }).await;
+    assert!(row(&ada, View::Inbox, "Long ago").await.is_none(), "a guest reads circles alone");
 
     let team = TeamScope::operator(server.core().storage().teams().await.unwrap()[0].id);
     server.core().remove(By::Operator(team), guest).await.unwrap();
