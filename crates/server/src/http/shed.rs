@@ -125,11 +125,7 @@ pub(super) async fn requests(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(_place) = app.room.requests.take(app.room.asker(from)) else {
-        return app.room.later(&app.metrics, "requests");
-    };
-    let _counted = Counted::new(&app.metrics.under_way);
-    next.run(request).await
+    work(&app, &app.room.requests, "requests", from, next.run(request)).await
 }
 
 /// So many requests of strangers are worked on, and no more.
@@ -139,11 +135,23 @@ pub(super) async fn secrets(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(_place) = app.room.secrets.take(app.room.asker(from)) else {
-        return app.room.later(&app.metrics, "secrets");
+    work(&app, &app.room.secrets, "secrets", from, next.run(request)).await
+}
+
+/// Does it if there is a place in this part of the room; `limit` is what it is
+/// called where sheddings are counted.
+async fn work(
+    app: &App,
+    part: &Part,
+    limit: &str,
+    from: Option<IpAddr>,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let Some(_place) = part.take(app.room.asker(from)) else {
+        return app.room.later(&app.metrics, limit);
     };
     let _counted = Counted::new(&app.metrics.under_way);
-    next.run(request).await
+    answer.await
 }
 
 /// So many live streams are open, and no more.
