@@ -99,7 +99,10 @@ export class Rows {
   }
 
   find(id: ItemId): number {
-    return this.#rows.findIndex((row) => row?.id === id);
+    // Only rows that were fetched are gone through, not the holes between.
+    const rows = this.#rows;
+    for (const at in rows) if (rows[at]?.id === id) return Number(at);
+    return -1;
   }
 
   /** Says which entries are on the screen, so that their rows are fetched. */
@@ -214,7 +217,7 @@ export class Rows {
       if (index < this.cursor) this.cursor--;
     }
     // A new identity, so that chunks on their way do not land displaced.
-    this.#rows = [...this.#rows];
+    this.#rows = this.#rows.slice();
     this.cursor = Math.max(0, Math.min(this.cursor, this.total - 1));
     this.#version++;
   }
