@@ -13,7 +13,7 @@ use futures::{StreamExt as _, stream};
 use meantime_protocol::http::{BootstrapPage, JoinRequest, JoinResponse, Me, PullPage, PushRequest, PushResponse};
 use meantime_protocol::people::TokenResponse;
 use meantime_protocol::{Cursor, Invite, MAX_PAGE, Problem, Scope, VERSION, VERSION_HEADER};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -215,6 +215,12 @@ impl Remote for HttpRemote {
 
     async fn me(&self) -> Result<Me, RemoteError> {
         self.call(self.get("me")).await
+    }
+
+    async fn time(&self) -> Result<Option<DateTime<Utc>>, RemoteError> {
+        let answer = self.answer(self.get("me")).await?;
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        Ok(date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(|date| date.to_utc()))
     }
 
     async fn push(&self, request: &PushRequest) -> Result<PushResponse, RemoteError> {

@@ -70,6 +70,15 @@ pub trait Log: Send + Sync {
     /// Begin a feed anew, keeping the outbox. `lost_epoch`: the server was put
     /// back from a backup and may have lost what it had taken.
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError>;
+    /// Something that may go was to appear to others at a moment that is over
+    /// by this device's clock.
+    async fn has_overdue(&self) -> Result<bool, LogError> {
+        Ok(false)
+    }
+    /// It goes at once: the clock is right, this device was away.
+    async fn send_overdue(&self) -> Result<(), LogError> {
+        Ok(())
+    }
     /// The next ops to push; their numbers are stored before this returns.
     async fn outgoing(&self) -> Result<Outgoing, LogError>;
     /// Outcomes of ops; those of unknown numbers are ignored.

@@ -27,6 +27,10 @@ pub trait Remote: Send + Sync {
     async fn renew(&self, _now: DateTime<Utc>) -> Result<(), RemoteError> {
         Ok(())
     }
+    /// What the server's clock says; `None`: it does not tell.
+    async fn time(&self) -> Result<Option<DateTime<Utc>>, RemoteError> {
+        Ok(None)
+    }
     /// Send a file, from where an earlier try ended. When it returns, messages
     /// of its scope may refer to it.
     async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError>;

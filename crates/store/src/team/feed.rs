@@ -211,7 +211,8 @@ fn send_lost_change(tx: &Tx<'_>, team: &Team, row: &Record) -> Result<()> {
 }
 
 fn resend(tx: &Tx<'_>, team: &Team, row: &Record, fields: Fields, base_seq: Option<u64>) -> Result<()> {
-    let text = fields.get("text").or_else(|| fields.get("title")).and_then(Value::as_str).unwrap_or_default();
+    let words = ["text", "outcome", "title"].into_iter().find_map(|field| fields.get(field));
+    let text = words.and_then(Value::as_str).unwrap_or_default();
     let item = match row.kind == Kind::MESSAGE {
         true => effective(tx, &row.kind, row.id)?
             .and_then(|e| e.fields.get("thread").and_then(Value::as_str).and_then(|t| Uuid::parse_str(t).ok())),

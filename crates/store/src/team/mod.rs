@@ -16,7 +16,10 @@ mod rejoin;
 pub use circle::{circle_members, circle_of_people};
 pub use effective::{Effective, all, effective};
 pub use feed::{apply_bootstrap, apply_page, begin_anew, forget};
-pub use push::{Arrived, FileToSend, next_file, next_ops, next_ops_past, push, refuse, replay, settle};
+pub use push::{
+    Arrived, FileToSend, has_overdue, met, next_file, next_ops, next_ops_past, push, refuse, replay, retry,
+    send_overdue, settle,
+};
 pub use rejoin::rejoin;
 
 pub(crate) use mark::{apply_mark, clear_snooze};

@@ -6,14 +6,16 @@ use super::project::{Stale, project};
 use super::{Applied, Settled, Team};
 use crate::outbox::{self, Entry, NewOp, REFUSED, SENT, Target};
 use crate::sql::{Id, Ms};
-use crate::{Read, Result, Tx};
+use crate::{Read, Result, Tx, record};
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, ItemId};
 use meantime_protocol::http::{Op, OpResult, PushOutcome};
-use meantime_protocol::{Attachment, Code, Kind, Problem, Scope, Sha256};
+use meantime_protocol::{Attachment, Code, Kind, Problem, Record, Scope, Sha256};
 use rusqlite::params;
 use std::collections::{HashMap, HashSet};
 
+/// How [`Code::Conflict`] is written.
+const CONFLICT: &str = "conflict";
 /// Ops of one push.
 const BATCH_OPS: usize = 200;
 /// Bytes of one push, about: a server takes bodies of a few MB.
@@ -34,6 +36,30 @@ pub fn replay(tx: &Tx<'_>, team: &Team, entry: &Entry) -> Result<Applied> {
     let mut stale = Stale::default();
     note(tx, &entry.op, &mut stale)?;
     project(tx, team, &stale, true)
+}
+
+/// Tries a refused change again; `None` if there is no such. One that met
+/// another change of the same goes on top of that now: the person saw both.
+/// Follow it with [`replay`].
+pub fn retry(tx: &Tx<'_>, id: i64) -> Result<Option<Entry>> {
+    if let Some(present) = met(tx, id)? {
+        let sql = "UPDATE outbox SET body = json_set(body, '$.base_seq', ?2) WHERE id = ?1";
+        let seq = i64::try_from(present.seq).unwrap_or(i64::MAX);
+        tx.conn.prepare_cached(sql)?.execute(params![id, seq])?;
+    }
+    outbox::retry(tx, id)
+}
+
+/// The record as it is, where a change of it was refused because somebody had
+/// changed the same meanwhile.
+pub fn met(r: &Read<'_>, id: i64) -> Result<Option<Record>> {
+    let Some(entry) = outbox::get(r, id)? else { return Ok(None) };
+    match (entry.state, entry.op.target) {
+        (outbox::State::Refused { code, .. }, Target::Record { kind, id, .. }) if code == CONFLICT => {
+            Ok(record::get(r, &kind, id)?.filter(|record| !record.deleted))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// A file that a waiting message needs at the server.
@@ -90,6 +116,24 @@ pub fn next_file(
         }
     }
     Ok(None)
+}
+
+/// Whether a change that may go was to appear to others at a moment that is
+/// over.
+pub fn has_overdue(r: &Read<'_>, account: AccountId, now: DateTime<Utc>) -> Result<bool> {
+    Ok(!overdue(r, account, now)?.is_empty())
+}
+
+/// What may go and was to appear by now goes at once, like all else: this
+/// device was away past its moment. Only for one whose clock is right.
+pub fn send_overdue(tx: &Tx<'_>, team: &Team) -> Result<Applied> {
+    let mut stale = Stale::default();
+    for entry in overdue(tx, team.account, team.now)? {
+        note(tx, &entry.op, &mut stale)?;
+        let sql = "UPDATE outbox SET body = json_remove(body, '$.visible_from') WHERE id = ?1";
+        tx.conn.prepare_cached(sql)?.execute([entry.id])?;
+    }
+    project(tx, team, &stale, true)
 }
 
 /// A message's file was refused for good, and so the message is, and the
@@ -189,6 +233,21 @@ fn lacking(
         files.retain(|file| !arrived.contains(&(*scope, file.sha256)));
         if !files.is_empty() {
             found.push((entry, files));
+        }
+    }
+    Ok(found)
+}
+
+fn overdue(r: &Read<'_>, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM outbox WHERE account_id = ?1 AND state = 'waiting' AND scope IS NOT NULL
+               AND coalesce(not_before, 0) <= ?2 AND json_type(body, '$.visible_from') = 'text' ORDER BY id";
+    let mut q = r.conn.prepare_cached(sql)?;
+    let mut found = Vec::new();
+    for entry in q.query_map(params![Id(account.0), Ms(now)], outbox::read)? {
+        let entry = entry?;
+        let Target::Record { change, .. } = &entry.op.target else { continue };
+        if change.visible_from.is_some_and(|at| at <= now) {
+            found.push(entry);
         }
     }
     Ok(found)

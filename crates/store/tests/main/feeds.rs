@@ -4,7 +4,7 @@ use crate::kit::*;
 use chrono::{DateTime, Utc};
 use meantime_model::{AccountId, ItemId, OpId, PersonId, TeamId};
 use meantime_protocol::http::{BootstrapPage, Op, OpResult, PullPage, PushOutcome};
-use meantime_protocol::{Cursor, Epoch, Fields, Kind, Record, Scope};
+use meantime_protocol::{Code, Cursor, Epoch, Fields, Kind, Problem, Record, Scope};
 use meantime_store::account::AccountKind;
 use meantime_store::outbox::{Change, Entry, NewOp, Target};
 use meantime_store::team::{self, Applied, Settled, Team};
@@ -298,6 +298,35 @@ fn what_was_seen_in_another_life_of_the_server_counts_no_more() {
     assert_eq!(sent(), [None]);
     edit();
     assert_eq!(sent(), [None, Some(57)], "what is seen from now on does");
+}
+
+#[test]
+fn what_met_another_change_is_kept_beside_it_and_may_go_on_top() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    let answer = Uuid::from_u128(50);
+    let row =
+        |seq, minute, text: &str| t.row(seq, Kind::MESSAGE, answer, ME, minute, json!({"thread": id.0, "text": text}));
+    t.pull(vec![row(40, 7, "on Tuesday")]);
+    t.w.store.write(|tx| team::begin_anew(tx, TEAM, true)).unwrap();
+    let thread = t.row(1, Kind::THREAD, id.0, MEI, 5, json!({"title": "T", "urgency": "yellow", "asked": [ME]}));
+    t.bootstrap(vec![thread, row(2, 6, "on Monday")], cursor(2, 2), None);
+    let op = t.next_ops(30).remove(0);
+    assert_eq!((op.base_seq, op.fields["text"].as_str()), (Some(2), Some("on Tuesday")));
+    let problem = Problem::new(Code::Conflict, "the message was changed meanwhile");
+    t.settle(vec![OpResult { n: op.n, outcome: PushOutcome::Rejected { problem } }]);
+    let page = PullPage { rows: vec![row(3, 31, "on Wednesday")], next: cursor(2, 3), more: false, upto: 3 };
+    t.w.store.write(|tx| team::apply_page(tx, &t.team(31), TEAM, &page)).unwrap();
+
+    let refused = t.w.store.read(outbox::refused).unwrap().remove(0);
+    let met = t.w.store.read(|r| team::met(r, refused.id)).unwrap().unwrap();
+    assert_eq!((refused.op.text.as_str(), met.fields["text"].as_str()), ("on Tuesday", Some("on Wednesday")));
+    assert_eq!(t.messages(id).pop().unwrap().text, "on Wednesday", "and that is what is shown");
+    let entry = t.w.store.write(|tx| team::retry(tx, refused.id)).unwrap().unwrap();
+    t.replay(&entry);
+    assert_eq!(t.messages(id).pop().unwrap().text, "on Tuesday");
+    assert_eq!(t.next_ops(40)[0].base_seq, Some(3));
+    assert_eq!(t.w.store.read(|r| team::met(r, refused.id)).unwrap(), None, "it waits again");
 }
 
 #[test]

@@ -261,6 +261,34 @@ fn sent_later_is_mine_alone_until_then() {
 }
 
 #[test]
+fn what_waits_past_its_moment_may_go_at_once() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    for (n, moment) in [(20, Some(at(1000))), (21, None), (22, Some(at(3000)))] {
+        let mut op = t.reply(id.0, Uuid::from_u128(n), "later", 6);
+        // Whatever else is held up a while.
+        op.not_before = (n == 22).then(|| at(1500));
+        if let outbox::Target::Record { change, .. } = &mut op.target {
+            change.visible_from = moment;
+        }
+        t.push(op);
+    }
+    let overdue = |minute| t.w.store.read(|r| team::has_overdue(r, t.account, at(minute))).unwrap();
+    let moments = |minute| t.next_ops(minute).iter().map(|op| op.visible_from).collect::<Vec<_>>();
+    assert!(!overdue(999));
+    t.w.store.write(|tx| team::send_overdue(tx, &t.team(999))).unwrap();
+    assert_eq!(moments(999), [Some(at(1000)), None], "too early for that");
+    // The first try may have got lost on the way.
+    assert!(overdue(1000));
+    let applied = t.w.store.write(|tx| team::send_overdue(tx, &t.team(1000))).unwrap();
+    assert_eq!(applied.touched, [id]);
+    assert!(!overdue(1000));
+    assert_eq!(moments(2000), [None, None, Some(at(3000))]);
+    let shown: Vec<_> = t.messages(id).into_iter().map(|m| m.visible_from).collect();
+    assert_eq!(shown.iter().filter(|moment| moment.is_some()).count(), 1, "{shown:?}");
+}
+
+#[test]
 fn my_mark_is_there_before_the_mail_it_is_for() {
     let t = TeamWorld::new();
     t.pull_mine(vec![t.mark_row(1, item_id("a"), json!({"read_at": at(5), "done_at": at(5)}))]);

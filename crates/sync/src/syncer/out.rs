@@ -4,14 +4,23 @@
 use super::{End, Syncer, Work};
 use crate::backoff;
 use crate::{Outgoing, RemoteError, TransferError};
+use chrono::TimeDelta;
 use meantime_model::backoff::Backoff;
 use meantime_protocol::http::{Op, OpResult, PushOutcome, PushRequest};
 use meantime_protocol::{Code, Problem};
 use tokio::time::Instant;
 
+/// How far apart two clocks may be that agree: as far in the past as the server
+/// takes a moment.
+const AGREE: TimeDelta = TimeDelta::minutes(5);
+
 impl Syncer {
-    /// Pushes one batch.
+    /// Pushes one batch. What was to appear while this device was away goes at
+    /// once, unless its clock is wrong: then the server says what becomes of it.
     pub(super) async fn push(&self, work: &mut Work) -> Result<(), End> {
+        if self.log.has_overdue().await? && self.clocks_agree().await? {
+            self.log.send_overdue().await?;
+        }
         let Outgoing { ops, next_at } = self.log.outgoing().await?;
         work.push_at = next_at.map(|at| Instant::now() + (at - (self.clock)()).to_std().unwrap_or_default());
         if ops.is_empty() {
@@ -62,6 +71,11 @@ impl Syncer {
             }
             self.nudge.notify_one();
         }
+    }
+
+    async fn clocks_agree(&self) -> Result<bool, RemoteError> {
+        let theirs = self.remote.time().await?;
+        Ok(theirs.is_some_and(|theirs| (theirs - (self.clock)()).abs() <= AGREE))
     }
 
     async fn send(&self, ops: &[Op]) -> Result<Vec<OpResult>, RemoteError> {

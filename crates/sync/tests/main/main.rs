@@ -7,6 +7,7 @@ mod converge;
 mod device;
 mod every;
 mod https;
+mod later;
 mod poison;
 mod put_back;
 mod real;

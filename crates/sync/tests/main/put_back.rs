@@ -4,19 +4,24 @@
 
 use crate::real::{App, eventually, folder_and_server, start};
 use crate::several::Keyring;
+use async_trait::async_trait;
 use chrono::TimeDelta;
-use meantime_protocol::http::InviteRequest;
+use meantime_protocol::http::{BootstrapPage, InviteRequest, Me, PullPage, PushRequest, PushResponse};
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Invite, Scope};
+use meantime_protocol::{Cursor, Invite, Kind, Scope};
 use meantime_server::SystemClock;
 use meantime_server::data::new_epoch;
 use meantime_server_core::Clock as _;
 use meantime_server_sqlite::upkeep::{begin_life, copy};
-use meantime_store::{outbox, record};
-use meantime_sync::{HttpRemote, Remote as _, RemoteError, State, Token, TokenPlace as _};
+use meantime_store::{outbox, record, team};
+use meantime_sync::{
+    HttpRemote, OutgoingFile, Pokes, Remote, RemoteError, State, Token, TokenPlace as _, TransferError,
+};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::watch;
+use uuid::Uuid;
 
 /// Puts a copy in place of the server's database, as another life of it.
 fn put_back(server: &Path, backup: &Path) {
@@ -82,6 +87,83 @@ async fn what_was_taken_since_the_backup_comes_back_from_whoever_wrote_it() {
     let kept = ring.kept();
     assert_eq!(kept[0], ana.joined.token, "the token of that day");
     assert!(newer.iter().all(|token| !kept.contains(token)), "and none that the server does not know");
+    server.stop().await.unwrap();
+}
+
+/// A way to the server that keeps pushes waiting for a while.
+struct Gated {
+    side: Arc<dyn Remote>,
+    gate: watch::Receiver<bool>,
+}
+
+#[async_trait]
+impl Remote for Gated {
+    async fn me(&self) -> Result<Me, RemoteError> {
+        self.side.me().await
+    }
+    async fn push(&self, request: &PushRequest) -> Result<PushResponse, RemoteError> {
+        self.gate.clone().wait_for(|open| *open).await.unwrap();
+        self.side.push(request).await
+    }
+    async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError> {
+        self.side.pull(scope, cursor).await
+    }
+    async fn bootstrap(&self, scope: Scope, page: Option<&str>) -> Result<BootstrapPage, RemoteError> {
+        self.side.bootstrap(scope, page).await
+    }
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError> {
+        self.side.send_file(file).await
+    }
+    async fn live(&self) -> Result<Pokes, RemoteError> {
+        self.side.live().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_devices_send_again_meets_and_only_what_differs_is_asked_about() {
+    let (folder, server) = folder_and_server().await;
+    let (data, backup) = (folder.path().join("server"), folder.path().join("backup.db"));
+    let mut laptop = App::join(&server, "Ana").await;
+    let link = laptop.remote().device_link().await.unwrap().link;
+    let mut phone = App::enter(&link.parse().unwrap(), "Ana", TimeDelta::zero()).await;
+    let (thread, answer) = (laptop.ask("Which day?", &[]), Uuid::now_v7());
+    let write = |fields| laptop.put(laptop.feed(), Kind::MESSAGE, answer, Some(thread), fields);
+    write(json!({"thread": thread.0, "text": "Monday."}));
+    eventually("both have it", || laptop.waiting() == 0 && phone.texts(thread) == ["Which day?", "Monday."]).await;
+    copy(&data.join("server.db"), &backup).unwrap();
+    write(json!({"text": "Tuesday."}));
+    laptop.say(thread, "Any room.");
+    let all = ["Which day?", "Tuesday.", "Any room."];
+    eventually("both have all", || laptop.waiting() == 0 && phone.texts(thread) == all).await;
+    laptop.end();
+    phone.end();
+    server.stop().await.unwrap();
+    put_back(&data, &backup);
+
+    // Both find it lost; the laptop is quicker, and goes on.
+    let server = start(&data).await;
+    let (open, gate) = watch::channel(false);
+    phone.begin_through(|log, side| (log, Arc::new(Gated { side, gate })));
+    eventually("the phone wants to send it again", || phone.waiting() == 2).await;
+    laptop.begin();
+    eventually("the laptop has", || laptop.texts(thread) == all && laptop.waiting() == 0).await;
+    laptop.put(laptop.feed(), Kind::MESSAGE, answer, Some(thread), json!({"text": "Wednesday."}));
+    eventually("and went on", || laptop.waiting() == 0).await;
+    open.send_replace(true);
+
+    let gone_on = ["Which day?", "Wednesday.", "Any room."];
+    eventually("the phone has what stands there", || phone.waiting() == 0 && phone.texts(thread) == gone_on).await;
+    let refused = phone.store.read(outbox::refused).unwrap();
+    let [conflict] = refused.as_slice() else { panic!("{refused:?}") };
+    assert!(matches!(&conflict.state, outbox::State::Refused { code, .. } if code == "conflict"), "{conflict:?}");
+    let present = phone.store.read(|r| team::met(r, conflict.id)).unwrap().unwrap();
+    assert_eq!((conflict.op.text.as_str(), &present.fields["text"]), ("Tuesday.", &json!("Wednesday.")));
+    assert_eq!(laptop.store.read(outbox::refused).unwrap(), []);
+
+    // Having seen both she wants hers.
+    phone.retry(conflict.id);
+    eventually("everybody has it", || laptop.texts(thread) == all && phone.texts(thread) == all).await;
+    assert_eq!(phone.store.read(outbox::refused).unwrap(), []);
     server.stop().await.unwrap();
 }
 

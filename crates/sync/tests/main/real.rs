@@ -159,7 +159,7 @@ impl App {
         remote_of(&self.invite, &self.joined)
     }
 
-    fn now(&self) -> chrono::DateTime<Utc> {
+    pub fn now(&self) -> chrono::DateTime<Utc> {
         SystemClock.now() + self.skew
     }
 
@@ -176,7 +176,7 @@ impl App {
     }
 
     pub fn put(&self, scope: Scope, kind: Kind, id: Uuid, item: Option<ItemId>, fields: Value) {
-        self.write(scope, kind, id, item, fields, ("Thread", "", None));
+        self.write(scope, kind, id, item, changed(fields), ("Thread", "", None));
     }
 
     pub fn mark(&self, id: ItemId, fields: Value) {
@@ -187,14 +187,14 @@ impl App {
     pub fn hold_back(&self, scope: Scope, thread: ItemId, text: &str) {
         let fields = json!({"thread": thread.0, "text": text});
         let later = Some(self.now() + TimeDelta::hours(1));
-        self.write(scope, Kind::MESSAGE, Uuid::now_v7(), Some(thread), fields, ("Your message", text, later));
+        self.write(scope, Kind::MESSAGE, Uuid::now_v7(), Some(thread), changed(fields), ("Your message", text, later));
     }
 
     /// What nobody may do: it is refused and blocks nothing behind it.
     pub fn poison(&self) {
         self.poisoned.fetch_add(1, Ordering::Relaxed);
         let fields = json!({"name": "Root", "role": "owner"});
-        self.write(self.feed(), Kind::MEMBER, self.joined.person.0, None, fields, ("Poison", "", None));
+        self.write(self.feed(), Kind::MEMBER, self.joined.person.0, None, changed(fields), ("Poison", "", None));
     }
 
     pub fn poisoned(&self) -> usize {
@@ -207,14 +207,13 @@ impl App {
         kind: Kind,
         id: Uuid,
         item: Option<ItemId>,
-        fields: Value,
+        change: Change,
         (what, text, not_before): (&str, &str, Option<chrono::DateTime<Utc>>),
     ) {
-        let Value::Object(fields) = fields else { panic!("an object") };
         let op = NewOp {
             account: self.account,
             op_id: OpId::new(),
-            target: Target::Record { scope, kind, id, change: Change { fields, ..Change::default() } },
+            target: Target::Record { scope, kind, id, change },
             item,
             what: what.into(),
             text: text.into(),
@@ -232,8 +231,29 @@ impl App {
         id
     }
 
+    /// A thread with its first words, to appear to others from then on.
+    pub fn ask_later(&self, title: &str, asked: &[PersonId], at: chrono::DateTime<Utc>) -> ItemId {
+        let (id, feed, words) = (ItemId::new(), self.feed(), ("Your message", title, None));
+        let later = |fields: Value| Change { visible_from: Some(at), ..changed(fields) };
+        let thread = later(json!({"title": title, "urgency": "yellow", "asked": asked}));
+        self.write(feed, Kind::THREAD, id.0, Some(id), thread, words);
+        let message = later(json!({"thread": id.0, "text": title}));
+        self.write(feed, Kind::MESSAGE, Uuid::now_v7(), Some(id), message, words);
+        id
+    }
+
     pub fn say(&self, thread: ItemId, text: &str) {
         self.push(Kind::MESSAGE, Uuid::now_v7(), thread, json!({"thread": thread.0, "text": text}));
+    }
+
+    /// Tries something again that was refused.
+    pub fn retry(&self, id: i64) {
+        let again = |tx: &Tx<'_>| {
+            let entry = team::retry(tx, id)?.expect("it was refused");
+            team::replay(tx, &self.team(), &entry)
+        };
+        self.store.write(again).unwrap();
+        self.handle.nudge();
     }
 
     pub fn item(&self, id: ItemId) -> Option<item::Item> {
@@ -248,6 +268,11 @@ impl App {
     pub fn waiting(&self) -> u32 {
         self.store.read(|r| outbox::count_waiting(r, None)).unwrap()
     }
+}
+
+fn changed(fields: Value) -> Change {
+    let Value::Object(fields) = fields else { panic!("an object") };
+    Change { fields, ..Change::default() }
 }
 
 impl Drop for App {
@@ -291,6 +316,12 @@ impl Log for Stored {
     }
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
         self.with(move |tx, _| team::begin_anew(tx, scope, lost_epoch)).await
+    }
+    async fn has_overdue(&self) -> Result<bool, LogError> {
+        self.with(|tx, team| team::has_overdue(tx, team.account, team.now)).await
+    }
+    async fn send_overdue(&self) -> Result<(), LogError> {
+        self.with(|tx, team| team::send_overdue(tx, team).map(drop)).await
     }
     async fn outgoing(&self) -> Result<Outgoing, LogError> {
         self.with(|tx, team| {
