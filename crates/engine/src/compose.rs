@@ -133,21 +133,24 @@ impl Engine {
     }
 
     pub(crate) async fn refused(&self) -> Result<Vec<Refusal>, Failure> {
-        let rows = self.read(|db| Ok(outbox::refused(db)?)).await?;
-        let shown = rows.into_iter().filter_map(|row| match row.state {
-            outbox::State::Refused { message, .. } => {
-                Some(Refusal { id: row.id, item: row.op.item, what: row.op.what, text: row.op.text, message })
+        let shown = self.read(|db| {
+            let mut shown = Vec::new();
+            for row in outbox::refused(db)? {
+                let outbox::State::Refused { message, .. } = row.state else { continue };
+                let outbox::NewOp { item, what, text, target, .. } = row.op;
+                let present = records::met(db, row.id)?.and_then(|record| same_words(&target, &record.fields));
+                shown.push(Refusal { id: row.id, item, what, text, message, present });
             }
-            outbox::State::Waiting | outbox::State::Sent => None,
+            Ok(shown)
         });
-        Ok(shown.collect())
+        shown.await
     }
 
     pub(crate) async fn settle(self: &Arc<Self>, args: SettleRefusal) -> Result<Nothing, Failure> {
         let now = self.now();
         let item = self
             .write(move |tx| {
-                let row = if args.retry { outbox::retry(tx, args.id)? } else { outbox::discard(tx, args.id)? };
+                let row = if args.retry { records::retry(tx, args.id)? } else { outbox::discard(tx, args.id)? };
                 let row = row.ok_or_else(|| Failure::new(FailureCode::NotFound, "that refusal is settled already"))?;
                 out::shown_again(tx, &row, now)?;
                 Ok(row.op.item)
@@ -169,6 +172,13 @@ impl Engine {
     fn undo_until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         if self.background { now + UNDO } else { now }
     }
+}
+
+/// The words of a record that a change would have replaced.
+fn same_words(target: &outbox::Target, present: &Fields) -> Option<String> {
+    let outbox::Target::Record { change, .. } = target else { return None };
+    let field = ["text", "outcome", "title"].into_iter().find(|field| change.fields.contains_key(*field))?;
+    present.get(field)?.as_str().map(str::to_owned)
 }
 
 /// How something written goes that others see from then on, or at once.

@@ -175,6 +175,18 @@ impl Log for TeamLog {
         self.with(move |local| local.store.write_bulk(|tx| Ok(team::begin_anew(tx, scope, lost_epoch)?))).await
     }
 
+    async fn has_overdue(&self) -> Result<bool, LogError> {
+        self.with(|local| {
+            let now = local.clock.now();
+            local.store.read(|db| Ok(team::has_overdue(db, local.account, now)?))
+        })
+        .await
+    }
+
+    async fn send_overdue(&self) -> Result<(), LogError> {
+        self.with(|local| local.apply(|tx, eyes| Ok(team::send_overdue(tx, eyes)?))).await
+    }
+
     async fn outgoing(&self) -> Result<Outgoing, LogError> {
         self.with(|local| {
             let (now, there) = (local.clock.now(), local.there().clone());

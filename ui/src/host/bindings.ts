@@ -1165,7 +1165,12 @@ text: string,
 /**
  * Why it was refused.
  */
-message: string, };
+message: string, 
+/**
+ * What stands there now, where somebody changed the same meanwhile.
+ * Trying again then puts mine in its place.
+ */
+present: string | null, };
 
 /**
  * An image.

@@ -13,6 +13,7 @@ import IntervalForm from './IntervalForm.svelte';
 import JoinTeam from './JoinTeam.svelte';
 import Members from './Members.svelte';
 import Password from './Password.svelte';
+import Refused from './Refused.svelte';
 import TeamSettings from './TeamSettings.svelte';
 import WorkingHours from './WorkingHours.svelte';
 
@@ -115,6 +116,19 @@ describe('working hours', () => {
     expect(screen.getByText(/past midnight, 4 h/)).toBeTruthy();
     await fireEvent.click(screen.getByText('Keep'));
     expect(onsave).toHaveBeenCalledWith(['22:00', '02:00']);
+  });
+});
+
+describe('what was refused', () => {
+  it('is shown beside what somebody wrote meanwhile, and put in its place when asked', async () => {
+    const refusal = { id: 3, item: 'sync', what: 'Sent again', text: 'On Tuesday.', message: 'the message was changed meanwhile', present: 'On Wednesday.' };
+    const honest = host.call.bind(host) as (name: string, args: unknown) => Promise<unknown>;
+    host.call = (async (name: string, args: unknown) => (name === 'refusals' ? [refusal] : honest(name, args))) as typeof host.call;
+    render(Refused);
+    const shown = await screen.findByTestId('refusal');
+    for (const said of ['Somebody changed this meanwhile', 'On Tuesday.', 'On Wednesday.']) expect(shown.textContent).toContain(said);
+    await fireEvent.click(screen.getByText('Put mine in its place'));
+    await eventually(() => expect(called('settle_refusal')).toEqual([{ id: 3, retry: true }]));
   });
 });
 

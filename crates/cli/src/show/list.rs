@@ -150,6 +150,12 @@ impl Show for Vec<Refusal> {
             for line in super::clean_lines(&refusal.text).lines() {
                 out.line(format!("    | {line}"))?;
             }
+            if let Some(present) = &refusal.present {
+                out.line("    What stands there now; trying again puts yours in its place:")?;
+                for line in super::clean_lines(present).lines() {
+                    out.line(format!("    | {line}"))?;
+                }
+            }
         }
         let all = u32::try_from(self.len()).unwrap_or(u32::MAX);
         let what = count(all, "refusal", "refusals");

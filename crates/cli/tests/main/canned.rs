@@ -172,7 +172,7 @@ async fn what_others_wrote_can_not_drive_the_terminal() {
             "asked": [{ "person": MEI, "name": EVIL, "answered": false, "due": null, "zone": null, "city": EVIL }] })),
         ("team", json!({ "team": EVIL, "zone": EVIL, "day": day, "now": "2031-01-06T09:00:00Z", "people": [person], "notes": [EVIL] })),
         ("accounts", json!([account])),
-        ("refusals", json!([{ "id": 1, "item": null, "what": EVIL, "text": EVIL, "message": EVIL }])),
+        ("refusals", json!([{ "id": 1, "item": null, "what": EVIL, "text": EVIL, "message": EVIL, "present": EVIL }])),
         ("undo", json!({ "what": EVIL, "said": EVIL, "item": null })),
         ("snooze_choices", json!([{ "label": EVIL, "until": "2031-01-06T09:00:00Z" }])),
     ])

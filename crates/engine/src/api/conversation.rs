@@ -315,6 +315,9 @@ pub struct Refusal {
     pub text: String,
     /// Why it was refused.
     pub message: String,
+    /// What stands there now, where somebody changed the same meanwhile.
+    /// Trying again then puts mine in its place.
+    pub present: Option<String>,
 }
 
 /// What to do about a refusal.

@@ -151,7 +151,7 @@ export class Memory {
   #trouble(): void {
     this.#accounts[1] = { ...this.#accounts[1]!, state: { state: 'needs_you', password: true, message: 'mail.example.org refused the password. Give the new one.' } };
     this.#accounts[2] = { ...this.#accounts[2]!, state: { state: 'retrying', since: hour(9.3), again: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
-    this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.' }];
+    this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.', present: null }];
     this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
     this.#status.notifications = 'No notification service is running';
   }
