@@ -1,6 +1,7 @@
 //! Copies of whole attachments in another store, and whether bytes are still
 //! what they were: for backups, restores and checks.
 
+use crate::disk::{make_folder, sync_folder};
 use crate::{Blob, BlobError, Blobs};
 use futures::TryStreamExt as _;
 use meantime_protocol::Sha256;
@@ -8,7 +9,7 @@ use object_store::{Error, GetResult, ObjectStoreExt as _, WriteMultipart};
 use sha2::Digest as _;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is not larger is written in one go.
 const SMALL: u64 = 2 << 20;
@@ -104,18 +105,9 @@ impl Blobs {
 async fn linked(from: PathBuf, to: PathBuf) -> bool {
     let link = move || -> io::Result<()> {
         let folder = to.parent().ok_or(io::ErrorKind::NotFound)?;
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         fs::hard_link(from, &to)?;
-        on_disk(folder)
+        sync_folder(folder)
     };
     matches!(tokio::task::spawn_blocking(link).await, Ok(Ok(())))
-}
-
-/// The name is on the disk too, not only the bytes.
-fn on_disk(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
 }

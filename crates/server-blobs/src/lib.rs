@@ -5,12 +5,14 @@
 //! piece, so that any server process goes on with what another began. Knows
 //! no people and no rules: who may read what, and which attachments there
 //! are, is decided by whoever calls ([`meantime-server-core`] keeps the list).
-//! Never looks into the bytes but to hash them, and reads no clock.
+//! Never looks into the bytes but to hash them, and reads no clock. How
+//! folders get onto the disk ([`disk`]) is here for the server's others too.
 //!
 //! [`meantime-server-core`]: ../meantime_server_core/index.html
 
 mod blobs;
 mod copy;
+pub mod disk;
 mod error;
 mod key;
 #[cfg(feature = "kit")]

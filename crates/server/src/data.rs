@@ -4,6 +4,7 @@
 use crate::settings::{self, Beginning, Settings};
 use anyhow::{Context as _, anyhow, bail};
 use meantime_protocol::Epoch;
+use meantime_server_blobs::disk;
 use meantime_server_sqlite::Sqlite;
 use serde::Deserialize;
 use std::fs::{self, File, OpenOptions};
@@ -98,7 +99,7 @@ impl DataDir {
         let text = beginning.text();
         Settings::parse(&text).map_err(|faults| settings::Faults { file: self.settings.clone(), faults })?;
         if let Some(folder) = self.settings.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("the folder {} can't be made", folder.display()))?;
+            make(folder)?;
         }
         write(&self.settings, text.as_bytes())?;
         self.settings()
@@ -190,11 +191,7 @@ pub fn new_epoch() -> anyhow::Result<Epoch> {
 
 /// Makes a folder that only its owner may look into, if it is missing.
 pub(crate) fn make(folder: &Path) -> anyhow::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).with_context(|| format!("the folder {} can't be made", folder.display()))
+    disk::make_folder(folder).with_context(|| format!("the folder {} can't be made", folder.display()))
 }
 
 /// Writes a file for its owner only; the old one stays until the new one is whole.
@@ -205,7 +202,26 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         let mut file = private(Path::new(&fresh), true)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&fresh, path)
+        fs::rename(&fresh, path)?;
+        disk::sync_folder(path.parent().unwrap_or(Path::new("")))
+    };
+    write().with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// Writes a file for its owner only that must not be there yet.
+pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = || {
+        let mut file = options.open(path)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // A part of it is worse than none.
+            let _ = fs::remove_file(path);
+        }
+        written
     };
     write().with_context(|| format!("{} can't be written", path.display()))
 }

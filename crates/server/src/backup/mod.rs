@@ -2,8 +2,9 @@
 //!
 //! A backup is a folder named by when it was made: the database (`server.db`,
 //! or of PostgreSQL `server.dump`), the CA's key (without which no app would
-//! trust the restored server), the settings, which attachments belong to it,
-//! and a list of these files with each one's SHA-256. It is made beside its
+//! trust the restored server), that of what is sealed in the database, the
+//! settings, which attachments belong to it, and a list of these files with
+//! each one's SHA-256. It is made beside its
 //! final name and renamed when it is whole.
 //!
 //! The bytes of attachments lie beside the backups, in [`STORE`], once for all
@@ -26,7 +27,7 @@ use crate::settings::{Settings, StorageKind};
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use list::{ATTACHED, BESIDE, DATABASE, DUMP, SETTINGS};
-use meantime_server_blobs::Blobs;
+use meantime_server_blobs::{Blobs, disk};
 use meantime_server_core::{Core, Shared};
 use meantime_server_sqlite::upkeep;
 use std::fs::{self, File};
@@ -82,7 +83,9 @@ pub async fn make_one(from: Source<'_>, into: &Path, now: DateTime<Utc>) -> anyh
     make(&part)?;
     let made = async {
         let attachments = fill(from, &part, &into.join(STORE), now).await?;
+        // Only then is it as good as the older ones, which may be removed next.
         fs::rename(&part, &whole)?;
+        disk::sync_folder(into)?;
         anyhow::Ok(attachments)
     };
     let made = made.await;

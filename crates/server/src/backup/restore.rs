@@ -9,6 +9,7 @@ use crate::data::{DataDir, make, new_epoch};
 use crate::settings::{Settings, StorageKind};
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
+use meantime_server_blobs::disk;
 use meantime_server_postgres::Postgres;
 use meantime_server_sqlite::upkeep;
 use std::fs;
@@ -120,11 +121,14 @@ fn in_place(data: &DataDir, names: &[&str], fresh: &Path, aside: &Path) -> anyho
     names.iter().try_for_each(|name| moved(&fresh.join(name), &of(name)))
 }
 
-/// The settings may lie on another disk than the data.
+/// On the disk under its new name when this returns. The settings may lie on
+/// another disk than the data.
 fn moved(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let folder = to.parent().unwrap_or(Path::new(""));
+    let unmoved = || format!("{} can't be moved", from.display());
     if fs::rename(from, to).is_ok() {
-        return Ok(());
+        return disk::sync_folder(folder).with_context(unmoved);
     }
     copy(from, to)?;
-    fs::remove_file(from).with_context(|| format!("{} can't be moved", from.display()))
+    disk::sync_folder(folder).and_then(|()| fs::remove_file(from)).with_context(unmoved)
 }
