@@ -113,6 +113,7 @@ impl<S: Storage> Core<S> {
         }
         let secret = totp::secret().map_err(|e| internal(&e))?;
         let (text, uri) = totp::shown(&secret, &self.team_name(actor.team_scope()).await?, &old.login);
+        let secret = self.sealed(actor.team_scope(), actor.person, &secret).await?;
         let totp = Some(Totp { secret, confirmed: false, last_step: 0 });
         self.put_account(actor, &old, totp, None).await?;
         Ok(TotpResponse { secret: text, uri })
@@ -138,7 +139,8 @@ impl<S: Storage> Core<S> {
         };
         let attempt = Try { team: Some(team), login: &old.login, account: Some(old), from };
         self.may_try(&attempt).await?;
-        match totp::step(&totp.secret, &request.code, totp.last_step, self.now()) {
+        let secret = self.opened(team.id(), actor.person, &totp)?;
+        match totp::step(&secret, &request.code, totp.last_step, self.now()) {
             Some(last_step) => {
                 let totp = Some(Totp { confirmed: true, last_step, ..totp });
                 self.put_account(actor, old, totp, Some(Event::TotpOn)).await

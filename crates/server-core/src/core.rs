@@ -7,6 +7,7 @@ use crate::pace::Pace;
 use crate::password::{Costs, Passwords};
 use crate::pokes::Pokes;
 use crate::rules::name_of_person;
+use crate::seal::{SealKey, Seals};
 use crate::storage::{Batch, Commit, Storage, StorageError, Tried};
 use crate::tries::Addresses;
 use crate::watched::Concerned;
@@ -36,6 +37,7 @@ pub struct Core<S> {
     pub(crate) hub: Hub,
     pub(crate) held_changed: Notify,
     pub(crate) passwords: Passwords,
+    pub(crate) seals: Seals,
     pub(crate) addresses: Addresses,
     /// Tries in spite of a login's wait.
     pub(crate) elsewhere: Pace<(TeamId, Tried)>,
@@ -56,6 +58,7 @@ impl<S: Storage> Core<S> {
             hub: Hub::default(),
             held_changed: Notify::new(),
             passwords: Passwords::new(costs),
+            seals: Seals::default(),
             addresses: Addresses::new(ADDRESSES),
             elsewhere: Pace::a_day(TRIES_FROM_ELSEWHERE, ADDRESSES),
             pace: Pace::new(REQUESTS_AT_ONCE, REQUESTS_PER_SECOND, PACED),
@@ -67,6 +70,13 @@ impl<S: Storage> Core<S> {
     #[must_use]
     pub fn beside(self, pokes: Arc<dyn Pokes>) -> Self {
         Self { hub: Hub::new(pokes), ..self }
+    }
+
+    /// The same, sealing what authenticators share with the server. Without a
+    /// key nobody gets one, and nobody's code is good.
+    #[must_use]
+    pub fn sealing(self, key: SealKey) -> Self {
+        Self { seals: Seals::with(key), ..self }
     }
 
     /// Tells the streams here what other processes did, for ever: whoever

@@ -86,6 +86,10 @@ impl Storage for Memory {
         Ok(self.epoch)
     }
 
+    async fn writable(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
         Ok(self.state().bearer(token))
     }
@@ -301,6 +305,12 @@ impl Storage for Memory {
         let state = self.state();
         let mut named = state.people.accounts.iter().filter(|((of, _), a)| *of == team.id() && a.login == login);
         Ok(named.next().map(|(_, account)| account.clone()))
+    }
+
+    async fn authenticators(&self, team: TeamScope) -> Result<Vec<Account>, StorageError> {
+        let state = self.state();
+        let theirs = state.people.accounts.iter().filter(|((of, _), a)| *of == team.id() && a.totp.is_some());
+        Ok(theirs.map(|(_, account)| account.clone()).collect())
     }
 
     async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {

@@ -69,6 +69,10 @@ impl Storage for Shared {
         self.told("epoch", self.storage.epoch()).await
     }
 
+    async fn writable(&self) -> Result<(), StorageError> {
+        self.told("writable", self.storage.writable()).await
+    }
+
     async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
         self.told("bearer", self.storage.bearer(token)).await
     }
@@ -179,6 +183,10 @@ impl Storage for Shared {
 
     async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError> {
         self.told("account_named", self.storage.account_named(team, login)).await
+    }
+
+    async fn authenticators(&self, team: TeamScope) -> Result<Vec<Account>, StorageError> {
+        self.told("authenticators", self.storage.authenticators(team)).await
     }
 
     async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {

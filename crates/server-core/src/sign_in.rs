@@ -41,7 +41,8 @@ impl<S: Storage> Core<S> {
         if let Some(totp) = account.totp.as_mut().filter(|totp| totp.confirmed) {
             let needed = || Problem::new(Code::TotpNeeded, "the code of your authenticator is needed as well");
             let code = request.totp.as_deref().ok_or_else(needed)?;
-            match totp::step(&totp.secret, code, totp.last_step, self.now()) {
+            let secret = self.opened(team.id(), known.person, totp)?;
+            match totp::step(&secret, code, totp.last_step, self.now()) {
                 Some(step) => totp.last_step = step,
                 None => {
                     self.failed_try(&attempt).await?;

@@ -29,6 +29,10 @@ pub trait Storage: Send + Sync + 'static {
     /// Which life of the data this is.
     async fn epoch(&self) -> Result<Epoch, StorageError>;
 
+    /// Whether something can be written and kept just now. Tries it with as
+    /// little as there is, and changes nothing that anybody reads.
+    async fn writable(&self) -> Result<(), StorageError>;
+
     /// Whose token this is, and how they stand. Finds the team, so takes none.
     async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError>;
 
@@ -147,6 +151,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Who signs in by this name.
     async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError>;
+
+    /// The accounts that have an authenticator, by their people's ids.
+    async fn authenticators(&self, team: TeamScope) -> Result<Vec<Account>, StorageError>;
 
     /// The circles that each of some people is in, by id.
     async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError>;

@@ -16,6 +16,11 @@ pub(crate) fn secret() -> Result<Vec<u8>, getrandom::Error> {
     Ok(secret)
 }
 
+/// Whether it is kept as it is: what is sealed is longer.
+pub(crate) fn is_plain(kept: &[u8]) -> bool {
+    kept.len() == SECRET
+}
+
 /// As a person types it in, and as a link for a picture.
 pub(crate) fn shown(secret: &[u8], team: &str, login: &str) -> (String, String) {
     let text = Secret::Raw(secret.to_vec()).to_encoded().to_string();

@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Error, Transaction};
 
 /// One step each, from the version of its index to the next. They name the
 /// role as [`ROLE`].
-const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// The role's name in the steps.
 const ROLE: &str = "meantime_app";
@@ -66,6 +66,13 @@ pub(crate) async fn create(owner: &mut Client, role: &str, epoch: Epoch) -> Resu
 pub(crate) async fn ready(owner: &Client, role: &str) -> Result<(), OpenError> {
     old_enough(owner).await?;
     make_role(owner, role).await
+}
+
+/// Fails where the tables are older, and leaves them as they are.
+pub(crate) async fn up_to_date(owner: &Client) -> Result<(), OpenError> {
+    old_enough(owner).await?;
+    let (found, known) = (found(owner.query_one(VERSION, &[]).await, &STEPS)?, version(&STEPS));
+    if found < known { Err(OpenError::Older { found, known }) } else { Ok(()) }
 }
 
 /// Brings the tables up to date.
@@ -159,6 +166,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::{Postgres, Settings};
     use meantime_server_postgres::kit::PostgresServer;
     use std::sync::Arc;
     use tokio::sync::Barrier;
@@ -183,7 +191,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut owner = owner(&url).await;
                     begin.wait().await;
-                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], STEPS[1], ADDED, FILLED]).await
+                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], STEPS[1], STEPS[2], ADDED, FILLED]).await
                 })
             })
             .collect();
@@ -193,21 +201,40 @@ mod tests {
         let (sql, reader) =
             ("SELECT count(*), (SELECT version FROM meantime.life) FROM meantime.added", owner(&url).await);
         let row = reader.query_one(sql, &[]).await.unwrap();
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 4));
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 5));
         let refused = upgrade(&mut owner(&url).await, "meantime_app").await.unwrap_err();
-        assert!(matches!(refused, OpenError::Newer { found: 4, known: 2 }), "{refused}");
+        assert!(matches!(refused, OpenError::Newer { found: 5, known: 3 }), "{refused}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_does_not_serve_leaves_older_tables_as_they_are() {
+        let settings = Settings::new(&PostgresServer::shared().database().url);
+        let mut owner = owner(&settings.url).await;
+        make_role(&owner, "meantime_app").await.unwrap();
+        let tx = owner.transaction().await.unwrap();
+        steps(&tx, &STEPS[..1], "meantime_app", 0).await.unwrap();
+        tx.execute("INSERT INTO meantime.life (epoch, version) VALUES (7, 1)", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let found = async || owner.query_one(VERSION, &[]).await.unwrap().get::<_, i32>(0);
+        let refused = Postgres::open_as_it_is(&settings).await.unwrap_err();
+        assert!(matches!(refused, OpenError::Older { found: 1, .. }), "{refused}");
+        assert!(refused.to_string().contains("`meantime-server serve` brings it up to date"), "{refused}");
+        assert_eq!(found().await, 1);
+        Postgres::open(&settings).await.unwrap();
+        assert_eq!(found().await, version(&STEPS));
+        Postgres::open_as_it_is(&settings).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_step_that_fails_leaves_everything_as_it_was() {
         let url = PostgresServer::shared().database().url;
         create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
-        let steps = [STEPS[0], STEPS[1], ADDED, FILLED, "SELECT 1 / 0"];
+        let steps = [STEPS[0], STEPS[1], STEPS[2], ADDED, FILLED, "SELECT 1 / 0"];
         let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &steps).await.unwrap_err();
         assert!(failed.to_string().contains("division by zero"), "{failed}");
         let left = owner(&url).await.query_one("SELECT to_regclass('meantime.added') IS NULL", &[]).await.unwrap();
         assert!(left.get::<_, bool>(0));
         upgrade(&mut owner(&url).await, "meantime_app").await.unwrap();
-        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..4]).await.unwrap();
+        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..5]).await.unwrap();
     }
 }

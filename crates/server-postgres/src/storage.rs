@@ -113,6 +113,17 @@ impl Storage for Postgres {
         Ok(self.connections.epoch())
     }
 
+    async fn writable(&self) -> Result<(), StorageError> {
+        // A word in the log that is kept like a commit, and locks no row.
+        let sql = "SELECT pg_logical_emit_message(true, 'meantime', ''::text)::text,
+                       current_setting('transaction_read_only')::boolean";
+        let rows = self.connections.lookup(Query { sql, values: &[] }).await?;
+        match rows.first().map(|columns| get(columns, 1)).transpose()? {
+            Some(false) => Ok(()),
+            _ => Err(StorageError::Failed("the database is read-only".to_owned())),
+        }
+    }
+
     async fn bearer(&self, token: SecretHash) -> Result<Option<Bearer>, StorageError> {
         self.find_bearer(token).await
     }
@@ -311,6 +322,12 @@ impl Storage for Postgres {
     async fn account_named(&self, team: TeamScope, login: &str) -> Result<Option<Account>, StorageError> {
         let sql = format!("SELECT {ACCOUNT} FROM account WHERE team_id = $1 AND login = $2");
         self.first(team, &sql, &[&text(login)], row::account).await
+    }
+
+    async fn authenticators(&self, team: TeamScope) -> Result<Vec<Account>, StorageError> {
+        let sql =
+            format!("SELECT {ACCOUNT} FROM account WHERE team_id = $1 AND totp_secret IS NOT NULL ORDER BY person_id");
+        self.list(team, &sql, &[], row::account).await
     }
 
     async fn circles(&self, team: TeamScope, people: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {

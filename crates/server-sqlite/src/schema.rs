@@ -8,10 +8,13 @@ use rusqlite::{Connection, Error, Transaction, TransactionBehavior};
 use std::path::Path;
 
 /// "Mntm": says whose file it is.
-const APPLICATION: i64 = 0x4d6e_746d;
+pub(crate) const APPLICATION: i64 = 0x4d6e_746d;
 
 /// One step each, from the version of its index to the next.
-const MIGRATIONS: [&str; 3] = [TABLES, PEOPLE, FAILURES];
+const MIGRATIONS: [&str; 4] = [TABLES, PEOPLE, FAILURES, SEALED];
+
+/// The version that they come to.
+const KNOWN: i64 = MIGRATIONS.len() as i64;
 
 // Instants are milliseconds since 1970, ids their 16 bytes. Every primary key
 // begins with the team, so that the tables can be divided by it.
@@ -163,6 +166,11 @@ ALTER TABLE account ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE account ADD COLUMN failed_at INTEGER NOT NULL DEFAULT 0;
 ";
 
+// From here on `account.totp_secret` is sealed, which is done where the key is
+// known. The number alone keeps older servers away: they would take what is
+// sealed for the secret itself, and refuse every code.
+const SEALED: &str = "";
+
 /// Fills an empty file.
 pub(crate) fn create(db: &mut Connection, epoch: Epoch) -> Result<(), Error> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -178,21 +186,42 @@ pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenErr
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     keep_the_old(db, path)?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-    if tx.pragma_query_value(None, "application_id", |r| r.get::<_, i64>(0)).map_err(sqlite)? != APPLICATION {
-        return Err(OpenError::Foreign(path.to_owned()));
-    }
-    let found: i64 = tx.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(sqlite)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known });
-    }
-    if found < known {
-        tracing::info!(found, known, "the database is brought up to date");
+    let found = found(&tx, path)?;
+    if found < KNOWN {
+        tracing::info!(found, known = KNOWN, "the database is brought up to date");
         steps(&tx, usize::try_from(found).unwrap_or_default()).map_err(sqlite)?;
     }
-    let epoch: i64 = tx.query_row("SELECT epoch FROM life", [], |r| r.get(0)).map_err(sqlite)?;
+    let epoch = epoch(&tx).map_err(sqlite)?;
     tx.commit().map_err(sqlite)?;
-    Ok(Epoch(epoch.cast_unsigned()))
+    Ok(epoch)
+}
+
+/// Reads the epoch of a file that is up to date; an older one stays as it is.
+pub(crate) fn look(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let tx = db.transaction().map_err(sqlite)?;
+    match found(&tx, path)? {
+        KNOWN => epoch(&tx).map_err(sqlite),
+        found => Err(OpenError::Older { path: path.to_owned(), found, known: KNOWN }),
+    }
+}
+
+/// The version of a file that is one of ours, and not newer than what is known
+/// here.
+fn found(db: &Connection, path: &Path) -> Result<i64, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(sqlite);
+    if pragma("application_id")? != APPLICATION {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
+    match pragma("user_version")? {
+        found if found > KNOWN => Err(OpenError::Newer { path: path.to_owned(), found, known: KNOWN }),
+        found => Ok(found),
+    }
+}
+
+fn epoch(db: &Connection) -> Result<Epoch, Error> {
+    db.query_row("SELECT epoch FROM life", [], |r| r.get(0)).map(|epoch: i64| Epoch(epoch.cast_unsigned()))
 }
 
 /// Copies a file that an upgrade is about to change, where that can be told
@@ -201,11 +230,11 @@ fn keep_the_old(db: &Connection, path: &Path) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(sqlite);
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
-    if application != APPLICATION || !(1..MIGRATIONS.len() as i64).contains(&found) {
+    if application != APPLICATION || !(1..KNOWN).contains(&found) {
         return Ok(());
     }
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".before-{}", MIGRATIONS.len()));
+    name.push(format!(".before-{KNOWN}"));
     let old = path.with_file_name(name);
     // Left by an upgrade that came to nothing.
     match std::fs::remove_file(&old) {
@@ -218,5 +247,5 @@ fn steps(tx: &Transaction<'_>, from: usize) -> Result<(), Error> {
     for step in MIGRATIONS.iter().skip(from) {
         tx.execute_batch(step)?;
     }
-    tx.pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+    tx.pragma_update(None, "user_version", KNOWN)
 }

@@ -4,8 +4,8 @@
 
 use crate::row::{self, ACCOUNT, AUDIT, COLUMNS, DEVICE, INVITE, TOKEN, signed, unsigned, uuid};
 use crate::sweep::sweep;
-use crate::writer::Done;
-use crate::{Sqlite, people};
+use crate::writer::{Done, LOG, room};
+use crate::{Sqlite, people, schema};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
@@ -33,6 +33,20 @@ impl Storage for Sqlite {
     async fn invite(&self, secret: SecretHash) -> Result<Option<Invite>, StorageError> {
         let sql = format!("SELECT {INVITE} FROM invite WHERE secret = ?1");
         self.readers.read(move |db| db.prepare_cached(&sql)?.query_row([secret.0], row::invite).optional()).await
+    }
+
+    async fn writable(&self) -> Result<(), StorageError> {
+        // What stands there is written anew: a page goes to the log and onto
+        // the disk, and nothing has changed.
+        let write = |db: &Connection| {
+            db.pragma_update(None, "application_id", schema::APPLICATION)?;
+            Ok(Done::Keep(room(db)))
+        };
+        match self.writer.write(write).await? {
+            // One page may still have room where nothing else has.
+            Some(left) if left < LOG => Err(StorageError::Failed(format!("its disk has {left} bytes left"))),
+            _ => Ok(()),
+        }
     }
 
     async fn teams(&self) -> Result<Vec<Team>, StorageError> {
@@ -270,6 +284,13 @@ impl Storage for Sqlite {
         let sql = format!("SELECT {ACCOUNT} FROM account WHERE team_id = ?1 AND login = ?2");
         let values = (bytes(team), login.to_owned());
         self.readers.read(move |db| db.prepare_cached(&sql)?.query_row(values, row::account).optional()).await
+    }
+
+    async fn authenticators(&self, team: TeamScope) -> Result<Vec<Account>, StorageError> {
+        let sql =
+            format!("SELECT {ACCOUNT} FROM account WHERE team_id = ?1 AND totp_secret IS NOT NULL ORDER BY person_id");
+        let values = [bytes(team)];
+        self.readers.read(move |db| db.prepare_cached(&sql)?.query_map(values, row::account)?.collect()).await
     }
 
     async fn circles(&self, team: TeamScope, of: &[PersonId]) -> Result<Vec<Vec<Uuid>>, StorageError> {

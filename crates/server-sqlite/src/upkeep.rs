@@ -1,5 +1,6 @@
 //! What whoever runs the server does to the file as a whole: copy it while it
-//! is in use, check it, begin another life of it, take a team out.
+//! is in use, check it, begin another life of it, take a team out, write the
+//! accounts anew.
 
 use crate::open::{OpenError, connect};
 use crate::schema;
@@ -21,10 +22,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// When `to` is there already, or either can't be used.
 pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
-    if !from.exists() {
-        return Err(OpenError::Missing(from.to_owned()));
-    }
-    let source = connect(from)?;
+    let source = there(from)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -32,19 +30,22 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
     options.open(to).map_err(|source| OpenError::Io { path: to.to_owned(), source })?;
     let sqlite = |source| OpenError::Sqlite { path: to.to_owned(), source };
     let mut target = Connection::open(to).map_err(sqlite)?;
+    // So that its name is on the disk too when this returns.
+    target.pragma_update(None, "synchronous", "EXTRA").map_err(sqlite)?;
     pages(&source, &mut target).map_err(sqlite)?;
     // Alone it has no need of a log beside it.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(sqlite)?;
     intact(&target, to)
 }
 
-/// Reads all of a database, brings its schema up to date, and fails if
-/// anything in it is damaged.
+/// Reads all of a database, and fails if anything in it is damaged.
 ///
 /// # Errors
-/// When it is damaged, foreign or can't be read.
+/// When it is damaged, older, foreign or can't be read.
 pub fn check(path: &Path) -> Result<(), OpenError> {
-    intact(&upgraded(path)?, path)
+    let mut db = there(path)?;
+    schema::look(&mut db, path)?;
+    intact(&db, path)
 }
 
 /// Begins another life of a database that nobody uses: devices find out that
@@ -55,7 +56,8 @@ pub fn check(path: &Path) -> Result<(), OpenError> {
 /// When it can't be opened.
 pub fn begin_life(path: &Path, epoch: Epoch) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
-    let db = upgraded(path)?;
+    let mut db = there(path)?;
+    schema::upgrade(&mut db, path)?;
     db.execute("UPDATE life SET epoch = ?1", [epoch.0.cast_signed()]).map_err(sqlite)?;
     // Closed here and now, so that all of it is in the one file.
     db.close().map_err(|(_, source)| sqlite(source))
@@ -71,14 +73,20 @@ pub fn erase_team(path: &Path, team: TeamId) -> Result<usize, OpenError> {
     erase(&mut db, team).map_err(sqlite)
 }
 
-/// A connection to a database that has to be there, its schema up to date.
-fn upgraded(path: &Path) -> Result<Connection, OpenError> {
-    if !path.exists() {
-        return Err(OpenError::Missing(path.to_owned()));
-    }
-    let mut db = connect(path)?;
-    schema::upgrade(&mut db, path)?;
-    Ok(db)
+/// Writes the accounts anew, so that nothing that stood in them before is left
+/// in the room that is free in the file, or in its log. The file may be in use.
+///
+/// # Errors
+/// When the database can't be used; then nothing has changed.
+pub fn rewrite_accounts(path: &Path) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let mut db = there(path)?;
+    rewrite(&mut db).map_err(sqlite)
+}
+
+/// A connection to a database that has to be there.
+fn there(path: &Path) -> Result<Connection, OpenError> {
+    if path.exists() { connect(path) } else { Err(OpenError::Missing(path.to_owned())) }
 }
 
 fn intact(db: &Connection, path: &Path) -> Result<(), OpenError> {
@@ -100,6 +108,22 @@ fn pages(source: &Connection, target: &mut Connection) -> Result<(), Error> {
         }
     }
     Err(Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None))
+}
+
+fn rewrite(db: &mut Connection) -> Result<(), Error> {
+    // What is deleted is overwritten: all pages of the table, as they all are.
+    db.pragma_update(None, "secure_delete", true)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch(
+        "CREATE TEMP TABLE kept AS SELECT * FROM account;
+         DELETE FROM account;
+         INSERT INTO account SELECT * FROM kept;
+         DROP TABLE kept;",
+    )?;
+    tx.commit()?;
+    // The log may have them as they were.
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn erase(db: &mut Connection, team: TeamId) -> Result<usize, Error> {
@@ -124,10 +148,12 @@ fn erase(db: &mut Connection, team: TeamId) -> Result<usize, Error> {
 mod tests {
     use super::*;
     use crate::Sqlite;
+    use meantime_model::PersonId;
     use meantime_protocol::Kind;
     use meantime_protocol::kinds::Role;
-    use meantime_server_core::Storage as _;
+    use meantime_server_core::storage::{Account, Batch, Change, Totp};
     use meantime_server_core::suite::World;
+    use meantime_server_core::{Storage as _, TeamScope};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -141,11 +167,13 @@ mod tests {
         let stop = Arc::new(AtomicBool::new(false));
         let (writer, stopped) = (Arc::clone(&world), Arc::clone(&stop));
         let writing = tokio::spawn(async move {
-            let mut last = 0;
-            while !stopped.load(Ordering::SeqCst) {
-                last = writer.put(&ana, ana.message(&writer.scope(), thread, "more")).await;
+            // Once at least, however late it begins.
+            loop {
+                let last = writer.put(&ana, ana.message(&writer.scope(), thread, "more")).await;
+                if stopped.load(Ordering::SeqCst) {
+                    return last;
+                }
             }
-            last
         });
         let target = to.clone();
         let source = from.clone();
@@ -158,7 +186,7 @@ mod tests {
         begin_life(&to, Epoch(2)).unwrap();
         let copied = Sqlite::open(&to).unwrap();
         assert_eq!(copied.epoch().await.unwrap(), Epoch(2));
-        let team = meantime_server_core::TeamScope::operator(world.team);
+        let team = TeamScope::operator(world.team);
         let upto = copied.upto(team, &[world.scope()]).await.unwrap()[0];
         assert!(upto <= last, "{upto} {last}");
         let db = connect(&to).unwrap();
@@ -185,6 +213,42 @@ mod tests {
         let kinds: i64 =
             db.query_row("SELECT count(*) FROM record WHERE kind = ?1", [Kind::MEMBER.as_str()], |r| r.get(0)).unwrap();
         assert_eq!(kinds, 1);
+        check(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_what_stood_in_an_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let sqlite = Sqlite::create(&path, Epoch(1)).unwrap();
+        let team = TeamScope::operator(TeamId::new());
+        let at = meantime_server_core::suite::noon();
+        sqlite.found(team, "Blue Team", at).await.unwrap();
+        // So many that pages are divided as they become longer.
+        let mut people: Vec<PersonId> = (0..300).map(|_| PersonId::new()).collect();
+        people.sort();
+        let put = async |secret: &[u8]| {
+            for person in &people {
+                let totp = Some(Totp { secret: secret.to_vec(), confirmed: true, last_step: 7 });
+                let account = Account { person: *person, login: person.to_string(), password: "x".into(), totp };
+                let batch = Batch { at, changes: vec![Change::PutAccount(account)], ..Batch::default() };
+                sqlite.commit(team, batch).await.unwrap();
+            }
+        };
+        let left = || {
+            let name = |end: &str| dir.path().join(format!("a.db{end}"));
+            let all = ["", "-wal"].map(|end| std::fs::read(name(end)).unwrap_or_default()).concat();
+            all.windows(20).filter(|part| *part == b"a secret in the open").count()
+        };
+        put(b"a secret in the open").await;
+        put(&[9; 69]).await;
+        assert!(left() > 0, "nothing was looked for");
+        rewrite_accounts(&path).unwrap();
+        assert_eq!(left(), 0);
+        let kept = sqlite.authenticators(team).await.unwrap();
+        let good = |account: &Account| account.totp.as_ref().is_some_and(|t| t.secret == [9; 69] && t.last_step == 7);
+        assert_eq!(kept.iter().map(|account| account.person).collect::<Vec<_>>(), people);
+        assert!(kept.iter().all(good));
         check(&path).unwrap();
     }
 

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use meantime_protocol::Epoch;
+use chrono::DateTime;
 use meantime_protocol::http::JoinRequest;
 use meantime_protocol::kinds::Role;
+use meantime_protocol::people::{AccountRequest, SignInRequest};
+use meantime_protocol::{Code, Epoch};
 use meantime_server_core::pokes::Polling;
 use meantime_server_core::storage::{Changes, Limit};
-use meantime_server_core::{By, Core, Shared, Storage as _, Watch, suite};
-use meantime_server_sqlite::{OpenError, Sqlite};
+use meantime_server_core::{By, Core, Costs, SealKey, Shared, Storage as _, Watch, suite};
+use meantime_server_sqlite::{OpenError, Sqlite, upkeep};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,8 +117,8 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(core.people(team).await.unwrap().len(), 2);
     drop(core);
     // What it was is beside it, for its owner only, and only once.
-    let old = dir.path().join("server.db.before-3");
-    assert_eq!((version(&old), version(&path)), (1, 3));
+    let old = dir.path().join("server.db.before-4");
+    assert_eq!((version(&old), version(&path)), (1, 4));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -125,6 +127,23 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     std::fs::remove_file(&old).unwrap();
     drop(Sqlite::open(&path).unwrap());
     assert!(!old.exists());
+}
+
+#[test]
+fn who_does_not_serve_leaves_an_older_file_as_it_is() {
+    let (path, dir) = version1();
+    let refused = Sqlite::open_as_it_is(&path).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { found: 1, .. }));
+    assert!(refused.to_string().contains("`meantime-server serve` brings it up to date"), "{refused}");
+    assert!(matches!(upkeep::check(&path), Err(OpenError::Older { found: 1, .. })));
+    // A copy of it is one of that version.
+    let copy = dir.path().join("copy.db");
+    upkeep::copy(&path, &copy).unwrap();
+    assert_eq!((version(&path), version(&copy)), (1, 1));
+    drop(Sqlite::open(&path).unwrap());
+    drop(Sqlite::open_as_it_is(&path).unwrap());
+    upkeep::check(&path).unwrap();
+    assert_eq!(version(&copy), 1);
 }
 
 #[test]
@@ -139,10 +158,55 @@ fn an_upgrade_that_fails_changes_nothing() {
         let db = Connection::open(&path).unwrap();
         assert_eq!(db.query_row(columns, [], |r| r.get::<_, i64>(0)).unwrap(), 3);
     }
-    assert_eq!(version(&dir.path().join("server.db.before-3")), 1);
+    assert_eq!(version(&dir.path().join("server.db.before-4")), 1);
     Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
     Sqlite::open(&path).unwrap();
-    assert_eq!(version(&path), 3);
+    assert_eq!(version(&path), 4);
+}
+
+#[tokio::test]
+async fn an_authenticator_of_an_older_server_is_sealed_and_goes_on() {
+    const CHEAP: Costs = Costs { memory: 8, passes: 1, lanes: 1 };
+    let (path, dir) = version1();
+    let clock = suite::Hands::new();
+    let core = Core::with_costs(Sqlite::open(&path).unwrap(), clock.clone(), CHEAP);
+    let ana = core.authenticate("abc").await.unwrap();
+    let (login, password) = ("ana".to_owned(), "correct horse battery".to_owned());
+    let set = AccountRequest { login: login.clone(), password: password.clone(), current_password: None };
+    core.set_account(&ana, &set, None).await.unwrap();
+    drop(core);
+    // As the version before wrote it; the secret of RFC 6238.
+    let (raw, typed) = ("12345678901234567890", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    let db = Connection::open(&path).unwrap();
+    db.execute("UPDATE account SET totp_secret = CAST(?1 AS BLOB), totp_confirmed = 1", [raw]).unwrap();
+    db.execute_batch("PRAGMA user_version = 3").unwrap();
+    drop(db);
+
+    let storage = Sqlite::open(&path).unwrap();
+    let core = Core::with_costs(storage, clock.clone(), CHEAP).sealing(SealKey::from([7; 32]));
+    let team = ana.team_scope();
+    assert_eq!(core.authenticators(team).await.unwrap().plain, [ana.person]);
+    assert_eq!(core.seal_authenticators(team).await.unwrap(), 1);
+    upkeep::rewrite_accounts(&path).unwrap();
+    assert_eq!(core.authenticators(team).await.unwrap().good, [ana.person]);
+    let copy = dir.path().join("copy.db");
+    upkeep::copy(&path, &copy).unwrap();
+    for file in [path.clone(), dir.path().join("server.db-wal"), copy] {
+        let bytes = std::fs::read(&file).unwrap();
+        for secret in [raw, typed] {
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret.as_bytes()), "{}", file.display());
+        }
+    }
+    clock.pass(DateTime::from_timestamp(2_000_000_000, 0).unwrap() - suite::noon());
+    let with = |code: &str| SignInRequest {
+        team: None,
+        login: login.clone(),
+        password: password.clone(),
+        totp: Some(code.to_owned()),
+        device_name: "phone".to_owned(),
+    };
+    assert_eq!(core.sign_in(&with("279038"), None).await.unwrap_err().code, Code::SignInFailed);
+    assert_eq!(core.sign_in(&with("279037"), None).await.unwrap().person, ana.person);
 }
 
 /// Reads that always overlap leave no moment in which nobody reads.

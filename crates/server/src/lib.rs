@@ -22,6 +22,7 @@ pub mod logging;
 pub mod metrics;
 pub mod net;
 pub mod observe;
+pub mod seal;
 pub mod serve;
 pub mod settings;
 pub mod tls;

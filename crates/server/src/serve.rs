@@ -4,13 +4,13 @@
 use crate::attachments::{self, Attachments};
 use crate::backend::{self, Backend};
 use crate::data::DataDir;
-use crate::http::{self, App, Proxies, Room};
+use crate::http::{self, App, Proxies, Room, Writing};
 use crate::link::Links;
 use crate::metrics::{Metrics, Storages};
 use crate::net::Gate;
 use crate::observe::Observed;
 use crate::tls::Tls;
-use crate::{backup, limits};
+use crate::{backup, limits, seal};
 use anyhow::Context as _;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Address, Handle, Server};
@@ -67,19 +67,21 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let backend = Backend::open(&data, &settings).await?;
     let metrics = Arc::new(Metrics::default());
     metrics.started_at.set(clock.now().timestamp());
+    let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));
+    let key = seal::begin(&data, &backend, &storage).await?;
     let tls = Tls::of(&data, &settings, clock.now())?;
     let listener = bind(listen, data.address()).with_context(|| format!("can't listen on {listen}"))?;
     let address = listener.local_addr()?;
     data.write("address", format!("{address}\n").as_bytes())?;
 
     let stop = CancellationToken::new();
-    let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));
     let app = Arc::new(App {
-        core: Core::new(storage, Arc::clone(&clock)).beside(backend::pokes(&settings).await?),
+        core: Core::new(storage, Arc::clone(&clock)).beside(backend::pokes(&settings).await?).sealing(key),
         attachments: Attachments::open(&settings.attachments)?,
         links: Links::new(&settings, address, tls.pin()),
         proxies: Proxies::new(&settings.limits),
         room: Room::new(&settings.limits),
+        writing: Writing::default(),
         metrics: Arc::clone(&metrics),
         certificate: tls.current(),
         stop: stop.clone(),

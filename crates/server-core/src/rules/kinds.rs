@@ -97,13 +97,16 @@ impl Known {
     pub(super) fn may_change(self, actor: &Actor, op: &Op, row: &Row) -> Result<(), Problem> {
         let author = row.record.author == actor.person;
         let stands = row.stands_on(actor.device, op.base_seq);
+        // What stands there already takes nothing away: two devices may send
+        // again the same after a restore.
+        let differs = |field: &str| op.fields.get(field).is_some_and(|new| Some(new) != row.record.fields.get(field));
         match self {
             Self::Thread => {
                 if !author && op.fields.keys().any(|k| k != "outcome") {
                     return Err(forbidden("only its author changes a thread; anybody may set its outcome"));
                 }
                 let decided = row.record.fields.get("outcome").is_some_and(|o| !o.is_null());
-                if decided && op.fields.contains_key("outcome") && !stands {
+                if decided && differs("outcome") && !stands {
                     return Err(conflict("the outcome was changed meanwhile"));
                 }
                 Ok(())
@@ -113,7 +116,7 @@ impl Known {
                 if op.fields.get("thread").is_some_and(|t| Some(t) != row.record.fields.get("thread")) {
                     return Err(invalid("a message stays in its thread"));
                 }
-                if op.fields.contains_key("text") && !stands {
+                if differs("text") && !stands {
                     return Err(conflict("the message was changed meanwhile"));
                 }
                 Ok(())

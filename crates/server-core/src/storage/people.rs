@@ -95,7 +95,8 @@ pub struct Account {
 /// An authenticator.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Totp {
-    /// What it shares with the server.
+    /// What it shares with the server, sealed as [`crate::seal`] does; as
+    /// older servers kept it, as it is.
     pub secret: Vec<u8>,
     /// A code of it was shown; before that none is asked for.
     pub confirmed: bool,

@@ -2,7 +2,8 @@
 
 use super::world::{CHEAP, Someone, World, join};
 use crate::limits::TRIES_FROM_ELSEWHERE;
-use crate::{By, Core, Costs, Shared, Storage, TeamScope, totp, tries};
+use crate::storage::{Account, Batch, Change, Totp};
+use crate::{By, Core, Costs, SealKey, Shared, Storage, TeamScope, totp, tries};
 use chrono::TimeDelta;
 use meantime_model::TeamId;
 use meantime_protocol::http::JoinResponse;
@@ -282,7 +283,9 @@ pub async fn an_authenticator_is_asked_for<S: Storage>(storage: S) {
     let begun = world.core.begin_totp(&ana.actor, &password(PASSWORD), None).await.unwrap();
     assert!(begun.uri.contains(&begun.secret) && begun.uri.contains("Blue%20Team"), "{}", begun.uri);
     assert_eq!(code(&world, sign_in("ana", PASSWORD)).await, None, "not asked for before it is shown to work");
-    let secret = world.core.storage().account(team, person).await.unwrap().unwrap().totp.unwrap().secret;
+    let kept = world.core.storage().account(team, person).await.unwrap().unwrap().totp.unwrap();
+    let secret = world.core.opened(world.team, person, &kept).unwrap();
+    assert_eq!(totp::shown(&secret, "", "").0, begun.secret);
     let present = |steps: i64| totp::code(&secret, world.core.now() + TimeDelta::seconds(30 * steps));
     let confirmed = world.core.confirm_totp(&ana.actor, &confirm(&present(0)), None).await.unwrap();
     assert!(confirmed.totp);
@@ -299,6 +302,78 @@ pub async fn an_authenticator_is_asked_for<S: Storage>(storage: S) {
     world.core.end_totp(&ana.actor, &password("wrong password"), None).await.unwrap_err();
     assert!(!world.core.end_totp(&ana.actor, &password(PASSWORD), None).await.unwrap().totp);
     assert_eq!(code(&world, sign_in("ana", PASSWORD)).await, None);
+}
+
+/// A person whose authenticator was shown to work; what it shares with the server.
+async fn with_authenticator<S: Storage>(world: &World<S>, name: &str, role: Role) -> (Someone, Vec<u8>) {
+    let who = with_password(world, name, role).await;
+    world.core.begin_totp(&who.actor, &TotpRequest { password: PASSWORD.to_owned() }, None).await.unwrap();
+    let (team, person) = (TeamScope::operator(world.team), who.actor.person);
+    let kept = world.core.storage().account(team, person).await.unwrap().unwrap().totp.unwrap();
+    let secret = world.core.opened(world.team, person, &kept).unwrap();
+    let confirm = TotpConfirm { code: totp::code(&secret, world.core.now()) };
+    world.core.confirm_totp(&who.actor, &confirm, None).await.unwrap();
+    (who, secret)
+}
+
+/// Keeps an account past the rules, as somebody does who holds the database.
+async fn keep<S: Storage>(world: &World<S>, account: Account) {
+    let (team, changes) = (TeamScope::operator(world.team), vec![Change::PutAccount(account)]);
+    let batch = Batch { at: world.core.now(), changes, ..Batch::default() };
+    world.core.storage().commit(team, batch).await.unwrap();
+}
+
+pub async fn an_authenticators_secret_is_kept_sealed<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let (ana, anas) = with_authenticator(&world, "ana", Role::Owner).await;
+    let (kofi, kofis) = with_authenticator(&world, "kofi", Role::Member).await;
+    let (team, storage) = (TeamScope::operator(world.team), world.core.storage());
+    let of = async |who: &Someone| storage.account(team, who.actor.person).await.unwrap().unwrap();
+    let (ana_kept, kofi_kept) = (of(&ana).await, of(&kofi).await);
+    for (kept, secret) in [(&ana_kept, &anas), (&kofi_kept, &kofis)] {
+        let sealed = &kept.totp.as_ref().unwrap().secret;
+        assert!(!sealed.windows(secret.len()).any(|part| part == secret.as_slice()));
+    }
+    let with = |name: &str, secret: &[u8]| {
+        let totp = Some(totp::code(secret, world.core.now()));
+        SignInRequest { totp, ..sign_in(name, PASSWORD) }
+    };
+
+    // Kofi puts what he knows in Ana's place, and gets in nowhere.
+    world.clock.pass(TimeDelta::minutes(5));
+    keep(&world, Account { totp: kofi_kept.totp.clone(), ..ana_kept.clone() }).await;
+    assert_eq!(code(&world, with("ana", &kofis)).await, Some(Code::Internal));
+    let found = world.core.authenticators(team).await.unwrap();
+    assert_eq!((found.good, found.broken), (vec![kofi.actor.person], vec![ana.actor.person]));
+
+    // A server with another key, or none, says so, lets nobody in, and adds none.
+    keep(&world, ana_kept.clone()).await;
+    let mei = with_password(&world, "mei", Role::Member).await;
+    let begin = TotpRequest { password: PASSWORD.to_owned() };
+    let elsewhere =
+        || Core::with_costs(Shared::from(Arc::clone(&world.core.storage)), Arc::clone(&world.core.clock), CHEAP);
+    for other in [elsewhere(), elsewhere().sealing(SealKey::from([8; 32]))] {
+        let refused = other.sign_in(&with("ana", &anas), None).await.unwrap_err();
+        assert!(refused.code == Code::Internal && refused.message.contains("authenticator"), "{refused}");
+        assert_eq!(other.authenticators(team).await.unwrap().foreign.len(), 2);
+        assert_eq!(other.begin_totp(&mei.actor, &begin, None).await.unwrap_err().code, Code::Internal);
+        assert_eq!(of(&mei).await.totp, None);
+    }
+    assert_eq!(code(&world, with("ana", &anas)).await, None, "and nothing was used up");
+
+    // As an older server kept it: it counts, and is sealed when asked for.
+    world.clock.pass(TimeDelta::minutes(5));
+    let plain = Totp { secret: anas.clone(), ..of(&ana).await.totp.unwrap() };
+    keep(&world, Account { totp: Some(plain.clone()), ..ana_kept }).await;
+    assert_eq!(world.core.authenticators(team).await.unwrap().plain, [ana.actor.person]);
+    assert_eq!(code(&world, with("ana", &anas)).await, None);
+    assert_eq!(world.core.seal_authenticators(team).await.unwrap(), 1);
+    assert_eq!(world.core.seal_authenticators(team).await.unwrap(), 0);
+    let sealed = of(&ana).await.totp.unwrap();
+    assert!(sealed.secret != anas && sealed.last_step > plain.last_step && sealed.confirmed);
+    world.clock.pass(TimeDelta::minutes(5));
+    assert_eq!(code(&world, with("ana", &anas)).await, None);
+    assert_eq!(world.core.authenticators(team).await.unwrap().good.len(), 2);
 }
 
 pub async fn a_lost_password_is_taken_away<S: Storage>(storage: S) {

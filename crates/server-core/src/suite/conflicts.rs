@@ -67,6 +67,30 @@ pub async fn a_device_may_change_its_own_change<S: Storage>(storage: S) {
     assert_eq!(world.see(&phone, id).await.unwrap().fields["text"], "seven");
 }
 
+pub async fn the_same_twice_is_no_conflict<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let team = world.scope();
+    let laptop = world.someone("Ana", Role::Owner).await;
+    let phone = world.second_device(&laptop).await;
+    let thread = world.thread(&laptop, "Twice").await;
+    // Both had it when the server was put back to before it.
+    let lost = laptop.message(&team, thread, "one");
+    let id = lost.id;
+    let seq = world.put(&laptop, lost.clone()).await;
+    let again = |fields| phone.change(&team, Kind::MESSAGE, id, fields);
+    let outcome = world.push(&phone, vec![again(lost.fields.clone())]).await.remove(0);
+    assert!(!matches!(outcome, PushOutcome::Rejected { .. }), "{outcome:?}");
+    assert_eq!(world.see(&phone, id).await.unwrap().seq, seq, "and nothing was written");
+    assert_eq!(world.refused(&phone, again(fields(&[("text", "other".into())]))).await, Code::Conflict);
+    let decide = |who: &super::world::Someone, words: &str| {
+        who.change(&team, Kind::THREAD, thread, fields(&[("outcome", words.into())]))
+    };
+    world.put(&laptop, decide(&laptop, "A")).await;
+    let outcome = world.push(&phone, vec![decide(&phone, "A")]).await.remove(0);
+    assert!(!matches!(outcome, PushOutcome::Rejected { .. }), "{outcome:?}");
+    assert_eq!(world.refused(&phone, decide(&phone, "B")).await, Code::Conflict);
+}
+
 pub async fn an_outcome_is_not_overwritten<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let team = world.scope();

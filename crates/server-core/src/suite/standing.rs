@@ -177,6 +177,8 @@ pub async fn accounts_are_kept<S: Storage>(storage: S) {
     assert_eq!(storage.account(team, ana).await.unwrap().as_ref(), Some(&changed));
     assert_eq!(storage.account_named(team, "ana.b").await.unwrap().as_ref(), Some(&changed));
     assert_eq!(storage.account_named(team, "ana").await.unwrap(), None);
+    assert_eq!(storage.authenticators(team).await.unwrap(), [changed]);
+    assert_eq!(storage.authenticators(theirs).await.unwrap(), []);
     assert_eq!(storage.account_named(theirs, "ana").await.unwrap(), Some(account(ana, "ana")));
     apply(&world, team, vec![Change::RemoveAccount(ana)]).await;
     assert_eq!(storage.account(team, ana).await.unwrap(), None);

@@ -125,6 +125,20 @@ pub async fn feeds_are_listed<S: Storage>(storage: S) {
     assert!(storage.scopes(theirs, None, 9).await.unwrap().is_empty());
 }
 
+pub async fn a_try_to_write_changes_nothing<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let team = TeamScope::operator(world.team);
+    let storage = world.core.storage();
+    let now = async || (storage.upto(team, &[world.scope()]).await.unwrap(), storage.access(team).await.unwrap());
+    let before = now().await;
+    for _ in 0..3 {
+        storage.writable().await.unwrap();
+    }
+    assert_eq!(now().await, before);
+    world.thread(&ana, "goes on").await;
+}
+
 pub async fn teams_are_apart<S: Storage>(storage: S) {
     let world = World::new(storage).await;
     let ana = world.someone("Ana", Role::Owner).await;

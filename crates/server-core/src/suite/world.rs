@@ -1,7 +1,7 @@
 //! A small world to try the rules in: a team, its people, a clock with hands.
 
 use crate::pokes::Polling;
-use crate::{Actor, Clock, Core, Costs, Incoming, Shared, Storage, TeamScope};
+use crate::{Actor, Clock, Core, Costs, Incoming, SealKey, Shared, Storage, TeamScope};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use meantime_model::{OpId, TeamId};
 use meantime_protocol::http::{InviteRequest, JoinRequest, Op, PullPage, PullQuery, PushOutcome};
@@ -37,6 +37,11 @@ impl Clock for Hands {
     }
 }
 
+/// What secrets are sealed with here.
+fn key() -> SealKey {
+    SealKey::from([7; 32])
+}
+
 /// What passwords are hashed at here: the least there is.
 pub const CHEAP: Costs = Costs { memory: 8, passes: 1, lanes: 1 };
 
@@ -69,14 +74,14 @@ impl<S: Storage> World<S> {
     pub fn beside(storage: S, team: TeamId, pokes: Arc<dyn crate::Pokes>) -> Self {
         let clock = Hands::new();
         let core = Core::with_costs(storage, Arc::clone(&clock) as Arc<dyn Clock>, CHEAP).beside(pokes);
-        Self { core: Arc::new(core), clock, team }
+        Self { core: Arc::new(core.sealing(key())), clock, team }
     }
 
     /// Another process on the same storage: it is told nothing, and looks.
     pub fn elsewhere(&self) -> Arc<Core<Shared>> {
         let shared = Shared::from(Arc::clone(&self.core.storage));
         let core = Core::with_costs(shared, Arc::clone(&self.clock) as Arc<dyn Clock>, CHEAP);
-        let core = Arc::new(core.beside(Arc::new(Polling(Duration::from_millis(100)))));
+        let core = Arc::new(core.beside(Arc::new(Polling(Duration::from_millis(100)))).sealing(key()));
         let hearing = Arc::clone(&core);
         tokio::spawn(async move { hearing.hear_others().await });
         core

@@ -1,6 +1,6 @@
 //! What a backup says about itself, and whether it is still so.
 
-use crate::data;
+use crate::{data, seal};
 use anyhow::{Context as _, bail, ensure};
 use chrono::{DateTime, Utc};
 use meantime_protocol::Sha256;
@@ -16,12 +16,13 @@ pub(super) const DATABASE: &str = "server.db";
 /// The database, where it is PostgreSQL's.
 pub(super) const DUMP: &str = "server.dump";
 /// What else belongs to a server; a file that isn't there isn't in the backup.
-pub(super) const BESIDE: [&str; 2] = ["ca.key", "ca.pem"];
+pub(super) const BESIDE: [&str; 3] = ["ca.key", "ca.pem", seal::FILE];
 pub(super) const SETTINGS: &str = "server.toml";
 /// Which attachments belong to it; not there if they did not go along.
 pub(super) const ATTACHED: &str = "attachments.jsonl";
-/// Since 2 a backup may have attachments and a dump of PostgreSQL.
-const VERSION: u32 = 2;
+/// Since 2 a backup may have attachments and a dump of PostgreSQL, since 3 the
+/// key of what is sealed in it.
+const VERSION: u32 = 3;
 
 /// What is in a backup.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
 //! `init` and `invite`: a team begins, and people come in.
 
+use super::owner;
 use super::place::{Opened, Place};
 use super::say;
 use crate::backend::Backend;
 use crate::clock::SystemClock;
 use crate::data::PORT;
+use crate::seal;
 use crate::settings::{Beginning, StorageKind};
 use crate::tls::Authority;
 use anyhow::{Context as _, bail};
@@ -94,6 +96,7 @@ fn monitoring(text: &str) -> Result<Monitoring, String> {
 pub async fn init(arguments: &Init) -> anyhow::Result<()> {
     let Init { place, team, host, port, monitoring, postgres_url_file, postgres_owner_url_file } = arguments;
     let data = place.new_data()?;
+    owner::go_on_as(&data)?;
     if data.has_server() {
         bail!("there is a server in {} already; `meantime-server serve` starts it", data.folder().display());
     }
@@ -119,6 +122,8 @@ pub async fn init(arguments: &Init) -> anyhow::Result<()> {
         if !opened.core.storage().teams().await?.is_empty() {
             bail!("there is a team in this database already; `meantime-server serve` serves it");
         }
+        // Now, so that it can be copied to further processes before they start.
+        seal::key(&opened.data, opened.core.storage()).await?;
         let team = opened.core.found(team).await?;
         let request = InviteRequest { valid_hours: INVITE_HOURS, role: Role::Owner };
         let invite = opened.core.invite(TeamScope::operator(team), &request).await?;

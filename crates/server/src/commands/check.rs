@@ -1,19 +1,22 @@
 //! `check`: are settings, keys, database and attachments as they should be?
-//! Changes nothing.
+//! Changes nothing, an older database least of all.
 
+use super::owner;
 use super::place::Place;
 use super::say;
+use super::secrets::private;
 use crate::attachments::{Attachments, Wrong, look};
-use crate::backend::Backend;
+use crate::backend::{Backend, is_older};
 use crate::clock::SystemClock;
 use crate::data::DataDir;
+use crate::seal;
 use crate::settings::{Settings, TlsKind};
 use crate::tls::Certificate;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use meantime_server_core::{Clock as _, Core, Shared, Storage as _, TeamScope};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Arguments of `check`.
@@ -32,6 +35,7 @@ pub struct Check {
 /// A line for each thing, the fault in words; fails if there was one.
 pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Result<()> {
     let data = place.data()?;
+    owner::go_on_as(&data)?;
     let settings = data.settings()?;
     say(&format!("ok: the settings in {}", data.settings_file().display()))?;
     if *settings_only {
@@ -45,12 +49,18 @@ pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Resu
             say(&format!("FAULT: {what}: {error:#}"))
         }
     };
-    told("only their owner reads the secrets", private(&data, &settings))?;
+    told("only their owner reads the secrets", private(&data, &settings).map(|()| String::new()))?;
     told("the certificate", certificate(&data, &settings))?;
     let core = match database(&data, &settings).await {
         Ok((core, said)) => {
             told("the database", Ok(said))?;
             Some(core)
+        }
+        // No fault: so it is between a new version's installation and its start.
+        Err(error) if is_older(&error) => {
+            say(&format!("note: {error}"))?;
+            say("note: authenticators and attachments are looked at when the database is up to date")?;
+            None
         }
         Err(error) => {
             told("the database", Err(error))?;
@@ -59,43 +69,12 @@ pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Resu
     };
     // Which there are stands in the database.
     if let Some(core) = core {
+        told("the authenticators", seal::check(&data, core.storage()).await)?;
         told("the attachments", attachments(&core, &settings, *deep).await)?;
     }
     if faults > 0 {
         bail!("{faults} of these have to be mended");
     }
-    Ok(())
-}
-
-fn private(data: &DataDir, settings: &Settings) -> anyhow::Result<String> {
-    let mut secret = vec![data.file("ca.key"), data.file("acme.key"), data.database()];
-    secret.extend(settings.storage.url_file.clone());
-    secret.extend(settings.pokes.url_file.clone());
-    secret.extend(settings.tls.key.clone());
-    secret.extend(settings.attachments.key_file.clone());
-    if settings.attachments.in_a_folder() {
-        secret.push(settings.attachments.folder.clone());
-    }
-    // Docker puts secrets where only the container sees them, readable for all in it.
-    let ours = |path: &&PathBuf| path.exists() && !path.starts_with("/run/secrets");
-    secret.iter().filter(ours).try_for_each(|path| only_owner(path))?;
-    Ok(String::new())
-}
-
-#[cfg(unix)]
-fn only_owner(path: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let found = fs::metadata(path).with_context(|| path.display().to_string())?;
-    let mode = found.permissions().mode();
-    if mode & 0o007 != 0 {
-        let right = if found.is_dir() { 700 } else { 600 };
-        bail!("everybody may use {} (mode {:o}); chmod {right} it", path.display(), mode & 0o777);
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn only_owner(_: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
@@ -143,7 +122,7 @@ fn covered(host: &str, names: &[String]) -> bool {
 }
 
 async fn database(data: &DataDir, settings: &Settings) -> anyhow::Result<(Core<Shared>, String)> {
-    let storage = Backend::open(data, settings).await?.shared(Arc::new(()));
+    let storage = Backend::open_as_it_is(data, settings).await?.shared(Arc::new(()));
     let teams = storage.teams().await?.len();
     let said = format!(" answers and has {}", counted(teams as u64, "team"));
     Ok((Core::new(storage, Arc::new(SystemClock)), said))

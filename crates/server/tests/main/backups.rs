@@ -92,7 +92,7 @@ fn what_is_not_whole_is_not_restored() {
     let backup = Path::new(made["backup"].as_str().unwrap());
     let before = fs::read(data.join("server.db")).unwrap();
     let list = fs::read_to_string(backup.join("backup.json")).unwrap();
-    let newer = list.replace("\"meantime_backup\": 2", "\"meantime_backup\": 3");
+    let newer = list.replace("\"meantime_backup\": 3", "\"meantime_backup\": 4");
     let outside = list.replace("\"ca.pem\"", "\"../ca.pem\"");
     for (file, bytes, words) in [
         ("ca.key", b"another".to_vec(), "not as it was written"),

@@ -39,10 +39,10 @@ pub fn init(data: &Path, files: &Path, postgres: &meantime_server_postgres::Sett
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
-/// Another process's folder: the same CA and settings.
+/// Another process's folder: the same keys and settings.
 fn beside(data: &Path, other: &Path) {
     fs::create_dir(other).unwrap();
-    for name in ["ca.key", "ca.pem", "server.toml"] {
+    for name in ["ca.key", "ca.pem", "seal.key", "server.toml"] {
         fs::copy(data.join(name), other.join(name)).unwrap();
     }
     let settings = fs::read_to_string(other.join("server.toml")).unwrap();
