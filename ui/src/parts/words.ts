@@ -14,9 +14,14 @@ export const VIEW: Record<View, string> = { inbox: 'Inbox', waiting: 'Waiting', 
 
 export const SOURCE: Record<SourceKind, string> = { team: 'Team', imap: 'Mail', feed: 'Feed', archive: 'Archive' };
 
+/** `7`, `1,024`. */
+export function number(n: number): string {
+  return n.toLocaleString('en-GB');
+}
+
 /** `1 message`, `3 messages`. */
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
+  return `${number(n)} ${n === 1 ? one : many}`;
 }
 
 /** `Ana`, `Ana and Kofi`, `Ana, Kofi and Mei`. */
