@@ -58,9 +58,18 @@ impl<R: BufRead> Iterator for Mbox<R> {
     type Item = Result<Archived, ImportError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        while !self.ended {
+            if let Some(found) = self.read_one() {
+                return Some(found);
+            }
         }
+        None
+    }
+}
+
+impl<R: BufRead> Mbox<R> {
+    /// What stands up to the next separator; `None` where that is nothing.
+    fn read_one(&mut self) -> Option<Result<Archived, ImportError>> {
         let start = self.offset;
         let mut raw: Vec<u8> = Vec::new();
         let mut too_long = false;
@@ -105,7 +114,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
             return Some(Err(ImportError::TooLong { place: format!("byte {start}") }));
         }
         if !self.started || raw.iter().all(u8::is_ascii_whitespace) {
-            return if self.ended { None } else { self.next() };
+            return None;
         }
         // The empty line before the next separator is the mbox's, not the mail's.
         if raw.ends_with(b"\n\n") || raw.ends_with(b"\n\r\n") {
@@ -186,6 +195,12 @@ mod tests {
         let found = all("From a\nSubject: 1\n\n>From quoted\n>>From twice\nFrom inside\n\nFrom b\n\nFrom c\nS: 3\n");
         assert_eq!(found, ["Subject: 1\n\nFrom quoted\n>From twice\nFrom inside\n", "S: 3\n"]);
         assert!(all("").is_empty() && all("no mbox\n").is_empty());
+    }
+
+    #[test]
+    fn however_many_separators_follow_each_other() {
+        let text = format!("{}From z\nSubject: last\n", "From a\n\n".repeat(200_000));
+        assert_eq!(all(&text), ["Subject: last\n"]);
     }
 
     #[test]
