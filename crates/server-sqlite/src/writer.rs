@@ -7,6 +7,7 @@ use crate::readers::Gate;
 use meantime_server_core::StorageError;
 use rusqlite::{Connection, Error, TransactionBehavior};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ const TOGETHER: usize = 256;
 const WAITING: usize = 4096;
 
 /// How big the log gets, in bytes, before reads make way for emptying it.
-const LOG: u64 = 16 << 20;
+pub(crate) const LOG: u64 = 16 << 20;
 /// How long emptying waits for another process's reads.
 const BRIEFLY: Duration = Duration::from_millis(100);
 /// How long nothing is tried after they were in the way.
@@ -71,10 +72,12 @@ impl Writer {
     {
         let (tell, told) = oneshot::channel::<Result<T, StorageError>>();
         let job: Job = Box::new(move |db| {
-            let (keep, result) = match work(db) {
-                Ok(Done::Keep(value)) => (Keep::Yes, Ok(value)),
-                Ok(Done::Undo(value)) => (Keep::No, Ok(value)),
-                Err(error) => (Keep::No, Err(failed(&error))),
+            // The thread outlives what panics in it: a savepoint takes back what it did.
+            let (keep, result) = match panic::catch_unwind(AssertUnwindSafe(|| work(db))) {
+                Ok(Ok(Done::Keep(value))) => (Keep::Yes, Ok(value)),
+                Ok(Ok(Done::Undo(value))) => (Keep::No, Ok(value)),
+                Ok(Err(error)) => (Keep::No, Err(failed(&error))),
+                Err(_) => (Keep::No, Err(StorageError::Failed("a write panicked; nothing of it was kept".to_owned()))),
             };
             // A caller that went away has nothing to be told.
             let answer: Answer = Box::new(move |committed| drop(tell.send(committed.and(result))));
@@ -157,9 +160,76 @@ fn transaction(db: &mut Connection, jobs: impl Iterator<Item = Job>, answers: &m
     tx.commit()
 }
 
+/// Bytes that are left on a database's disk, where that can be told.
+pub(crate) fn room(db: &Connection) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(db.path()?).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = db;
+        None
+    }
+}
+
 pub(crate) fn failed(error: &Error) -> StorageError {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StorageError::Busy,
         _ => StorageError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sqlite;
+    use meantime_protocol::Epoch;
+    use meantime_server_core::Storage as _;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_write_that_panics_takes_nobody_along() {
+        let dir = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::create(&dir.path().join("server.db"), Epoch(1)).unwrap();
+        let now = async || {
+            let read = |db: &Connection| db.query_row("SELECT epoch FROM life", [], |r| r.get::<_, i64>(0));
+            sqlite.readers.read(read).await.unwrap()
+        };
+        let add = |n: i64| move |db: &Connection| db.execute("UPDATE life SET epoch = epoch + ?1", [n]).map(Done::Keep);
+        // While this one waits, those behind it come together into one transaction.
+        let (go, wait) = mpsc::channel::<()>();
+        let first = sqlite.writer.write(move |_| Ok(Done::Keep(wait.recv().is_ok())));
+        let panics = sqlite.writer.write(move |db| -> Result<Done<()>, Error> {
+            add(100)(db)?;
+            panic!("on purpose");
+        });
+        let beside = [sqlite.writer.write(add(10)), sqlite.writer.write(add(20))];
+        let end = async { go.send(()).unwrap() };
+        let (first, before, panicked, after, ()) = {
+            let [before, after] = beside;
+            tokio::join!(first, before, panics, after, end)
+        };
+        assert!(first.unwrap());
+        assert_eq!((before.unwrap(), after.unwrap()), (1, 1));
+        assert!(matches!(panicked, Err(StorageError::Failed(why)) if why.contains("nothing of it was kept")));
+        assert_eq!(now().await, 31, "what panicked is undone, what was written beside it is not");
+        sqlite.writer.write(add(1)).await.unwrap();
+        assert_eq!(now().await, 32);
+        sqlite.writable().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_can_not_be_written_is_found_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.db");
+        let sqlite = Sqlite::create(&path, Epoch(1)).unwrap();
+        let log = || std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+        let before = log();
+        sqlite.writable().await.unwrap();
+        assert!(log() > before, "something goes onto the disk, so that a full one is noticed");
+        let only_read = |db: &Connection| db.pragma_update(None, "query_only", true).map(Done::Keep);
+        sqlite.writer.write(only_read).await.unwrap();
+        assert!(sqlite.writable().await.is_err());
     }
 }

@@ -137,3 +137,28 @@ async fn no_more_connections_than_allowed() {
     let open: u32 = PostgresServer::shared().sql(name_of(&settings), open).parse().unwrap();
     assert!((1..=3).contains(&open), "{open} connections");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_not_be_written_is_found_out() {
+    let mut server = tokio::task::block_in_place(PostgresServer::start);
+    let settings = server.database();
+    let postgres = Postgres::create(&settings, EPOCH).await.unwrap();
+    let team = team(&postgres).await;
+    postgres.writable().await.unwrap();
+    // As it is after a failover, on the connections that are open.
+    server.sql("postgres", "ALTER SYSTEM SET default_transaction_read_only = on");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let begin = Instant::now();
+    while postgres.writable().await.is_ok() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it is not noticed");
+    }
+    // Reads go on.
+    assert_eq!(postgres.upto(team, &[Scope::Team(team.id())]).await.unwrap(), [0]);
+    server.sql("postgres", "ALTER SYSTEM RESET default_transaction_read_only");
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    while postgres.writable().await.is_err() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it is not noticed");
+    }
+    tokio::task::block_in_place(|| server.stop());
+    assert!(matches!(postgres.writable().await, Err(StorageError::Busy)));
+}

@@ -6,6 +6,7 @@ mod attachments;
 pub(crate) mod health;
 mod live;
 pub mod openapi;
+mod pace;
 mod people;
 mod read;
 mod refusal;
@@ -24,6 +25,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+pub use health::Writing;
 use meantime_protocol::{Code, Problem, VERSION, VERSION_HEADER};
 use meantime_server_core::{Core, Shared};
 use refusal::Refusal;
@@ -49,6 +51,8 @@ pub struct App {
     pub proxies: Proxies,
     /// How much it does at once.
     pub room: Room,
+    /// Whether the database can be written.
+    pub writing: Writing,
     /// What monitoring reads.
     pub metrics: Arc<Metrics>,
     /// What it shows to prove who it is.

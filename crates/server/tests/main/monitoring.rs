@@ -1,10 +1,14 @@
 //! What monitoring and supervisors are told.
 
+use crate::binary::{Process, command, init};
 use crate::world::{World, eventually, monitored};
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::Role;
 use reqwest::{Method, StatusCode};
+use rusqlite::Connection;
 use serde_json::json;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 const MONITORED: (&str, &str) = ("listen = \"\"", "listen = \"127.0.0.1:0\"");
 
@@ -74,4 +78,69 @@ async fn a_server_that_ends_is_not_ready() {
     end.send(()).unwrap();
     let _ = slow.await.unwrap();
     stopping.await.unwrap().unwrap();
+}
+
+/// Another process keeps everybody from writing; reading goes on.
+#[tokio::test]
+async fn a_server_that_can_not_write_is_not_ready() {
+    let world = World::tuned(&[MONITORED]).await;
+    let (began, calls) = (Instant::now(), "meantime_storage_calls_total{call=\"writable\"}");
+    for _ in 0..50 {
+        assert_eq!(world.monitored("readyz").await.0, StatusCode::OK);
+    }
+    // However many ask, it is not tried more often than in five seconds.
+    let tried = world.number(calls).await;
+    assert!(tried >= 1.0 && tried <= 1.0 + (began.elapsed().as_secs() / 5) as f64, "{tried}");
+    let other = Connection::open(world.data.database()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    eventually("not ready", async || {
+        let asked = Instant::now();
+        let (status, said) = world.monitored("readyz").await;
+        assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+        status == StatusCode::SERVICE_UNAVAILABLE && said.contains("can't be written")
+    })
+    .await;
+    assert_eq!(world.monitored("healthz").await.0, StatusCode::OK, "it lives");
+    other.execute_batch("ROLLBACK").unwrap();
+    eventually("ready", async || world.monitored("readyz").await.0 == StatusCode::OK).await;
+}
+
+/// On a small disk of its own, as for attachments.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_on_a_full_disk_is_not_ready() {
+    use std::io::Write as _;
+    let asked = Command::new("unshare").args(["--map-root-user", "--mount", "true"]).output().unwrap();
+    if !asked.status.success() {
+        let why = String::from_utf8_lossy(&asked.stderr);
+        writeln!(std::io::stderr(), "skipped: a full disk under the database: no user namespaces ({})", why.trim())
+            .unwrap();
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (made, small) = (dir.path().join("made"), dir.path().join("small"));
+    let link = init(&made);
+    std::fs::create_dir(&small).unwrap();
+    let on_small = "mount -t tmpfs -o size=24m,mode=700 small \"$0\" && cp -p \"$1\"/* \"$0\" && shift && exec \"$@\"";
+    let mut serve = Command::new("unshare");
+    serve.args(["--map-root-user", "--mount", "sh", "-c", on_small]).args([&small, &made]);
+    let on_it = command("serve", &small);
+    serve.arg(on_it.get_program()).args(on_it.get_args()).args(["--listen", "127.0.0.1:0"]);
+    let server = Process::start(serve);
+    let ana = server.client(&made).join(&link, "Ana").await;
+    let thread = ana.thread("Full").await;
+    let ready = async || ana.client.call(Method::GET, "/readyz").send().await.unwrap().status();
+    assert_eq!(ready().await, StatusCode::OK);
+    let ballast = format!("/proc/{}/root{}/ballast", server.child.id(), small.display());
+    let mut file = std::fs::File::create(&ballast).unwrap();
+    while file.write_all(&[0; 1024]).is_ok() {}
+    drop(file);
+    eventually("not ready", async || ready().await == StatusCode::SERVICE_UNAVAILABLE).await;
+    let large = ana.message(thread, &"x".repeat(200 << 10));
+    assert!(ana.try_push(vec![large.clone()]).await.is_err());
+    assert!(ana.client.alive().await, "it lives, and is read from");
+    std::fs::remove_file(&ballast).unwrap();
+    eventually("ready", async || ready().await == StatusCode::OK).await;
+    ana.push(vec![large]).await;
+    assert!(ana.all().await.iter().any(|row| row.kind == Kind::MESSAGE), "it goes on as if nothing had been");
 }
