@@ -26,8 +26,8 @@ pub const BUILD: Set = Set {
 };
 
 /// To run the tests and the tour: a display, a session bus, a notification
-/// daemon, a keyring, mail servers, what several team servers share, and what
-/// drives the window.
+/// daemon, a keyring, mail servers, what several team servers share, what
+/// drives the window, and what shows a program's system calls.
 pub const TEST: Set = Set {
     debian: &[
         "at-spi2-core",
@@ -44,14 +44,15 @@ pub const TEST: Set = Set {
         "procps",
         "python3-aiosmtpd",
         "python3-venv",
+        "strace",
         "webkit2gtk-driver",
         "xauth",
         "xvfb",
     ],
     fedora: "at-spi2-core dbus-daemon dovecot dunst dejavu-sans-fonts gnome-keyring ImageMagick nats-server \
-             postgresql-server procps-ng python3-aiosmtpd webkit2gtk-driver xauth xorg-x11-server-Xvfb",
+             postgresql-server procps-ng python3-aiosmtpd strace webkit2gtk-driver xauth xorg-x11-server-Xvfb",
     arch: "at-spi2-core dbus dovecot dunst ttf-dejavu gnome-keyring imagemagick nats-server postgresql procps-ng \
-           python-aiosmtpd webkit2gtk-4.1 xorg-xauth xorg-server-xvfb",
+           python-aiosmtpd strace webkit2gtk-4.1 xorg-xauth xorg-server-xvfb",
 };
 
 /// What the benchmarks of the app compare it with.

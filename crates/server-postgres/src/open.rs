@@ -35,6 +35,17 @@ pub enum OpenError {
         /// The newest one known here.
         known: i32,
     },
+    /// It is there, but of an older server.
+    #[error(
+        "the database is of an older version (schema {found}, this meantime-server has {known}); \
+         `meantime-server serve` brings it up to date: make a backup before, with the version that it is of"
+    )]
+    Older {
+        /// Its schema.
+        found: i32,
+        /// The one of this server.
+        known: i32,
+    },
     /// It is of an older server, and who connected may not change it.
     #[error(
         "the database is of an older meantime-server, and only the tables' owner can bring it up to date ({0}); \
@@ -116,6 +127,16 @@ impl Postgres {
         let mut owner = Owner::connect(settings).await?;
         schema::upgrade(&mut owner.client, settings.role()?).await?;
         drop(owner);
+        Ok(Self { connections: Connections::open(settings).await? })
+    }
+
+    /// Opens a database whose tables are up to date already: servers of the
+    /// version before may be running on it.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`], and when it is older.
+    pub async fn open_as_it_is(settings: &Settings) -> Result<Self, OpenError> {
+        schema::up_to_date(&Owner::connect(settings).await?.client).await?;
         Ok(Self { connections: Connections::open(settings).await? })
     }
 }

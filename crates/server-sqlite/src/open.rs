@@ -41,6 +41,19 @@ pub enum OpenError {
         /// The newest one known here.
         known: i64,
     },
+    /// It is there, but of an older server.
+    #[error(
+        "{path} is of an older version (schema {found}, this meantime-server has {known}); \
+         `meantime-server serve` brings it up to date, after copying it"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The one of this server.
+        known: i64,
+    },
     /// It is another program's.
     #[error("{0} is not a meantime-server database")]
     Foreign(PathBuf),
@@ -105,6 +118,19 @@ impl Sqlite {
     /// # Errors
     /// When it is missing, foreign, newer or can't be read.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::opened(path, schema::upgrade)
+    }
+
+    /// Opens a database that is there and up to date already: a server of the
+    /// version before may be running on it.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`], and when it is older.
+    pub fn open_as_it_is(path: &Path) -> Result<Self, OpenError> {
+        Self::opened(path, schema::look)
+    }
+
+    fn opened(path: &Path, look: fn(&mut Connection, &Path) -> Result<Epoch, OpenError>) -> Result<Self, OpenError> {
         if rusqlite::version_number() < OLDEST {
             return Err(OpenError::OldSqlite(rusqlite::version()));
         }
@@ -112,7 +138,7 @@ impl Sqlite {
             return Err(OpenError::Missing(path.to_owned()));
         }
         let mut db = connect(path)?;
-        let epoch = schema::upgrade(&mut db, path)?;
+        let epoch = look(&mut db, path)?;
         let gate = Gate::default();
         let writer = Writer::start(db, path, Arc::clone(&gate));
         let writer = writer.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;

@@ -24,7 +24,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Opens the one that the settings name; it has to be there.
+    /// Opens the one that the settings name, and brings it up to date; it has
+    /// to be there.
     ///
     /// # Errors
     /// When there is none, or it can't be used.
@@ -32,6 +33,18 @@ impl Backend {
         match settings.storage.kind {
             StorageKind::Sqlite => Ok(Self::Sqlite(Arc::new(data.open()?))),
             StorageKind::Postgres => Ok(Self::Postgres(Arc::new(Postgres::open(&postgres(settings)?).await?))),
+        }
+    }
+
+    /// Opens the one that the settings name if it is up to date already, as
+    /// commands do beside a server that may be of the version before.
+    ///
+    /// # Errors
+    /// As [`Backend::open`], and when it is older ([`is_older`]).
+    pub async fn open_as_it_is(data: &DataDir, settings: &Settings) -> anyhow::Result<Self> {
+        match settings.storage.kind {
+            StorageKind::Sqlite => Ok(Self::Sqlite(Arc::new(Sqlite::open_as_it_is(&data.database())?))),
+            StorageKind::Postgres => Ok(Self::Postgres(Arc::new(Postgres::open_as_it_is(&postgres(settings)?).await?))),
         }
     }
 
@@ -57,6 +70,14 @@ impl Backend {
         };
         Shared::watched(storage, watch)
     }
+}
+
+/// Whether that is why [`Backend::open_as_it_is`] did not open it: it is of an
+/// older version.
+#[must_use]
+pub fn is_older(error: &anyhow::Error) -> bool {
+    let sqlite = matches!(error.downcast_ref(), Some(meantime_server_sqlite::OpenError::Older { .. }));
+    sqlite || matches!(error.downcast_ref(), Some(meantime_server_postgres::OpenError::Older { .. }))
 }
 
 /// How to reach PostgreSQL.

@@ -1,5 +1,6 @@
 //! `backup` and `restore`.
 
+use super::owner;
 use super::place::Place;
 use super::say;
 use crate::attachments::Attachments;
@@ -75,6 +76,7 @@ pub async fn backup(Backup { place, to, with_s3, keep }: &Backup) -> anyhow::Res
 pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) -> anyhow::Result<()> {
     if *new_life {
         let data = place.data()?;
+        owner::go_on_as(&data)?;
         let settings = data.settings()?;
         if settings.storage.kind == StorageKind::Sqlite {
             bail!("--new-life is for PostgreSQL; of SQLite --from does all of it");
@@ -85,6 +87,7 @@ pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) ->
     }
     let Some(from) = from else { bail!("--from is the backup") };
     let data = place.data_there_or_not()?;
+    owner::go_on_as(&data)?;
     let restored = backup::restore(&data, from, *incomplete, SystemClock.now()).await?;
     let files: Vec<&str> = restored.list.files.iter().map(|file| file.name.as_str()).collect();
     let attachments = restored.attachments.map_or_else(|| json!("none in this backup"), |attached| json!(attached));

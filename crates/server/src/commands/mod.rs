@@ -5,8 +5,10 @@ mod begin;
 mod check;
 mod copies;
 mod handing;
+mod owner;
 mod people;
 mod place;
+mod secrets;
 
 use crate::clock::SystemClock;
 use crate::data::DataDir;

@@ -1,5 +1,6 @@
 //! Which server a command is about.
 
+use super::owner;
 use crate::backend::Backend;
 use crate::clock::SystemClock;
 use crate::data::DataDir;
@@ -64,11 +65,12 @@ impl Place {
         }
     }
 
-    /// Opens its data; the server may be running.
+    /// Opens its data, which has to be up to date; the server may be running.
     pub async fn open(&self) -> anyhow::Result<Opened> {
         let data = self.data()?;
+        owner::go_on_as(&data)?;
         let settings = data.settings()?;
-        let backend = Backend::open(&data, &settings).await?;
+        let backend = Backend::open_as_it_is(&data, &settings).await?;
         Ok(Opened::of(data, settings, &backend))
     }
 }

@@ -10,6 +10,7 @@ use meantime_protocol::{Kind, Scope};
 use meantime_server_core::Clock as _;
 use meantime_server_postgres::kit::PostgresServer;
 use reqwest::{Method, StatusCode};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
@@ -34,6 +35,47 @@ impl On {
             }
         }
     }
+
+    /// Puts a database of the first version in the place of a server's.
+    fn age(self, data: &Path) {
+        match self {
+            Self::Sqlite => {
+                fs::remove_file(data.join("server.db")).unwrap();
+                let first = include_str!("../../../server-sqlite/tests/version1.sql");
+                Connection::open(data.join("server.db")).unwrap().execute_batch(first).unwrap();
+                #[cfg(unix)]
+                fs::set_permissions(data.join("server.db"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                    .unwrap();
+            }
+            Self::Postgres => {
+                let first = include_str!("../../../server-postgres/src/schema/1.sql");
+                let life = "INSERT INTO meantime.life (epoch, version) VALUES (7, 1)";
+                let sql = format!("BEGIN; DROP SCHEMA meantime CASCADE; {first}; {life}; COMMIT");
+                let done = PostgresServer::shared().try_sql("meantime", &database(data), &sql);
+                assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+            }
+        }
+    }
+
+    /// Of which version a server's database is.
+    fn version(self, data: &Path) -> i64 {
+        match self {
+            Self::Sqlite => {
+                let db = Connection::open(data.join("server.db")).unwrap();
+                db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+            }
+            Self::Postgres => {
+                let version = "SELECT version FROM meantime.life";
+                PostgresServer::shared().sql(&database(data), version).parse().unwrap()
+            }
+        }
+    }
+}
+
+/// The name of a server's database in PostgreSQL.
+fn database(data: &Path) -> String {
+    let url = fs::read_to_string(data.join("url")).unwrap();
+    url.trim().rsplit('/').next().unwrap().to_owned()
 }
 
 /// Every command does on PostgreSQL what it does on SQLite.
@@ -69,6 +111,7 @@ on_both!(
     circles_go_on_without_who_made_them,
     a_team_goes_with_all_it_had,
     a_check_looks_at_attachments,
+    an_older_database_is_left_as_it_is,
 );
 
 /// `words` of the command line, on that server.
@@ -83,7 +126,7 @@ fn lines(output: &Output) -> Vec<Value> {
     String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn run(data: &Path, words: &[&str]) -> Vec<Value> {
+pub fn run(data: &Path, words: &[&str]) -> Vec<Value> {
     lines(&told(data, words).output().unwrap())
 }
 
@@ -330,6 +373,40 @@ async fn a_check_looks_at_attachments(on: On) {
     fs::remove_dir_all(data.join("attachments")).unwrap();
     let (good, line, _) = check(&[]);
     assert!(!good && line.contains("folder") && !data.join("attachments").exists(), "{line}");
+}
+
+/// A new version is installed, and the one before still runs: only a start of
+/// the new one changes the tables.
+async fn an_older_database_is_left_as_it_is(on: On) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    on.init(data);
+    on.age(data);
+    let backup = dir.path().join("backups");
+    for words in [
+        &["invite"][..],
+        &["user", "list"],
+        &["user", "log"],
+        &["user", "remove", "Ana"],
+        &["user", "link", "Ana"],
+        &["device", "list", "Ana"],
+        &["export"],
+        &["delete", "--yes"],
+        &["backup", "--to", backup.to_str().unwrap()],
+    ] {
+        let why = refused(data, words);
+        assert!(why.contains("is of an older version"), "{words:?}: {why}");
+        assert!(why.contains("`meantime-server serve` brings it up to date"), "{words:?}: {why}");
+    }
+    let checked = told(data, &["check"]).output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && said.contains("\nnote: ") && !said.contains("FAULT"), "{said}");
+    assert!(said.contains("is of an older version (schema 1, "), "{said}");
+    assert_eq!(on.version(data), 1);
+    drop(Process::serve(data));
+    assert!(on.version(data) > 1);
+    let said = String::from_utf8(told(data, &["check"]).output().unwrap().stdout).unwrap();
+    assert!(said.contains("ok: the database") && !said.contains("note: "), "{said}");
 }
 
 #[test]
