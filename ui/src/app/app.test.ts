@@ -103,6 +103,23 @@ describe('keys', () => {
     expect(rows.cursor).toBe(1);
   });
 
+  it('act once, however long they are held; those that move go on', async () => {
+    await press('j');
+    for (const key of ['e', 'f', 'u', 'x']) await press(key, { repeat: true });
+    await press('k', { repeat: true });
+    expect(rows.cursor).toBe(0);
+    await press('ArrowDown', { repeat: true });
+    await press('j', { repeat: true });
+    expect(rows.cursor).toBe(2);
+    await press('e');
+    await press('e', { repeat: true });
+    await eventually(() => expect(called('triage')).toEqual([{ ids: ['contract'], action: { do: 'done' } }]));
+    expect([...called('focus_toggle'), ...called('focus_stop')]).toEqual([]);
+    expect(rows.chosen.size).toBe(0);
+    expect(await press('f', { ctrlKey: true, repeat: true }), 'nor does the webview search').toBe(false);
+    expect(where.page).toBe('list');
+  });
+
   it('begin and end focus', async () => {
     await press('f');
     await eventually(() => expect(called('focus_stop')).toHaveLength(1));

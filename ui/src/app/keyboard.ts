@@ -1,6 +1,6 @@
 /** Key presses of the window, turned into commands. Never while somebody types. */
 import { now } from '../host';
-import { isTyping, pressOf, Recogniser } from '../parts/keys';
+import { isTyping, keyOf, pressOf, Recogniser } from '../parts/keys';
 import { me } from '../parts/me.svelte';
 import { where } from '../parts/view.svelte';
 import { run } from './commands';
@@ -17,6 +17,12 @@ export function onKeyDown(event: KeyboardEvent): void {
   const press = pressOf(event);
   if (!ALWAYS.has(press) && (isTyping(event.target) || where.overlay !== null || inPopup(event.target))) return;
   if (OWN.has(press) && !forList(event.target)) return;
+  if (event.repeat) {
+    const key = keyOf(press);
+    // Held down, one key would go through the whole list.
+    if (key && !key.repeats) event.preventDefault();
+    if (!key?.repeats) return;
+  }
   const id = recogniser.press(press, now(), me.settings?.letter_keys !== false);
   if (!id) return;
   event.preventDefault();

@@ -13,11 +13,13 @@ export interface Key {
   group: 'Move' | 'Triage' | 'Write' | 'Go to' | 'Size';
   /** Presses that run it: `j`, `g i` (one after the other), `mod+k` (Ctrl, or Cmd on a Mac). */
   presses: string[];
+  /** Acts again and again while it is held down; the others act once. */
+  repeats?: true;
 }
 
 export const KEYS: Key[] = [
-  { id: 'next', title: 'Next', group: 'Move', presses: ['j', 'ArrowDown'] },
-  { id: 'previous', title: 'Previous', group: 'Move', presses: ['k', 'ArrowUp'] },
+  { id: 'next', title: 'Next', group: 'Move', presses: ['j', 'ArrowDown'], repeats: true },
+  { id: 'previous', title: 'Previous', group: 'Move', presses: ['k', 'ArrowUp'], repeats: true },
   { id: 'open', title: 'Open', group: 'Move', presses: ['Enter', 'o'] },
   { id: 'close', title: 'Close, go back', group: 'Move', presses: ['Escape'] },
   { id: 'done', title: 'Done', group: 'Triage', presses: ['e'] },
@@ -40,8 +42,8 @@ export const KEYS: Key[] = [
   { id: 'go_team', title: 'People', group: 'Go to', presses: ['g t', 'g p'] },
   { id: 'go_settings', title: 'Settings', group: 'Go to', presses: ['g s', 'mod+,'] },
   { id: 'palette', title: 'Everything by name', group: 'Go to', presses: ['mod+k'] },
-  { id: 'larger', title: 'Larger', group: 'Size', presses: ['mod++', 'mod+='] },
-  { id: 'smaller', title: 'Smaller', group: 'Size', presses: ['mod+-'] },
+  { id: 'larger', title: 'Larger', group: 'Size', presses: ['mod++', 'mod+='], repeats: true },
+  { id: 'smaller', title: 'Smaller', group: 'Size', presses: ['mod+-'], repeats: true },
   { id: 'usual_size', title: 'Usual size', group: 'Size', presses: ['mod+0'] },
   { id: 'help', title: 'All keys', group: 'Go to', presses: ['?'] },
 ];
@@ -66,6 +68,11 @@ export function pressOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey'
   return event.ctrlKey || event.metaKey ? `mod+${key}` : key;
 }
 
+/** The key of a single press, whatever came before it. */
+export function keyOf(press: string): Key | undefined {
+  return KEYS.find((key) => key.presses.includes(press));
+}
+
 /** Recognises presses, also two in a row; the second within a moment of the first. */
 export class Recogniser {
   static readonly PATIENCE = 1_500;
@@ -77,7 +84,7 @@ export class Recogniser {
     const before = at - this.#since <= Recogniser.PATIENCE ? this.#first : '';
     this.#first = '';
     const both = before ? `${before} ${press}` : press;
-    const found = KEYS.find((key) => key.presses.includes(both)) ?? (before ? this.#alone(press) : undefined);
+    const found = keyOf(both) ?? (before ? keyOf(press) : undefined);
     const matched = found?.presses.includes(both) ? both : press;
     if (found) return letters || !isLetter(matched) ? found.id : null;
     if (KEYS.some((key) => key.presses.some((p) => p.startsWith(`${press} `)))) {
@@ -85,10 +92,6 @@ export class Recogniser {
       this.#since = at;
     }
     return null;
-  }
-
-  #alone(press: string): Key | undefined {
-    return KEYS.find((key) => key.presses.includes(press));
   }
 }
 
