@@ -7,6 +7,14 @@ it.each([
   ['is it there?', 'Is it there?'],
   ['écrit ainsi', 'Écrit ainsi.'],
   ['', ''],
+  ['localhost, port 17999, refuses the connection', 'localhost, port 17999, refuses the connection.'],
+  ['localhost:993 does not answer', 'localhost:993 does not answer.'],
+  ['mail.example.org refused the password.', 'mail.example.org refused the password.'],
+  ['ana@example.org is no mailbox', 'ana@example.org is no mailbox.'],
+  ['mail2 is unknown', 'mail2 is unknown.'],
+  ['localhosts are many', 'Localhosts are many.'],
+  ['nothing came. Port 993 is closed', 'Nothing came. Port 993 is closed.'],
+  ['gone.', 'Gone.'],
 ])('%j is shown as %j', (message, shown) => expect(sentence(message)).toBe(shown));
 
 it.each([

@@ -41,9 +41,12 @@ export function size(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** The first word is a host, an address or a file, and is written as it is. */
+const NAME = /^(localhost\b|\S*(\d|\.\w))/i;
+
 /** A message of a program, as a sentence: `no route to it` becomes `No route to it.` */
 export function sentence(message: string): string {
   const text = message.trim();
   const end = /[.!?…:)”]$/.test(text) || text === '' ? '' : '.';
-  return text.charAt(0).toUpperCase() + text.slice(1) + end;
+  return (NAME.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + end;
 }
