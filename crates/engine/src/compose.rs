@@ -79,7 +79,7 @@ impl Engine {
             })
             .await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending) })
+        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending), unchanged: false })
     }
 
     pub(crate) async fn start_thread(self: &Arc<Self>, args: Compose) -> Result<Undoable, Failure> {
@@ -129,7 +129,7 @@ impl Engine {
         });
         let sending = sending.await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending) })
+        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending), unchanged: false })
     }
 
     pub(crate) async fn refused(&self) -> Result<Vec<Refusal>, Failure> {

@@ -76,6 +76,7 @@ impl State {
             (past, now) if !past.muted && now.muted => "No longer muted",
             (past, now) if past.own_urgency != now.own_urgency => "As urgent as before",
             (past, now) if past.done && !now.done => "Done again",
+            (past, now) if past.done && now.done => "Still done",
             (past, _) if !past.done && past.snoozed_until.is_some() => {
                 return past.snoozed_until.map_or_else(String::new, |at| format!("Snoozed again until {}", moment(at)));
             }

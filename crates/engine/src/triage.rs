@@ -15,6 +15,7 @@ use meantime_model::{ItemId, Urgency};
 use meantime_protocol::Attachment;
 use meantime_store::{Tx, item, undo};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Items changed by one command at most.
@@ -65,34 +66,49 @@ impl Engine {
         let (now, computer, zone) = (self.now(), self.computer_zone(), self.zone().await);
         let action = self.resolved(args.action).await?;
         let undoable = !matches!(action, Action::Read | Action::Unread);
-        let (what, ids) = self
+        let (what, ids, changed) = self
             .write(move |tx| {
                 let mut back = Back::default();
-                let mut title = String::new();
+                let mut ids: Vec<ItemId> = Vec::new();
+                let mut named = HashSet::new();
+                // Of the first that changed, else of the first.
+                let mut title = None;
                 for text in &args.ids {
-                    let item = get(tx, resolve(tx, text)?)?;
+                    let id = resolve(tx, text)?;
+                    if !named.insert(id) {
+                        continue;
+                    }
+                    ids.push(id);
+                    let item = get(tx, id)?;
                     let before = State::of(&item);
-                    before.clone().after(&action).put(tx, now)?;
-                    if title.is_empty() {
-                        title = item.title;
+                    let after = before.clone().after(&action);
+                    after.put(tx, now)?;
+                    if before == after {
+                        title.get_or_insert(item.title);
+                        continue;
+                    }
+                    if back.items.is_empty() {
+                        title = Some(item.title);
                     }
                     back.items.push(before);
                 }
                 dues::settle(tx, computer)?;
                 let name = name(&action, |at| moment(zone, at, now));
-                let what = match back.items.len() {
-                    1 => format!("{name}: {title}"),
-                    n => format!("{name}: {n} items"),
+                let changed = !back.items.is_empty();
+                let (name, count) =
+                    if changed { (name, back.items.len()) } else { (already(&action, &name), ids.len()) };
+                let what = match (count, title) {
+                    (1, Some(title)) => format!("{name}: {title}"),
+                    (n, _) => format!("{name}: {n} items"),
                 };
-                let ids: Vec<ItemId> = back.items.iter().map(|before| before.id).collect();
-                if undoable {
-                    keep_step(tx, &what, ids.first().copied(), None, &back, now)?;
+                if undoable && changed {
+                    keep_step(tx, &what, back.items.first().map(|before| before.id), None, &back, now)?;
                 }
-                Ok((what, ids))
+                Ok((what, ids, changed))
             })
             .await?;
         self.after_change(&ids).await;
-        Ok(Undoable { what, item: ids.first().copied(), until: None, sending: None })
+        Ok(Undoable { what, item: ids.first().copied(), until: None, sending: None, unchanged: !changed })
     }
 
     /// Undo: the last step that can still be taken back. Those after it that
@@ -238,6 +254,15 @@ fn name(action: &Action, moment: impl FnOnce(DateTime<Utc>) -> String) -> String
         Action::Urgency { urgency: Urgency::Green } => "For information",
     };
     name.to_owned()
+}
+
+/// What is said where an action changed nothing.
+fn already(action: &Action, name: &str) -> String {
+    match action {
+        Action::NotDone => "In the inbox already".to_owned(),
+        Action::Unmute => "Not muted".to_owned(),
+        _ => format!("{name} already"),
+    }
 }
 
 /// As the window writes times: `15:00` today, `Tue 09:00` within a week, else

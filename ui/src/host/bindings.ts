@@ -1866,7 +1866,11 @@ until: string | null,
 /**
  * For something written: that it has not gone out yet.
  */
-sending: Sending | null, };
+sending: Sending | null, 
+/**
+ * Nothing changed by it: it was so already, and there is no step to undo.
+ */
+unchanged?: boolean, };
 
 /**
  * What was taken back.

@@ -12,7 +12,7 @@ export async function triage(ids: ItemId[], action: Action): Promise<void> {
   try {
     const done = await call('triage', { ids, action });
     // Reading is seen in the list, and is no step to take back.
-    if (action.do !== 'read' && action.do !== 'unread') say(done.what, done);
+    if (action.do !== 'read' && action.do !== 'unread') say(done.what, done.unchanged ? undefined : done);
   } catch (thrown) {
     complain(thrown);
     await rows.refresh();

@@ -197,6 +197,10 @@ pub struct Undoable {
     /// For something written: that it has not gone out yet.
     #[serde(default)]
     pub sending: Option<Sending>,
+    /// Nothing changed by it: it was so already, and there is no step to undo.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub unchanged: bool,
 }
 
 /// What was taken back.

@@ -238,6 +238,32 @@ async fn what_is_done_and_undone_says_where_it_is_now() {
 }
 
 #[tokio::test]
+async fn what_changed_nothing_leaves_nothing_to_undo() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now()), mail("B", "mei@example.org", true, rig.now())])
+        .await;
+    let rows = rig.rows().await;
+    let of = |title: &str| rows.iter().find(|row| row.title == title).unwrap().id.to_string();
+    let (a, b) = (of("A"), of("B"));
+    let twice = Triage { ids: vec![a.clone(), a.clone()], action: Action::Done };
+    let done = rig.engine.triage(twice).await.unwrap();
+    assert_eq!((done.what.as_str(), done.unchanged), ("Done: A", false), "one item, however often it is named");
+    let again = triage(&rig, &a, Action::Done).await;
+    assert_eq!((again.what.as_str(), again.unchanged), ("Done already: A", true));
+    let both = Triage { ids: vec![a.clone(), b.clone()], action: Action::Done };
+    assert_eq!(rig.engine.triage(both.clone()).await.unwrap().what, "Done: B", "the other was done before");
+    assert_eq!(rig.engine.triage(both).await.unwrap().what, "Done already: 2 items");
+    assert_eq!(triage(&rig, &b, Action::Unmute).await.what, "Not muted: B");
+
+    for said in ["Back in the inbox: B", "Back in the inbox: A"] {
+        assert_eq!(rig.engine.undo(Nothing {}).await.unwrap().said, said);
+    }
+    assert_eq!(rig.rows().await.len(), 2);
+    assert_eq!(rig.engine.undo(Nothing {}).await.unwrap_err().code, FailureCode::NotPossible);
+    assert_eq!(triage(&rig, &b, Action::NotDone).await.what, "In the inbox already: B");
+}
+
+#[tokio::test]
 async fn images_are_loaded_when_asked_for_and_only_images() {
     let rig = Rig::new().await;
     let Change::Message(mut incoming) = mail("Invoice", "mei@example.org", true, rig.now()) else { unreachable!() };
