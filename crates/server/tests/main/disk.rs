@@ -12,7 +12,8 @@ use std::process::Command;
 
 fn skipped(what: &str, why: &str) {
     // Not by `eprintln!`, which nobody hears of a test that passes.
-    writeln!(std::io::stderr(), "skipped: {what}: {}", why.trim()).unwrap();
+    let said = format!("skipped: {what}: {}\n", why.trim());
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
 }
 
 /// What a command does to names, in its order, as the kernel sees it; and what
