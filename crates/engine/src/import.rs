@@ -4,6 +4,7 @@ use crate::adapters::MailArchive;
 use crate::api::{Failure, FailureCode, Imported, MailFormat};
 use crate::engine::{Engine, blocking};
 use crate::intake::stored_change;
+use meantime_model::focus::MayInterrupt;
 use meantime_source::Change;
 use meantime_store::{account, ingest, search};
 use std::path::{Path, PathBuf};
@@ -59,10 +60,10 @@ impl Engine {
             if changes.is_empty() {
                 return Ok(());
             }
-            let now = self.now();
+            let (now, nobody) = (self.now(), MayInterrupt::default());
             let read = u32::try_from(changes.len()).unwrap_or(u32::MAX);
             let page = ingest::Page {
-                changes: changes.into_iter().map(|change| stored_change(change, now)).collect(),
+                changes: changes.into_iter().map(|change| stored_change(change, &nobody, now)).collect(),
                 cursor: serde_json::json!({ "path": path.to_string_lossy() }),
                 backfill: true,
                 backfilled: true,

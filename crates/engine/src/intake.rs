@@ -25,14 +25,14 @@ impl Engine {
     /// A page of an account, with its cursor.
     pub(crate) async fn take_in(self: &Arc<Self>, account: AccountId, page: source::Page) -> Result<(), Failure> {
         let (now, computer) = (self.now(), self.computer_zone());
-        let page = stored_page(page, now);
         let store = self.store.clone();
         let touched = crate::engine::blocking(move || {
             store.write_bulk(|tx| {
+                let judge = Judge::read(tx, now)?;
+                let page = stored_page(page, &judge.list, now);
                 forget_local_copies(tx, account, &page)?;
                 let done = ingest::ingest(tx, account, &page, now)?;
                 dues::settle(tx, computer)?;
-                let judge = Judge::read(tx, now)?;
                 for fresh in &done.fresh {
                     let ingest::Fresh { item, key, backfill, seen, .. } = *fresh;
                     judge.take(tx, (item, key), backfill, seen)?;
@@ -154,16 +154,18 @@ fn forget_local_copies(tx: &Tx<'_>, account: AccountId, page: &ingest::Page) -> 
 
 /// A source's page as the store takes it: here the rules of urgency for
 /// sources that have none of their own come in.
-fn stored_page(page: source::Page, now: DateTime<Utc>) -> ingest::Page {
+fn stored_page(page: source::Page, list: &rule::MayInterrupt, now: DateTime<Utc>) -> ingest::Page {
     ingest::Page {
         backfilled: !(page.backfill && page.more),
         backfill: page.backfill,
         cursor: page.next.0,
-        changes: page.changes.into_iter().map(|change| stored_change(change, now)).collect(),
+        changes: page.changes.into_iter().map(|change| stored_change(change, list, now)).collect(),
     }
 }
 
-pub(crate) fn stored_change(change: source::Change, now: DateTime<Utc>) -> ingest::Change {
+/// `list`: whose word is taken that something is urgent. Urgent is rare by
+/// agreement, and with whoever else writes there is none.
+pub(crate) fn stored_change(change: source::Change, list: &rule::MayInterrupt, now: DateTime<Utc>) -> ingest::Change {
     match change {
         source::Change::Flags { message, flags } => {
             ingest::Change::Flags { message, read: flags.read, done: flags.done }
@@ -172,11 +174,14 @@ pub(crate) fn stored_change(change: source::Change, now: DateTime<Utc>) -> inges
         source::Change::Message(incoming) => {
             let source::change::Incoming { item, message } = *incoming;
             let by_rule = if item.addressed { Urgency::Yellow } else { Urgency::Green };
+            let believed = |urgency: &Urgency| {
+                *urgency != Urgency::Red || list.has(&Sender::Address(message.author.address.clone()))
+            };
             ingest::Change::Message(Box::new(ingest::Incoming {
                 conversation: item.upstream,
                 title: item.title.clone(),
                 place: item.place,
-                urgency: item.urgency.unwrap_or(by_rule),
+                urgency: item.urgency.filter(believed).unwrap_or(by_rule),
                 addressed: item.addressed,
                 message: stored_message(message, item.title, now),
             }))

@@ -3,6 +3,7 @@
 use crate::rig::{Rig, mail, page, red};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
+use meantime_model::Urgency;
 use meantime_platform::NoteEvent;
 use meantime_source::Change;
 
@@ -93,7 +94,8 @@ async fn a_red_item_from_a_listed_person_comes_through_once_and_says_why() {
     let rows = rig.rows().await;
     let through = rows.iter().find(|row| row.title == "Release blocked").unwrap();
     assert_eq!((through.held, through.why.as_deref()), (false, Some("came through: on your list")));
-    assert!(rows.iter().find(|row| row.title == "Also urgent").unwrap().held);
+    let stranger = rows.iter().find(|row| row.title == "Also urgent").unwrap();
+    assert_eq!((stranger.held, stranger.urgency), (true, Urgency::Yellow), "not everybody's word is taken for it");
 }
 
 #[tokio::test]

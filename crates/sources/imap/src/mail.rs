@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::{Address, Encoding, MessageParser, MessagePart, MimeHeaders, PartType};
+use meantime_model::Urgency;
 use meantime_source::{Attachment, Flags, Incoming, Item, Message, Person, html, text};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -42,6 +43,8 @@ pub struct Mail {
     pub date: Option<DateTime<Utc>>,
     /// Sent to many: a list, a newsletter, an automatic answer.
     pub bulk: bool,
+    /// Marked as urgent by who sent it.
+    pub urgent: bool,
     /// Plain text.
     pub text: String,
     /// Sanitised.
@@ -81,6 +84,7 @@ pub fn parse(raw: &[u8], size: u64) -> Mail {
         conversation: conversation_name(&fields, name.as_deref().unwrap_or_default()),
         message_id: field(&fields, "message-id").and_then(|raw| identity::message_ids(raw).into_iter().next()),
         bulk: is_bulk(&fields),
+        urgent: is_urgent(&fields),
         name,
         ..Mail::default()
     };
@@ -138,7 +142,7 @@ impl Mail {
             item: Item {
                 upstream: conversation,
                 title: title(self.subject),
-                urgency: None,
+                urgency: (self.urgent && addressed).then_some(Urgency::Red),
                 addressed,
                 place: text::one_line(place.mailbox),
             },
@@ -349,6 +353,15 @@ fn salvage(mut mail: Mail, fields: &[(String, String)], raw: &[u8], why: &str) -
     mail.text = text::plain(&String::from_utf8_lossy(raw.get(..64 << 10).unwrap_or(raw)));
     mail.unreadable = Some(why.to_owned());
     mail
+}
+
+/// RFC 2156 (`Importance`, `Priority`), and what mail programs write besides:
+/// of five, 1 is the highest.
+fn is_urgent(fields: &[(String, String)]) -> bool {
+    let is =
+        |name: &str, wanted: &str| field(fields, name).is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted));
+    let highest = field(fields, "x-priority").is_some_and(|value| value.trim().starts_with(['1', '2']));
+    is("importance", "high") || is("priority", "urgent") || highest
 }
 
 /// RFC 2919, 2369, 3834 and the habits of those who follow none.

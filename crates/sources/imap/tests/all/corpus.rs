@@ -2,6 +2,8 @@
 //! and never a panic.
 
 use chrono::{DateTime, Utc};
+use meantime_model::Urgency;
+use meantime_source::Flags;
 use meantime_source::inspect::{InspectedMail, Inspection};
 use meantime_source_imap::{inspect, mail};
 use proptest::prelude::*;
@@ -72,6 +74,28 @@ fn answers_go_where_the_author_asks() {
     assert_eq!(asked(&format!("Reply-To: {many}\r\n")).len(), 100);
     let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(200);
     assert_eq!(asked(&format!("Reply-To: The List <list@x.org>\r\n{nested}")), ["The List<list@x.org>"]);
+}
+
+#[test]
+fn what_is_marked_as_urgent_is_if_it_is_to_me() {
+    let urgency = |lines: &str| {
+        let raw = format!("From: Kofi <kofi@x.org>\r\nTo: ana@x.org\r\nSubject: s\r\n{lines}\r\n\r\nx");
+        let place = mail::Place {
+            own: "ana@x.org",
+            mailbox: "INBOX",
+            received: now(),
+            fallback_name: "1".into(),
+            flags: Flags::default(),
+        };
+        mail::parse(raw.as_bytes(), raw.len() as u64).into_incoming(place, now()).item.urgency
+    };
+    for marked in ["Importance: High", "Priority: urgent", "X-Priority: 1 (Highest)", "X-Priority: 2"] {
+        assert_eq!(urgency(marked), Some(Urgency::Red), "{marked}");
+        assert_eq!(urgency(&format!("List-Id: <all.x.org>\r\n{marked}")), None, "to many: {marked}");
+    }
+    for marked in ["Importance: low", "Priority: normal", "X-Priority: 3", "X-Priority: x", "Subject: urgent!"] {
+        assert_eq!(urgency(marked), None, "{marked}");
+    }
 }
 
 #[test]
