@@ -44,10 +44,16 @@ impl Server {
         let done = Command::new(programs::ours(programs::SERVER)?).args(init).arg(data).args(more).output()?;
         ensure!(done.status.success(), "init: {}", String::from_utf8_lossy(&done.stderr));
         // Several run at once here: monitoring, which has one port, listens nowhere.
-        let settings = data.join("server.toml");
-        let text = fs::read_to_string(&settings).context("the settings that init wrote")?;
-        fs::write(&settings, text.replace("listen = \"127.0.0.1:9464\"", "listen = \"\""))?;
+        set(data, "listen = \"127.0.0.1:9464\"", "listen = \"\"")?;
         Self::run(vec!["serve".into(), "--listen".into(), "127.0.0.1:0".into()], data, logs).await
+    }
+
+    /// Changes a line of its settings, for its next start.
+    ///
+    /// # Errors
+    /// There is no such line.
+    pub fn set(&self, line: &str, other: &str) -> Result<()> {
+        set(&self.data, line, other)
     }
 
     async fn run(args: Vec<String>, data: &Path, logs: &Path) -> Result<Self> {
@@ -145,4 +151,12 @@ impl StoppedServer {
     pub async fn start(self) -> Result<Server> {
         Server::run(self.args, &self.data, &self.logs).await
     }
+}
+
+fn set(data: &Path, line: &str, other: &str) -> Result<()> {
+    let settings = data.join("server.toml");
+    let text = fs::read_to_string(&settings).context("the settings that init wrote")?;
+    let (line, other) = (format!("\n{line}\n"), format!("\n{other}\n"));
+    ensure!(text.contains(&line), "no such line in the settings: {line}");
+    Ok(fs::write(&settings, text.replace(&line, &other))?)
 }

@@ -3,6 +3,7 @@
 
 use super::App;
 use super::read::Caller;
+use super::refusal::Refusal;
 use super::shed::Open;
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -32,14 +33,15 @@ pub(super) async fn live(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
     Extension(open): Extension<Open>,
-) -> impl IntoResponse {
+) -> Result<impl IntoResponse, Refusal> {
+    app.room.opens(&app.metrics)?;
     let pokes = Pokes { live: app.core.live(&actor), stop: app.stop.clone(), open };
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
     let text = stream::unfold(pokes, |mut pokes| async move {
         let text = pokes.next().await?;
         Some((Ok::<_, Infallible>(text), pokes))
     });
-    (headers, Body::from_stream(text))
+    Ok((headers, Body::from_stream(text)))
 }
 
 impl Pokes {

@@ -3,6 +3,7 @@
 
 use super::App;
 use super::address::Address;
+use super::pace::Pace;
 use super::refusal::Refusal;
 use crate::metrics::Metrics;
 use crate::net::whose;
@@ -16,6 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The part of the room that is for who has no token: one of so many.
@@ -30,6 +32,8 @@ pub struct Room {
     /// the others' room.
     secrets: Part,
     streams: Arc<Semaphore>,
+    /// How fast those are opened.
+    opening: Pace,
     /// From there any share is taken: it is said who asks, or they are many.
     exempt: Vec<IpAddr>,
     proxies: Vec<IpNet>,
@@ -91,6 +95,7 @@ impl Room {
             requests: Part::new(limits.requests),
             secrets: Part::new((limits.requests / SECRETS).max(1)),
             streams: Arc::new(Semaphore::new(limits.streams)),
+            opening: Pace::new(limits.streams_per_second, Instant::now()),
             exempt: limits.exempt.iter().map(|ip| ip.to_canonical()).collect(),
             proxies: limits.trusted_proxies.clone(),
             retry_seconds: limits.retry_seconds,
@@ -104,6 +109,15 @@ impl Room {
         (!exempt).then(|| whose(from))
     }
 
+    /// A known device may open a stream now, or is told when.
+    pub(super) fn opens(&self, metrics: &Metrics) -> Result<(), Refusal> {
+        self.opening.enter(Instant::now()).map_err(|wait| {
+            metrics.shed("streams_per_second");
+            // Rounded up: whole seconds is what the header has.
+            busy(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
+        })
+    }
+
     /// Come back later, not all at the same moment.
     fn later(&self, metrics: &Metrics, limit: &str) -> Response {
         metrics.shed(limit);
@@ -113,9 +127,14 @@ impl Room {
             Ok(()) => 1 + u32::from_ne_bytes(random) % self.retry_seconds.max(1),
             Err(_) => self.retry_seconds,
         };
-        let problem = Problem::new(Code::Busy, "the server has too much to do; it will be tried again");
-        Refusal(Problem { retry_after: Some(wait), ..problem }).into_response()
+        busy(wait).into_response()
     }
+}
+
+/// `wait` in seconds.
+fn busy(wait: u32) -> Refusal {
+    let problem = Problem::new(Code::Busy, "the server has too much to do; it will be tried again");
+    Refusal(Problem { retry_after: Some(wait), ..problem })
 }
 
 /// So many requests are worked on, and no more.

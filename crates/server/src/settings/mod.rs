@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(Settings::parse("").unwrap(), Settings::default());
         // Every setting is in it: without its line, its name is not known from elsewhere.
         let keys = text.lines().filter(|l| !l.starts_with('#') && l.contains(" = ")).count();
-        assert_eq!(keys, 46, "a new setting goes into server.toml with a comment, and is counted here");
+        assert_eq!(keys, 47, "a new setting goes into server.toml with a comment, and is counted here");
     }
 
     #[test]

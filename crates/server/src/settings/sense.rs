@@ -89,11 +89,13 @@ impl Settings {
             wrong("tls", "acme_contact", "begins with mailto:");
         }
         let Limits { requests, streams, connections_per_address, stall_seconds, retry_seconds, .. } = &self.limits;
+        let streams_per_second = self.limits.streams_per_second;
         for (section, key, value) in [
             ("storage", "connections", self.storage.connections as u64),
             ("pokes", "poll_ms", self.pokes.poll_ms),
             ("limits", "requests", *requests as u64),
             ("limits", "streams", *streams as u64),
+            ("limits", "streams_per_second", u64::from(streams_per_second)),
             ("limits", "connections_per_address", *connections_per_address as u64),
             ("limits", "stall_seconds", *stall_seconds),
             ("limits", "retry_seconds", u64::from(*retry_seconds)),

@@ -140,6 +140,8 @@ pub struct Limits {
     pub requests: usize,
     /// Open live streams.
     pub streams: usize,
+    /// Live streams opened in a second.
+    pub streams_per_second: u32,
     /// Connections from one address.
     pub connections_per_address: usize,
     /// Addresses with any number of connections.
@@ -269,6 +271,7 @@ impl Default for Limits {
         Self {
             requests: 1024,
             streams: 20_000,
+            streams_per_second: 250,
             connections_per_address: 1000,
             exempt: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             trusted_proxies: Vec::new(),

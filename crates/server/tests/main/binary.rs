@@ -127,6 +127,9 @@ async fn a_server_is_made_served_and_joined() {
 async fn it_ends_in_time_with_open_streams() {
     let dir = tempfile::tempdir().unwrap();
     let owner = init(dir.path());
+    let settings = dir.path().join("server.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("streams_per_second = 250", "streams_per_second = 10000")).unwrap();
     let mut process = Process::serve(dir.path());
     let ana = process.client(dir.path()).join(&owner, "Ana").await;
     let mut people = Vec::new();

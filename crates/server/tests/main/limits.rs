@@ -58,6 +58,29 @@ async fn one_stream_too_many_is_sent_away() {
 }
 
 #[tokio::test]
+async fn streams_that_come_all_at_once_are_told_when() {
+    let world = World::tuned(&[("streams_per_second = 250", "streams_per_second = 1"), MONITORED]).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    // Who is not known takes nobody's turn.
+    for _ in 0..5 {
+        let stranger = world.client().call(Method::GET, "/v1/live").bearer_auth("nobody");
+        assert_eq!(stranger.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    let mut open = vec![Stream::open(&ana).await, Stream::open(&ana).await];
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        waits.push(sent_away(ana.call(Method::GET, "/v1/live").send().await.unwrap()).await);
+    }
+    assert!(waits.is_sorted() && *waits.last().unwrap() >= 8, "one after the other: {waits:?}");
+    assert_eq!(world.number("meantime_shed_total{limit=\"streams_per_second\"}").await, 10.0);
+    // Those that are open go on, and time makes room.
+    ana.thread("goes on").await;
+    assert!(open[0].next().await.is_some());
+    eventually("a turn", async || ana.call(Method::GET, "/v1/live").send().await.unwrap().status() == StatusCode::OK)
+        .await;
+}
+
+#[tokio::test]
 async fn one_request_too_many_is_sent_away() {
     let world = World::tuned(&[("requests = 1024", "requests = 1"), MONITORED]).await;
     let ana = world.someone("Ana", Role::Owner).await;
