@@ -55,5 +55,8 @@ fn cargo_tests() -> Result<Ended> {
     // What failed says enough; where in the runtime it did says nothing.
     test.arg("--no-fail-fast").env("RUST_BACKTRACE", "0").env("MEANTIME_TAURI_DRIVER", setup::tauri_driver_path());
     test.env("MEANTIME_SCHEMATHESIS", setup::schemathesis_path());
+    // Most of a test is waiting: for a process, for a clock.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    test.env("RUST_TEST_THREADS", (2 * cores).to_string());
     step::run("tests", test, minutes(40))
 }
