@@ -89,6 +89,19 @@ describe('keys', () => {
     await eventually(() => expect(called('triage')).toEqual([{ ids: ['release'], action: { do: 'read' } }]));
   });
 
+  it('act on what is read, wherever a block that ended has put the cursor', async () => {
+    where.narrow = false;
+    for (let i = 0; i < 4; i++) await press('j');
+    await press('Enter');
+    expect((await screen.findByTestId('title')).textContent).toBe('Which zone do we quote in incident reports?');
+    await host.call('focus_stop', {});
+    await eventually(() => expect(rows.current?.id).toBe('contract'));
+    expect(where.open).toBe('zone');
+    await press('e');
+    await eventually(() => expect(called('triage')).toEqual([{ ids: ['zone'], action: { do: 'done' } }]));
+    expect(where.open, 'and what was held comes next').toBe('contract');
+  });
+
   it('do nothing while one types, and nothing as letters when switched off', async () => {
     const input = document.createElement('input');
     document.body.append(input);

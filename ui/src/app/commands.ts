@@ -86,7 +86,8 @@ function move(by: number): void {
 
 /** The row that the triage keys act on. */
 function current(): Row | undefined {
-  return where.page === 'search' ? search.current?.row : rows.current;
+  if (where.page === 'search') return search.current?.row;
+  return where.open && rows.chosen.size === 0 ? rows.at(rows.find(where.open)) : rows.current;
 }
 
 function openCurrent(): void {
@@ -101,9 +102,10 @@ function close(): void {
   else if (where.page !== 'list') showList(where.list);
 }
 
-/** What the triage keys act on: the chosen rows, the cursor, or what is being read. */
+/** What the triage keys act on: the chosen rows, what is being read, or the cursor. */
 function targets(): string[] {
-  if (where.page === 'list') return where.narrow && where.open ? [where.open] : rows.targets;
+  // A block that ends takes the cursor away from what is being read.
+  if (where.page === 'list') return where.open && (where.narrow || rows.chosen.size === 0) ? [where.open] : rows.targets;
   if (where.page === 'search') return where.open ? [where.open] : search.current ? [search.current.row.id] : [];
   return [];
 }

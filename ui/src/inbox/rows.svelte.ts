@@ -4,6 +4,7 @@
  */
 import { SvelteSet } from 'svelte/reactivity';
 import { call, toFailure, type Failure, type GroupCount, type InboxPage, type ItemId, type Row, type View } from '../host';
+import { where } from '../parts/view.svelte';
 
 const CHUNK = 100;
 /** Rows beyond the visible ones that are fetched with them. */
@@ -21,6 +22,8 @@ export class Rows {
   /** The row the keys act on. */
   cursor = $state(0);
   readonly chosen = new SvelteSet<ItemId>();
+  /** Grows each time the list is to be shown from its top. */
+  topped = $state(0);
   /** Grows with every change of a row: what reads a row depends on it. */
   #version = $state(0);
   #rows: Array<Row | undefined> = [];
@@ -31,6 +34,8 @@ export class Rows {
   #again = false;
   /** Rows taken out before the engine has said so. */
   #taken = 0;
+  /** Since when the block ran whose held rows were shown last. */
+  #handed: string | undefined;
 
   /** Shows another list from its top. */
   async show(view: View): Promise<void> {
@@ -162,6 +167,21 @@ export class Rows {
     for (const id of this.chosen) {
       if (page.total <= page.rows.length && this.find(id) < 0) this.chosen.delete(id);
     }
+    if (this.#handsOver(page) && !where.busy && this.chosen.size === 0) this.#top();
+  }
+
+  /** A block ended, and what it held is here for the first time. */
+  #handsOver(page: InboxPage): boolean {
+    const since = page.groups.find((group) => group.group === 'held')?.held?.start;
+    if (since === undefined || since === this.#handed) return false;
+    this.#handed = since;
+    return true;
+  }
+
+  #top(): void {
+    this.cursor = 0;
+    this.#visible = { first: 0, last: this.#visible.last - this.#visible.first };
+    this.topped++;
   }
 
   #put(page: InboxPage): void {

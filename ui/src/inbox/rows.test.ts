@@ -2,13 +2,15 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { call } from '../host';
 import { reset } from '../host/memory';
 import { eventually } from '../host/memory/eventually';
-import { rows } from './rows.svelte';
+import { Rows, rows } from './rows.svelte';
 import { step, triage, undo } from './triage';
 import { where } from '../parts/view.svelte';
 import { toasts } from '../parts/toasts.svelte';
 
 beforeEach(async () => {
   where.open = null;
+  where.overlay = null;
+  where.answering = false;
   where.page = 'list';
   where.narrow = false;
   await rows.show('inbox');
@@ -53,6 +55,56 @@ describe('the list', () => {
     await rows.show('inbox');
     expect(rows.ready).toBe(true);
     expect(rows.failure?.message).toContain('database');
+  });
+});
+
+describe('what a block held', () => {
+  /** A list that sees the block end while the cursor is on the row `at`. */
+  async function ended(scene: 'day' | 'long', at: number, begin: (list: Rows) => void): Promise<Rows> {
+    reset(scene);
+    const list = new Rows();
+    await list.show('inbox');
+    list.cursor = at;
+    begin(list);
+    await call('focus_stop', {});
+    await list.refresh();
+    expect(list.groups[0]).toMatchObject({ group: 'held', count: 2 });
+    return list;
+  }
+
+  it('is shown from its first row, and what is read stays', async () => {
+    const list = await ended('long', 60_000, (list) => {
+      list.see(60_000, 60_020);
+      where.open = 'zone';
+    });
+    expect([list.cursor, list.topped]).toEqual([0, 1]);
+    await eventually(() => expect(list.current?.id).toBe('contract'));
+    expect(where.open).toBe('zone');
+  });
+
+  it.each<[string, (list: Rows) => void]>([
+    ['an answer', () => (where.answering = true)],
+    ['a thread', () => (where.overlay = { kind: 'compose', asked: [] })],
+    ['a search', () => (where.page = 'search')],
+    ['a choice', (list) => list.choose(4)],
+  ])('leaves %s alone', async (_, begin) => {
+    const list = await ended('day', 4, begin);
+    expect(list.topped).toBe(0);
+    expect(list.current?.id).toBe('zone');
+  });
+
+  it('is shown from its top once, not each time it comes back', async () => {
+    const list = await ended('day', 4, () => {});
+    expect(list.topped).toBe(1);
+    await call('triage', { ids: ['contract', 'race'], action: { do: 'done' } });
+    await list.refresh();
+    expect(list.groups[0]?.group).toBe('due_today');
+    list.cursor = 1;
+    await call('undo', {});
+    await list.refresh();
+    expect(list.groups[0]?.group).toBe('held');
+    expect(list.topped).toBe(1);
+    expect(list.current?.id).toBe('sync');
   });
 });
 

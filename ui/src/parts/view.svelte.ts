@@ -21,6 +21,13 @@ class Where {
   overlay = $state.raw<Overlay | null>(null);
   /** The reading pane lies over the list. */
   narrow = $state(false);
+  /** There are words in the answer under what is open. */
+  answering = $state(false);
+
+  /** Somebody is in the middle of something, and the list stays as it is. */
+  get busy(): boolean {
+    return this.page !== 'list' || this.overlay !== null || this.answering;
+  }
 }
 
 export const where = new Where();

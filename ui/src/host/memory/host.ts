@@ -363,6 +363,7 @@ export class Memory {
     focus_stop: () => {
       if (!this.#block) fail('not_possible', 'No focus block is running.');
       this.#block = null;
+      this.#lists.inbox = this.#lists.inbox.map((r) => (r.held ? { ...r, held: false, group: 'held' } : r));
       this.#changed('focus', 'team', 'status', 'inbox');
       return this.#handlers.focus_status({});
     },

@@ -12,6 +12,7 @@ interface Some {
   at?: string;
   unread?: boolean;
   why?: string;
+  held?: boolean;
 }
 
 function row(id: string, group: Row['group'], some: Some): Row {
@@ -27,7 +28,7 @@ function row(id: string, group: Row['group'], some: Some): Row {
     due: some.due ?? null,
     at: some.at ?? hour(8),
     unread: some.unread ?? false,
-    held: false, snoozed_until: null, muted: false, done: false, unreadable: null,
+    held: some.held ?? false, snoozed_until: null, muted: false, done: false, unreadable: null,
   };
 }
 
@@ -53,11 +54,11 @@ export function inbox(): Row[] {
     }),
     row('contract', 'due_today', {
       title: 'Re: Contract for the usability study', people: 'Ines Duarte', source: 'imap',
-      note: 'Attached is the version with your changes', due: hour(17.5), at: hour(9.2), unread: true,
+      note: 'Attached is the version with your changes', due: hour(17.5), at: hour(10.2), unread: true, held: true,
     }),
     row('race', 'due_later', {
       title: 'Fix race in cursor paging (#482)', people: 'GitHub', source: 'imap',
-      note: 'review requested · meantime/server', due: hour(11, 1), at: hour(9.6), unread: true,
+      note: 'review requested · meantime/server', due: hour(11, 1), at: hour(10.1), unread: true, held: true,
     }),
     row('zone', 'due_later', {
       title: 'Which zone do we quote in incident reports?', people: 'Tomás Ruiz', note: 'decision, 2 options',
