@@ -40,6 +40,22 @@ describe('keys', () => {
     expect((await screen.findAllByTestId('toast')).at(-1)?.textContent).toContain('Back in the inbox: Review the sync API draft');
   });
 
+  it('put off, in words that can be mended', async () => {
+    await press('h');
+    const field = await screen.findByTestId<HTMLInputElement>('snooze-words');
+    await fireEvent.input(field, { target: { value: 'tomorow' } });
+    await fireEvent.submit(field.form!);
+    await eventually(() => expect(screen.getByTestId('snooze-wrong').textContent).toContain('“tomorow” is no time'));
+    expect(field.value).toBe('tomorow');
+    expect(screen.queryByTestId('toast')?.className ?? '').not.toContain('bad');
+    await fireEvent.input(field, { target: { value: 'tomorrow' } });
+    expect(screen.getByTestId('snooze-wrong').textContent).toBe('');
+    await fireEvent.submit(field.form!);
+    await eventually(() => expect(screen.queryByTestId('snooze')).toBeNull());
+    expect((await screen.findAllByTestId('toast')).at(-1)?.textContent).toContain('Snoozed until');
+    await eventually(() => expect(rows.find('release')).toBe(-1));
+  });
+
   it('act on what was found once it is opened', async () => {
     // Beside the list, not over it.
     where.narrow = false;

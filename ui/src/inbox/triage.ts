@@ -19,6 +19,17 @@ export async function triage(ids: ItemId[], action: Action): Promise<void> {
   }
 }
 
+/** Puts items off until a time in words; throws where the words mean none. */
+export function snoozeFor(ids: ItemId[], words: string): Promise<void> {
+  return ask(ids, { do: 'snooze_for', words });
+}
+
+async function ask(ids: ItemId[], action: Action): Promise<void> {
+  const done = await call('triage', { ids, action });
+  // Reading is seen in the list, and is no step to take back.
+  if (action.do !== 'read' && action.do !== 'unread') say(done.what, done);
+}
+
 /** Takes the last change back and shows what came back. */
 export async function undo(): Promise<void> {
   dropUndo();
@@ -70,7 +81,7 @@ function foresee(ids: ItemId[], action: Action): void {
   if (change) rows.patch(ids, change);
 }
 
-/** Whether the items leave the list that is shown. Words for a time may be refused first. */
+/** Whether the items leave the list that is shown. */
 function leaves(action: Action): boolean {
   switch (action.do) {
     case 'done':
