@@ -12,3 +12,11 @@ it('says why it came through before what it says', () => {
   expect(words.textContent).toBe('Kofi Mensah · came through: on your list · Since ten minutes.');
   expect(words.title, 'all of it, where it is cut off').toBe(words.textContent);
 });
+
+it('says that it waits for the end of the block', async () => {
+  const [row] = inbox();
+  const shown = render(RowLine, { row: { ...row!, held: true }, index: 0, on: false });
+  expect(screen.getByTestId('row-held').textContent).toBe('held');
+  await shown.rerender({ row: { ...row!, held: false } });
+  expect(screen.queryByTestId('row-held')).toBeNull();
+});
