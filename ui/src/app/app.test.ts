@@ -40,6 +40,23 @@ describe('keys', () => {
     expect((await screen.findAllByTestId('toast')).at(-1)?.textContent).toContain('Back in the inbox: Review the sync API draft');
   });
 
+  it('tell what they did beside the rows, or over what hides them', async () => {
+    where.narrow = false;
+    await press('e');
+    const toast = await screen.findByTestId('toast');
+    await eventually(() => expect(screen.getByTestId('list').nextElementSibling?.contains(toast)).toBe(true));
+    await press('g');
+    await press('s');
+    await eventually(() => expect(toast.isConnected && toast.closest('main')).toBe(null));
+    await press('g');
+    await press('i');
+    await eventually(() => expect(toast.closest('main')).not.toBe(null));
+    where.narrow = true;
+    where.open = 'sync';
+    await eventually(() => expect(toast.closest('[inert]')).toBe(null));
+    expect(toast.isConnected).toBe(true);
+  });
+
   it('put off, in words that can be mended', async () => {
     await press('h');
     const field = await screen.findByTestId<HTMLInputElement>('snooze-words');

@@ -16,12 +16,25 @@ const SHOWN_BAD = 12_000;
 
 let last = 0;
 let list = $state<Toast[]>([]);
+let room = $state.raw<HTMLElement | null>(null);
 
 export const toasts = {
   get all(): Toast[] {
     return list;
   },
+  /** Where the page has a place for them: beside rows, never over them. */
+  get room(): HTMLElement | null {
+    return room;
+  },
 };
+
+/** An attachment: offers an element as their place as long as it is there. */
+export function roomForToasts(place: HTMLElement): () => void {
+  room = place;
+  return () => {
+    if (room === place) room = null;
+  };
+}
 
 /** Says what was done; with `until`, offers undo as long as that works. */
 export function say(text: string, undo?: { until: string | null }): void {
