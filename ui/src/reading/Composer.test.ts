@@ -7,16 +7,18 @@ import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
 import type { Memory } from '../host/memory/host';
 import { rows } from '../inbox/rows.svelte';
+import { where } from '../parts/view.svelte';
 import Composer from './Composer.svelte';
 
 let host: Memory;
+let shown: ReturnType<typeof render>;
 beforeEach(async () => {
   host = reset();
   await rows.show('inbox');
 });
 
 async function compose(id: string) {
-  render(Composer, { conversation: await call('open', { id }) });
+  shown = render(Composer, { conversation: await call('open', { id }) });
   return screen.getByTestId('reply-text') as HTMLTextAreaElement;
 }
 const replies = () => host.calls.filter((c) => c.name === 'reply').map((c) => c.args);
@@ -26,6 +28,18 @@ it('restores the draft and hints without blocking', async () => {
   expect(text.value).toContain('Two cases have no place yet');
   expect(screen.getByRole('note').textContent).toContain('who should answer');
   expect((screen.getByTestId('send') as HTMLButtonElement).disabled).toBe(false);
+});
+
+it('says that somebody is answering as long as there are words', async () => {
+  const text = await compose('contract');
+  expect(where.answering).toBe(false);
+  await fireEvent.input(text, { target: { value: 'Fine with me.' } });
+  expect(where.answering).toBe(true);
+  await fireEvent.input(text, { target: { value: ' ' } });
+  expect(where.answering).toBe(false);
+  await fireEvent.input(text, { target: { value: 'Fine.' } });
+  shown.unmount();
+  expect(where.answering).toBe(false);
 });
 
 it('shows each recipient’s time, state', async () => {
