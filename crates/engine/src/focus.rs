@@ -156,7 +156,8 @@ fn planned(block: &focus::Block, args: FocusStart, now: DateTime<Utc>) -> Result
     Ok(Some(length))
 }
 
-/// Ends a block: what it held is handed over, and summed up in one digest.
+/// Ends a block: what it held and what still waits is handed over, and summed
+/// up in one digest. Where all was seen meanwhile, there is nothing to say.
 fn end(tx: &Tx<'_>, block: &focus::Block, reason: &str, zone: Zone, now: DateTime<Utc>) -> Result<(), Failure> {
     // A block that was over while nothing ran ended when it was planned to.
     let ended = block.until().map_or(now, |until| until.min(now)).max(block.since);
@@ -166,7 +167,7 @@ fn end(tx: &Tx<'_>, block: &focus::Block, reason: &str, zone: Zone, now: DateTim
     for hold in holds {
         let Some(item) = item::get(tx, hold.item)? else { continue };
         let line = if item.people.is_empty() { item.title } else { format!("{}: {}", item.people, item.title) };
-        held.push(Held { urgency: hold.urgency, due: item.due.or(hold.due), reply: hold.reply, line });
+        held.push(Held { due: item.due.or(hold.due), reply: hold.reply, line });
     }
     if held.is_empty() {
         return Ok(());

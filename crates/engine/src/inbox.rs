@@ -88,6 +88,7 @@ pub(crate) fn resolve(db: &Read<'_>, text: &str) -> Result<ItemId, Failure> {
 
 /// An item as a list shows it.
 pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
+    let held = item.is_held();
     let note = match (item.asked_count, item.answered_count) {
         (0, _) | (1, 0) => item.note,
         (asked, answered) => format!("{answered} of {asked} answered"),
@@ -107,7 +108,7 @@ pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
         due: item.due,
         at: item.at,
         unread: item.unread,
-        held: item.held_block.is_some(),
+        held,
         snoozed_until: item.snoozed_until,
         muted: item.muted,
         done: item.done,

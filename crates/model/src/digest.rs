@@ -1,6 +1,5 @@
 //! The one notification at the end of a focus block: what was held, summed up.
 
-use crate::urgency::Urgency;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -11,8 +10,6 @@ pub const LINES: usize = 3;
 /// An item that was held, as a digest sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// How soon an answer is wanted.
-    pub urgency: Urgency,
     /// When my answer is due; none if nobody waits for one.
     pub due: Option<DateTime<Utc>>,
     /// It answers something I wrote, or a conversation I take part in.
@@ -36,12 +33,12 @@ pub struct Digest {
     pub due_later: u32,
     /// Nobody waits for an answer.
     pub for_information: u32,
-    /// The first items, by urgency, then by due.
+    /// The first items, in the order of the list that the digest opens.
     pub lines: Vec<String>,
 }
 
 impl Digest {
-    /// Sums up what was held; `end_of_day` is when today ends for the reader
+    /// Sums up what was held, in the order of the list; `end_of_day` is when today ends for the reader
     /// ([`crate::group::end_of_day`]).
     #[must_use]
     pub fn of(held: &[Held], end_of_day: DateTime<Utc>) -> Self {
@@ -55,9 +52,7 @@ impl Digest {
                 None => digest.for_information += 1,
             }
         }
-        let mut order: Vec<&Held> = held.iter().collect();
-        order.sort_by_key(|item| (item.urgency, item.due.is_none(), item.due));
-        digest.lines = order.iter().take(LINES).map(|item| item.line.clone()).collect();
+        digest.lines = held.iter().take(LINES).map(|item| item.line.clone()).collect();
         digest
     }
 
@@ -85,8 +80,8 @@ impl Digest {
 mod tests {
     use super::*;
 
-    fn held(urgency: Urgency, due: Option<&str>, reply: bool, line: &str) -> Held {
-        Held { urgency, due: due.map(|due| due.parse().unwrap()), reply, line: line.to_owned() }
+    fn held(due: Option<&str>, reply: bool, line: &str) -> Held {
+        Held { due: due.map(|due| due.parse().unwrap()), reply, line: line.to_owned() }
     }
 
     const MIDNIGHT: &str = "2026-06-09T23:00:00Z";
@@ -103,22 +98,22 @@ mod tests {
     }
 
     #[test]
-    fn each_item_counts_once_and_the_most_urgent_come_first() {
+    fn each_item_counts_once_and_the_first_are_named() {
         let today = Some("2026-06-09T15:00:00Z");
         let tomorrow = Some("2026-06-10T15:00:00Z");
         let digest = Digest::of(
             &[
-                held(Urgency::Green, None, false, "feed"),
-                held(Urgency::Yellow, tomorrow, true, "reply, due tomorrow"),
-                held(Urgency::Yellow, tomorrow, false, "due tomorrow"),
-                held(Urgency::Yellow, today, true, "reply, due today"),
-                held(Urgency::Red, None, false, "red, asks nobody"),
-                held(Urgency::Red, Some(MIDNIGHT), false, "red, due at midnight"),
+                held(None, false, "feed"),
+                held(tomorrow, true, "reply, due tomorrow"),
+                held(tomorrow, false, "due tomorrow"),
+                held(today, true, "reply, due today"),
+                held(None, false, "red, asks nobody"),
+                held(Some(MIDNIGHT), false, "red, due at midnight"),
             ],
             MIDNIGHT.parse().unwrap(),
         );
         assert_eq!(digest.title(), "6 held: 1 due today, 1 reply, 2 due later, 2 for information");
-        assert_eq!(digest.lines, ["red, due at midnight", "red, asks nobody", "reply, due today"]);
+        assert_eq!(digest.lines, ["feed", "reply, due tomorrow", "due tomorrow"]);
         let json = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
     }

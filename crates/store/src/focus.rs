@@ -1,5 +1,6 @@
 //! Tables `focus` and `hold`: focus blocks, and what each of them holds back.
 
+use crate::list::HELD_ORDER;
 use crate::sql::{Id, Ms, RowExt, Urg};
 use crate::{Read, Result, Tx};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,6 +28,11 @@ CREATE TABLE hold (
     PRIMARY KEY (block_id, item_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_item ON hold (item_id);";
+
+/// Of the items that block ?1 held back: what still waits for me. What was
+/// done, snoozed, muted or read meanwhile has had its look.
+const WAITS: &str = "item.held_block = ?1 AND item.done = 0 AND item.snoozed_until IS NULL AND item.muted = 0
+                     AND item.unread = 1";
 
 /// A focus block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,21 +116,23 @@ pub fn set_planned(tx: &Tx<'_>, id: BlockId, minutes: Option<u32>) -> Result<()>
     Ok(())
 }
 
-/// Ends a block and hands over what it held; answers that, or `None` if it
-/// had ended already. What an earlier block handed over and nobody looked at
-/// goes to its usual group, unless this one held nothing.
+/// Ends a block and hands over what it held and what still waits; answers
+/// that, in the order of the list, or `None` if it had ended already. What an
+/// earlier block handed over and nobody looked at goes to its usual group,
+/// unless this one held nothing.
 pub fn end(tx: &Tx<'_>, id: BlockId, at: DateTime<Utc>, reason: &str) -> Result<Option<Vec<Hold>>> {
     let sql = "UPDATE focus SET ended_at = ?2, reason = ?3 WHERE id = ?1 AND ended_at IS NULL";
     if tx.conn.execute(sql, params![Id(id.0), Ms(at), reason])? == 0 {
         return Ok(None);
     }
-    let sql = "UPDATE item SET handed_block = CASE WHEN done = 0 AND snoozed_until IS NULL AND unread = 1
-                   THEN held_block ELSE handed_block END, held_block = NULL WHERE held_block = ?1";
-    tx.conn.execute(sql, [Id(id.0)])?;
+    let waiting = waiting(tx, id)?;
+    let sql = format!("UPDATE item SET handed_block = held_block WHERE {WAITS}");
+    tx.conn.execute(&sql, [Id(id.0)])?;
+    tx.conn.execute("UPDATE item SET held_block = NULL WHERE held_block = ?1", [Id(id.0)])?;
     let sql = "UPDATE item SET handed_block = NULL WHERE bucket = 0 AND handed_block <> ?1
                AND EXISTS (SELECT 1 FROM item WHERE bucket = 0 AND handed_block = ?1)";
     tx.conn.execute(sql, [Id(id.0)])?;
-    Ok(Some(holds(tx, id)?))
+    Ok(Some(waiting))
 }
 
 /// Holds a message of an item back, or one more.
@@ -148,10 +156,14 @@ pub fn hold(tx: &Tx<'_>, block: BlockId, hold: &Hold) -> Result<()> {
     Ok(())
 }
 
-/// What a block held, the most urgent first.
-pub fn holds(r: &Read<'_>, block: BlockId) -> Result<Vec<Hold>> {
-    let sql = "SELECT * FROM hold WHERE block_id = ?1 ORDER BY urgency, due IS NULL, due, first_at";
-    let mut q = r.conn.prepare_cached(sql)?;
+/// What a running block holds and what still waits, as the inbox will show it
+/// when it was handed over.
+fn waiting(r: &Read<'_>, block: BlockId) -> Result<Vec<Hold>> {
+    let sql = format!(
+        "SELECT hold.* FROM hold JOIN item ON item.id = hold.item_id
+         WHERE hold.block_id = ?1 AND {WAITS} ORDER BY {HELD_ORDER}"
+    );
+    let mut q = r.conn.prepare_cached(&sql)?;
     let rows = q.query_map([Id(block.0)], |row| {
         Ok(Hold {
             item: ItemId(row.uuid("item_id")?),
@@ -166,15 +178,19 @@ pub fn holds(r: &Read<'_>, block: BlockId) -> Result<Vec<Hold>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many items a block holds.
+/// How many items a running block holds that still wait.
 pub fn count(r: &Read<'_>, block: BlockId) -> Result<u32> {
-    let mut q = r.conn.prepare_cached("SELECT count(*) FROM hold WHERE block_id = ?1")?;
+    let mut q = r.conn.prepare_cached(&format!("SELECT count(*) FROM item WHERE {WAITS}"))?;
     Ok(q.query_row([Id(block.0)], |row| row.get(0))?)
 }
 
-/// How many messages it holds, several of one item counted each.
+/// How many messages came in them, several of one item counted each.
 pub fn count_messages(r: &Read<'_>, block: BlockId) -> Result<u32> {
-    let mut q = r.conn.prepare_cached("SELECT coalesce(sum(arrived), 0) FROM hold WHERE block_id = ?1")?;
+    let sql = format!(
+        "SELECT coalesce(sum(hold.arrived), 0) FROM hold JOIN item ON item.id = hold.item_id
+         WHERE hold.block_id = ?1 AND {WAITS}"
+    );
+    let mut q = r.conn.prepare_cached(&sql)?;
     Ok(q.query_row([Id(block.0)], |row| row.get(0))?)
 }
 

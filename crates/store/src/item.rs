@@ -162,6 +162,15 @@ pub struct Item {
     pub waiting: bool,
 }
 
+impl Item {
+    /// A running block holds it back, and it was not looked at meanwhile.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let away = self.done || self.snoozed_until.is_some() || self.muted;
+        self.held_block.is_some() && self.unread && !away
+    }
+}
+
 /// What a person typed to name an item, looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {

@@ -55,6 +55,9 @@ pub struct Counts {
     pub done: u32,
 }
 
+/// What was handed over: urgent first, then what came last.
+pub(crate) const HELD_ORDER: &str = "shown_urgency, sort_at DESC, item.rowid";
+
 /// The inbox: `day_end` parts *due today* from *due later*.
 pub fn inbox(r: &Read<'_>, day_end: DateTime<Utc>, offset: u32, limit: u32) -> Result<Inbox> {
     let due = tally(r, 1)?;
@@ -80,7 +83,7 @@ pub fn inbox(r: &Read<'_>, day_end: DateTime<Utc>, offset: u32, limit: u32) -> R
         }
         let day_end = Ms(day_end);
         let page = match group {
-            Group::Held => walk(r, "bucket = 0", "shown_urgency, sort_at DESC, item.rowid", &[], count, skip, want)?,
+            Group::Held => walk(r, "bucket = 0", HELD_ORDER, &[], count, skip, want)?,
             Group::DueToday => {
                 walk(r, "bucket = 1 AND due <= ?1", "due, sort_at, item.rowid", &[&day_end], count, skip, want)?
             }

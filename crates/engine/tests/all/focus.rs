@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use meantime_engine::api::*;
 use meantime_model::Urgency;
 use meantime_platform::NoteEvent;
-use meantime_source::Change;
+use meantime_source::{Change, Flags};
 
 const TWELVE: TimeDelta = TimeDelta::minutes(12);
 
@@ -37,6 +37,61 @@ async fn a_block_holds_everything_and_ends_with_one_digest() {
     let failure = rig.engine.focus_stop(Nothing {}).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::NotPossible);
     assert_eq!(rig.shown().len(), 1);
+}
+
+#[tokio::test]
+async fn a_digest_is_about_what_still_waits_as_the_list_shows_it() {
+    let rig = Rig::new().await;
+    focus(&rig, 50).await;
+    let later = |n: i64| rig.now() + TimeDelta::seconds(n) - TimeDelta::minutes(1);
+    let mut mails: Vec<_> = (0..9).map(|n| mail(&format!("M{n}"), "mei@example.org", n < 8, later(n))).collect();
+    mails.push(mail("Red", "mei@example.org", true, later(0)));
+    rig.receive(mails).await;
+    let of = async |title: &str| {
+        let rows = rig.rows().await;
+        rows.into_iter().find(|row| row.title == title).unwrap().id.to_string()
+    };
+    let until = rig.now() + TimeDelta::days(1);
+    for (title, action) in [
+        ("Red", Action::Urgency { urgency: meantime_model::Urgency::Red }),
+        ("M0", Action::Done),
+        ("M2", Action::Snooze { until }),
+        ("M3", Action::Mute),
+        ("M5", Action::Read),
+    ] {
+        rig.engine.triage(Triage { ids: vec![of(title).await], action }).await.unwrap();
+    }
+    // Read on the phone.
+    let Change::Message(seen) = mail("M7", "mei@example.org", true, later(7)) else { unreachable!() };
+    let flags = Flags { read: true, done: false };
+    rig.mailbox.deliver(page(vec![Change::Flags { message: seen.message.upstream, flags }], false));
+    let block = async || rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap();
+    rig.until("it counts what waits", || async { block().await.held == 5 }).await;
+    assert_eq!(block().await.messages, 5);
+    assert_eq!(rig.rows().await.iter().filter(|row| row.held).count(), 5);
+
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    rig.until("the digest is shown", || async { !rig.shown().is_empty() }).await;
+    let shown = rig.notifier.shown().remove(0);
+    assert_eq!(shown.title, "5 held: 1 due today, 3 due later, 1 for information");
+    let held: Vec<_> = rig.rows().await.into_iter().filter(|row| row.group == Some(Group::Held)).collect();
+    let titles: Vec<&str> = held.iter().map(|row| row.title.as_str()).collect();
+    assert_eq!(titles, ["Red", "M6", "M4", "M1", "M8"]);
+    let named: Vec<_> = held.iter().take(3).map(|row| format!("{}: {}", row.people, row.title)).collect();
+    assert_eq!(shown.body.lines().collect::<Vec<_>>(), named);
+}
+
+#[tokio::test]
+async fn a_block_whose_mail_was_seen_meanwhile_ends_without_a_word() {
+    let rig = Rig::new().await;
+    focus(&rig, 50).await;
+    rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;
+    let id = rig.rows().await[0].id.to_string();
+    rig.engine.triage(Triage { ids: vec![id], action: Action::Read }).await.unwrap();
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    rig.receive(vec![mail("B", "mei@example.org", true, rig.now())]).await;
+    rig.until("what comes after it is shown", || async { !rig.shown().is_empty() }).await;
+    assert_eq!(rig.shown(), ["mei@example.org: B"]);
 }
 
 #[tokio::test]
