@@ -90,6 +90,7 @@ pub(crate) fn resolve(db: &Read<'_>, text: &str) -> Result<ItemId, Failure> {
 pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
     let held = item.is_held();
     let note = match (item.asked_count, item.answered_count) {
+        (0, _) | (1, 0) if item.last_own && !item.note.is_empty() => format!("You: {}", item.note),
         (0, _) | (1, 0) => item.note,
         (asked, answered) => format!("{answered} of {asked} answered"),
     };

@@ -149,7 +149,15 @@ fn message_came(
     let m = &incoming.message;
     let before = State::of(tx, id)?;
     let first = before.is_none();
-    if before.as_ref().is_none_or(|b| m.at >= b.at) {
+    // What others wrote says what a conversation is, the newest of it most;
+    // mine says so only where nobody else has written.
+    let theirs = newest_of_others(tx, id)?;
+    let counts = match (m.own, theirs) {
+        (false, theirs) => theirs.is_none_or(|at| m.at >= at),
+        (true, None) => before.as_ref().is_none_or(|b| m.at >= b.at),
+        (true, Some(_)) => false,
+    };
+    if counts {
         put_item(tx, account, id, incoming)?;
     }
     let known = message::known(tx, account, &m.upstream)?;
@@ -186,6 +194,11 @@ fn message_came(
         came_back,
     });
     Ok(())
+}
+
+fn newest_of_others(r: &Read<'_>, id: ItemId) -> Result<Option<DateTime<Utc>>> {
+    let mut q = r.conn.prepare_cached("SELECT max(at) AS at FROM message WHERE item_id = ?1 AND own = 0")?;
+    Ok(q.query_row([Id(id.0)], |row| row.opt_time("at"))?)
 }
 
 fn put_item(tx: &Tx<'_>, account: AccountId, id: ItemId, incoming: &Incoming) -> Result<()> {

@@ -25,7 +25,8 @@ async fn a_reply_can_be_taken_back_for_ten_seconds() {
     let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
     assert_eq!(open.messages.len(), 2, "it is shown at once");
     assert_eq!(open.messages[1].sending, Some(Sending::Pending));
-    assert_eq!(rig.rows().await[0].due, None, "answered: nobody waits");
+    let row = rig.rows().await.remove(0);
+    assert_eq!((row.due, row.note.as_str()), (None, "You: Yes."), "answered: nobody waits");
 
     rig.engine.undo(Nothing {}).await.unwrap();
     let open = rig.engine.open(ItemRef { id }).await.unwrap();

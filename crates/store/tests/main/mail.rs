@@ -1,7 +1,7 @@
 //! A source's pages.
 
 use crate::kit::*;
-use meantime_model::OpId;
+use meantime_model::{OpId, Urgency};
 use meantime_store::ingest::Change;
 use meantime_store::message::Correspondent;
 use meantime_store::outbox::{NewOp, Target};
@@ -29,6 +29,30 @@ fn the_same_page_twice_is_a_no_op() {
     assert_eq!(before.1.people, "Mei Lin");
     assert_eq!(before.0.ask_at, Some(at(1)));
     assert!(before.0.unread);
+}
+
+/// However they come: what I wrote does not say what a conversation is.
+#[test]
+fn my_own_answer_leaves_title_and_urgency_as_they_were() {
+    let answer = || {
+        let Change::Message(mut incoming) = incoming("a", message("2", 5, "on it")) else { unreachable!() };
+        (incoming.message.own, incoming.message.read, incoming.addressed) = (true, true, false);
+        (incoming.title, incoming.place, incoming.urgency) = ("Re: Fire".into(), "Sent".into(), Urgency::Green);
+        Change::Message(incoming)
+    };
+    let asked = || incoming("a", message("1", 1, "the server is on fire"));
+    let in_order = [vec![asked(), answer()], vec![answer(), asked()]].map(|page| vec![page]);
+    let apart = [vec![vec![asked()], vec![answer()]], vec![vec![answer()], vec![asked()]]];
+    for pages in in_order.into_iter().chain(apart) {
+        let w = world();
+        for page in pages {
+            w.take(page);
+        }
+        let it = w.item(item_id("a"));
+        let is = (it.title.as_str(), it.place.as_str(), it.urgency, it.addressed);
+        assert_eq!(is, ("Review API draft", "INBOX", Urgency::Yellow, true));
+        assert_eq!((it.note.as_str(), it.last_own, it.at), ("on it", true, at(5)));
+    }
 }
 
 #[test]
