@@ -14,6 +14,9 @@ pub(crate) fn read(path: &Path, format: MailFormat, now: Now) -> Result<MailArch
     let place = path.file_name().map_or_else(|| "Archive".to_owned(), |name| name.to_string_lossy().into_owned());
     let cannot = |e: std::io::Error| SourceError::Permanent(format!("{} can't be read: {e}", path.display()));
     let messages: Box<dyn Iterator<Item = Result<Archived, ImportError>> + Send> = match format {
+        MailFormat::Mbox if path.is_dir() => {
+            return Err(SourceError::Permanent(format!("{} is a folder, and an mbox is a file", path.display())));
+        }
         MailFormat::Mbox => Box::new(mbox(BufReader::new(File::open(path).map_err(cannot)?))),
         MailFormat::Maildir => Box::new(maildir(path).map_err(cannot)?),
     };
@@ -27,7 +30,9 @@ fn change(message: Result<Archived, ImportError>, n: usize, mailbox: &str, now: 
     let mail = match message {
         Ok(archived) => mail::parse(&archived.raw, archived.raw.len() as u64),
         Err(error @ ImportError::TooLong { .. }) => Mail { unreadable: Some(error.to_string()), ..Mail::default() },
-        Err(error @ ImportError::Read { .. }) => return Err(SourceError::Permanent(error.to_string())),
+        Err(error @ (ImportError::Read { .. } | ImportError::NotMbox)) => {
+            return Err(SourceError::Permanent(error.to_string()));
+        }
     };
     let now = now();
     let place = Place { own: "", mailbox, received: now, fallback_name: format!("{mailbox}/{n}"), flags: FLAGS };

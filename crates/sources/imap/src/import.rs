@@ -11,6 +11,9 @@ use std::fs;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
+/// Bytes before the first separator at most; behind more there is none.
+const PREAMBLE: u64 = 1 << 20;
+
 /// One message of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archived {
@@ -29,6 +32,9 @@ pub enum ImportError {
         /// Which: a byte offset or a path.
         place: String,
     },
+    /// Nothing in it begins a message.
+    #[error("this is not an mbox: it has no line that begins with “From ”")]
+    NotMbox,
     /// The file can't be read.
     #[error("{place} can't be read: {source}")]
     Read {
@@ -40,6 +46,7 @@ pub enum ImportError {
 }
 
 /// The messages of an mbox. Lines `>From `, `>>From ` … lose one `>` (mboxrd).
+/// An empty file is one without messages, as programs leave them.
 pub fn mbox<R: BufRead>(reader: R) -> Mbox<R> {
     Mbox { reader, offset: 0, started: false, ended: false }
 }
@@ -98,6 +105,9 @@ impl<R: BufRead> Mbox<R> {
                 blank_before = false;
                 continue;
             }
+            if !self.started && self.offset > PREAMBLE {
+                break;
+            }
             // Whatever stands before the first separator is no message.
             if self.started {
                 let quoted = line_start && line.iter().find(|byte| **byte != b'>') == Some(&b'F');
@@ -113,7 +123,11 @@ impl<R: BufRead> Mbox<R> {
         if too_long {
             return Some(Err(ImportError::TooLong { place: format!("byte {start}") }));
         }
-        if !self.started || raw.iter().all(u8::is_ascii_whitespace) {
+        if !self.started {
+            self.ended = true;
+            return (self.offset > 0).then_some(Err(ImportError::NotMbox));
+        }
+        if raw.iter().all(u8::is_ascii_whitespace) {
             return None;
         }
         // The empty line before the next separator is the mbox's, not the mail's.
@@ -194,7 +208,20 @@ mod tests {
         assert_eq!(found.last().unwrap(), "Subject: 2\n\nx\n");
         let found = all("From a\nSubject: 1\n\n>From quoted\n>>From twice\nFrom inside\n\nFrom b\n\nFrom c\nS: 3\n");
         assert_eq!(found, ["Subject: 1\n\nFrom quoted\n>From twice\nFrom inside\n", "S: 3\n"]);
-        assert!(all("").is_empty() && all("no mbox\n").is_empty());
+        assert!(all("").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_mbox_is_refused_and_not_read_through() {
+        let refused = |found: Option<Result<Archived, ImportError>>| {
+            assert!(matches!(found, Some(Err(ImportError::NotMbox))), "{found:?}");
+        };
+        for text in ["Dear diary,\n\nFromage.\n", "\n", "> From a\n"] {
+            refused(mbox(text.as_bytes()).next());
+        }
+        let mut endless = mbox(io::BufReader::new(io::repeat(b'x')));
+        refused(endless.next());
+        assert!(endless.next().is_none());
     }
 
     #[test]
