@@ -153,7 +153,7 @@ async fn read(mut response: Response, url: Url) -> SourceResult<Answer> {
             Ok(Some(chunk)) => chunk,
             Ok(None) => break,
             Err(error) if error.is_decode() => {
-                let words = format!("What {} sends can't be unpacked. Meantime tries again later.", host(&url));
+                let words = format!("What {} sends can't be unpacked.", host(&url));
                 return Ok(Answer::Unreadable(Unreadable { why: "packed", words }));
             }
             Err(error) => return Err(words(&url, &error)),
@@ -186,20 +186,19 @@ fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc
         {
             SourceError::RateLimited {
                 after: after.unwrap_or(meantime_source::DEFAULT_POLL),
-                message: format!("{host} asks to be left alone for a while. Meantime waits."),
+                message: format!("{host} asks to be left alone for a while."),
             }
         }
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => SourceError::Permanent(format!(
             "{host} does not show this feed to everybody ({}). Look for an address with access in it.",
             status.as_u16()
         )),
-        (StatusCode::NOT_FOUND, _) => SourceError::Transient(format!(
-            "{host} has nothing at this address (404). Check it; Meantime looks again later."
-        )),
-        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => SourceError::Transient(format!(
-            "{host} has trouble right now ({}). Meantime tries again by itself.",
-            status.as_u16()
-        )),
+        (StatusCode::NOT_FOUND, _) => {
+            SourceError::Transient(format!("{host} has nothing at this address (404). Check the address."))
+        }
+        _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
+            SourceError::Transient(format!("{host} has trouble right now ({}).", status.as_u16()))
+        }
         _ => SourceError::Permanent(format!(
             "{host} refuses to show this feed ({}). Check its address.",
             status.as_u16()
@@ -245,14 +244,14 @@ fn words(url: &Url, error: &reqwest::Error) -> SourceError {
         cause = inner.source();
     }
     if error.is_timeout() {
-        return SourceError::Transient(format!("{host} does not answer. Meantime tries again by itself."));
+        return SourceError::Transient(format!("{host} does not answer."));
     }
     if error.is_connect() {
         return SourceError::Transient(format!(
-            "{host} can't be reached. Check the address and that this computer is online; Meantime tries again."
+            "{host} can't be reached. Check the address and that this computer is online."
         ));
     }
-    SourceError::Transient(format!("The connection to {host} broke off. Meantime tries again by itself."))
+    SourceError::Transient(format!("The connection to {host} broke off."))
 }
 
 fn certificate(host: &str) -> SourceError {

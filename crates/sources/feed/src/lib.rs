@@ -85,7 +85,7 @@ impl FeedSource {
             Answer::Unreadable(unreadable) => Err(SourceError::Permanent(unreadable.words)),
             Answer::Gone(error) => Err(error),
             Answer::Unchanged { .. } => Err(SourceError::Protocol(format!(
-                "{} says that nothing changed without having been asked. Meantime tries again later.",
+                "{} says that nothing changed without having been asked.",
                 url.host_str().unwrap_or("The server")
             ))),
         }
@@ -143,7 +143,7 @@ impl Source for FeedSource {
                     return pull::page(&self.config, feed, &document, state, budget, (self.now)());
                 }
                 let host = document.url.host_str().unwrap_or("the server");
-                let words = format!("What {host} sends is not a feed. Check the address; Meantime looks again later.");
+                let words = format!("What {host} sends is not a feed. Check the address.");
                 Unreadable { why: "form", words }
             }
         };

@@ -269,7 +269,7 @@ impl Mailbox {
     fn said_no(&self, line: &str, said: Option<&str>) -> SourceError {
         let verb = line.split(' ').take(if line.starts_with("UID ") { 2 } else { 1 }).collect::<Vec<_>>().join(" ");
         let said = meantime_source::text::one_line(said.unwrap_or("no reason"));
-        SourceError::Protocol(format!("{} could not do “{verb}”: {said}. Meantime tries again later.", self.host))
+        SourceError::Protocol(format!("{} could not do “{verb}”: {said}.", self.host))
     }
 }
 
@@ -313,7 +313,7 @@ async fn greeting(server: &MailServer, wire: &mut Guarded) -> SourceResult<()> {
     if line.to_ascii_uppercase().starts_with("* OK") {
         Ok(())
     } else if line.to_ascii_uppercase().starts_with("* BYE") {
-        Err(SourceError::Transient(format!("{} takes no connections right now. Meantime tries again.", server.host)))
+        Err(SourceError::Transient(format!("{} takes no connections right now.", server.host)))
     } else {
         Err(SourceError::Permanent(format!(
             "What answers at {}, port {}, is not a mail server (IMAP). Check the port and the encryption.",
@@ -364,17 +364,16 @@ fn refused(server: &MailServer, user: &str) -> SourceError {
 /// none of it is passed on.
 fn plain_words(host: &str, error: &ImapError) -> SourceError {
     match error {
-        ImapError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => SourceError::Transient(format!(
-            "{host} has not answered for {} s. Meantime tries again by itself.",
-            SILENCE.as_secs()
-        )),
+        ImapError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            SourceError::Transient(format!("{host} has not answered for {} s.", SILENCE.as_secs()))
+        }
         ImapError::Io(error) if matches!(error.kind(), std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData) => {
-            SourceError::Protocol(format!("{host} sent what is not IMAP. Meantime tries again later."))
+            SourceError::Protocol(format!("{host} sent what is not IMAP."))
         }
         ImapError::Io(_) | ImapError::ConnectionLost => {
-            SourceError::Transient(format!("The connection to {host} broke off. Meantime tries again by itself."))
+            SourceError::Transient(format!("The connection to {host} broke off."))
         }
-        _ => SourceError::Protocol(format!("{host} answered what was not asked. Meantime tries again later.")),
+        _ => SourceError::Protocol(format!("{host} answered what was not asked.")),
     }
 }
 

@@ -127,7 +127,7 @@ impl Sending {
         let host = &self.host;
         let Some(code) = error.status() else {
             return Delivery::NotSent(SourceError::Transient(format!(
-                "The connection to {host} broke off before the reply was sent. Meantime tries again by itself."
+                "The connection to {host} broke off before the reply was sent."
             )));
         };
         let what = recipient.map_or_else(|| "this reply".to_owned(), |recipient| format!("{recipient} as a recipient"));
@@ -135,7 +135,7 @@ impl Sending {
         Delivery::NotSent(if u16::from(code) >= 500 {
             SourceError::Permanent(format!("{host} does not take {what} ({said}). Nothing was sent to anybody."))
         } else {
-            SourceError::Transient(format!("{host} does not take {what} right now ({said}). Meantime tries again."))
+            SourceError::Transient(format!("{host} does not take {what} right now ({said})."))
         })
     }
 }
@@ -154,9 +154,7 @@ async fn start_tls(
     hello: &ClientId,
 ) -> SourceResult<Box<dyn Wire>> {
     let mut plain = Guarded::new(tcp, Arc::clone(limits));
-    let broke = |_: io::Error| {
-        SourceError::Transient(format!("The connection to {} broke off. Meantime tries again by itself.", server.host))
-    };
+    let broke = |_: io::Error| SourceError::Transient(format!("The connection to {} broke off.", server.host));
     let mut code = answer(&mut plain).await.map_err(broke)?;
     for command in [format!("EHLO {hello}\r\n"), "STARTTLS\r\n".to_owned()] {
         if !code.starts_with('2') {
@@ -189,15 +187,11 @@ async fn answer(wire: &mut Guarded) -> io::Result<String> {
 fn words(server: &MailServer, error: &lettre::transport::smtp::Error) -> SourceError {
     let (host, port) = (&server.host, server.port);
     match error.status() {
-        Some(code) => {
-            SourceError::Transient(format!("{host} does not send mail right now ({code}). Meantime tries again."))
-        }
+        Some(code) => SourceError::Transient(format!("{host} does not send mail right now ({code}).")),
         None if error.is_response() => SourceError::Permanent(format!(
             "What answers at {host}, port {port}, does not send mail (SMTP). Check the port and the encryption."
         )),
-        None => {
-            SourceError::Transient(format!("The connection to {host}, port {port}, broke off. Meantime tries again."))
-        }
+        None => SourceError::Transient(format!("The connection to {host}, port {port}, broke off.")),
     }
 }
 

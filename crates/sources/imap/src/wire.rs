@@ -102,10 +102,7 @@ fn unreachable_server(server: &MailServer, kind: std::io::ErrorKind) -> SourceEr
         std::io::ErrorKind::TimedOut => "does not answer",
         _ => "can't be reached",
     };
-    SourceError::Transient(format!(
-        "{}, port {}, {what}. Meantime tries again by itself; if it stays so, check the server and the port.",
-        server.host, server.port
-    ))
+    SourceError::Transient(format!("{}, port {}, {what}. Check the server and the port.", server.host, server.port))
 }
 
 /// Whom to believe, and what was shown instead.
@@ -162,10 +159,9 @@ impl Trust {
                 "{host}, port {}, does not speak TLS. Check the port, or choose STARTTLS.",
                 server.port
             )),
-            _ => SourceError::Transient(format!(
-                "The encrypted connection to {host}, port {}, broke off. Meantime tries again by itself.",
-                server.port
-            )),
+            _ => {
+                SourceError::Transient(format!("The encrypted connection to {host}, port {}, broke off.", server.port))
+            }
         }
     }
 }
