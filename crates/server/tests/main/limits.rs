@@ -66,7 +66,7 @@ async fn streams_that_come_all_at_once_are_told_when() {
         let stranger = world.client().call(Method::GET, "/v1/live").bearer_auth("nobody");
         assert_eq!(stranger.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
-    let mut open = vec![Stream::open(&ana).await, Stream::open(&ana).await];
+    let mut open = [Stream::open(&ana).await, Stream::open(&ana).await];
     let mut waits = Vec::new();
     for _ in 0..10 {
         waits.push(sent_away(ana.call(Method::GET, "/v1/live").send().await.unwrap()).await);
