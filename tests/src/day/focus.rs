@@ -6,12 +6,17 @@ use crate::wait::{Patience, wait_for};
 use crate::{App, Cli};
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the twelve are, as the notification at the end must say it.
 const DIGEST: &str = "12 held: 1 due today, 3 replies, 8 for information";
 const RED: &str = "The payment page is down";
+/// The titles of the rows that lie within the list's edges.
+const ON_SCREEN: &str = "const { top, bottom } = document.querySelector('[data-testid=list]').getBoundingClientRect();
+    const within = ({ top: above, bottom: below }) => top <= above && below <= bottom;
+    return [...document.querySelectorAll('[data-testid=row-title]')]
+        .filter((title) => within(title.getBoundingClientRect())).map((title) => title.title);";
 
 impl Day<'_> {
     /// Switches focus on in the tray's menu.
@@ -102,11 +107,17 @@ impl Day<'_> {
         wait_for("the end of the block", end, async || Ok(block(&self.ana).await?.is_none().then_some(()))).await?;
         wait_for("the digest", Patience::SHORT, async || Ok((self.desk.dunst.displayed() > 0).then_some(()))).await?;
         self.app.wait_for("[data-testid=group-held]").await?;
+        let page = self.ana.json(&["inbox"]).await?;
+        let held = page["rows"][0]["title"].clone();
+        wait_for("the first held row on the screen", Patience::SHORT, async || {
+            let seen = self.app.window.script(ON_SCREEN, json!([])).await?;
+            Ok(seen.as_array().is_some_and(|titles| titles.contains(&held)).then_some(()))
+        })
+        .await?;
         let picture = self.picture("5-digest").await?;
         let notes = self.desk.notes();
         let [digest] = notes.as_slice() else { anyhow::bail!("one was to be shown, not {notes:?}") };
         ensure!(digest.summary == DIGEST, "the digest says {:?}", digest.summary);
-        let page = self.ana.json(&["inbox"]).await?;
         let first = &page["groups"][0];
         ensure!(first["group"] == "held" && first["count"] == 12, "the groups are {}", page["groups"]);
         Ok(format!("\"{}\", and they are on top of the list{picture}", digest.summary))
