@@ -8,12 +8,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
-/// One at a time: each starts a dozen programs, and machines are small.
-static TURN: Mutex<()> = Mutex::new(());
+/// Two at a time: each starts a dozen programs and waits for them most of the
+/// while, and machines are small.
+static TURNS: Semaphore = Semaphore::const_new(2);
 
 /// A test that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(6 * 60);
@@ -24,7 +25,6 @@ const LIMIT: Duration = Duration::from_secs(6 * 60);
 /// The test failed: why, and what every program said last.
 #[allow(clippy::panic)] // how a test says that it failed
 pub fn play(test: impl AsyncFnOnce(&mut World) -> Result<()>) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Err(error) = in_a_world(test) {
         panic!("{error:#}");
     }
@@ -38,6 +38,7 @@ pub fn in_a_world(act: impl AsyncFnOnce(&mut World) -> Result<()>) -> Result<()>
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let _turn = TURNS.acquire().await?;
         let mut world = World::new()?;
         // A part that panics is a failure like any other: the logs tell why.
         let acted = AssertUnwindSafe(tokio::time::timeout(LIMIT, act(&mut world))).catch_unwind().await;
