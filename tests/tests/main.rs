@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing)] // of JSON, where what is missing reads as null; out of range is a failed test
 
+mod acceptance;
 mod attachments;
 mod desks;
 mod devices;
@@ -11,4 +12,3 @@ mod members;
 mod outage;
 mod screens;
 mod window;
-mod working_day;
