@@ -32,6 +32,9 @@ pub enum DirsError {
     /// `MEANTIME_HOME` is not an absolute path.
     #[error("MEANTIME_HOME must be a whole path, beginning at the root, not {0}")]
     NotAbsolute(PathBuf),
+    /// The place may be read and not written.
+    #[error("{0} can only be read: make it writable, or choose another folder with --home or MEANTIME_HOME")]
+    ReadOnly(PathBuf),
     /// A folder can't be made.
     #[error("the folder {path} can't be made or protected: {error}")]
     Create {
@@ -43,6 +46,21 @@ pub enum DirsError {
     /// Somebody else's folder lies where ours should be.
     #[error("the folder {0} belongs to another user of this computer; remove it, or set XDG_RUNTIME_DIR")]
     Foreign(PathBuf),
+}
+
+impl DirsError {
+    /// What kept a folder from being made or protected.
+    fn of(path: &Path, error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match error.kind() {
+            // Where the folder itself is missing, it is the one that it was to be made in.
+            PermissionDenied | ReadOnlyFilesystem => {
+                let there = path.ancestors().find(|place| place.exists());
+                Self::ReadOnly(there.unwrap_or(path).to_owned())
+            }
+            _ => Self::Create { path: path.to_owned(), error },
+        }
+    }
 }
 
 impl Dirs {
@@ -120,7 +138,7 @@ fn digest(path: &Path) -> String {
 #[cfg(unix)]
 fn private(path: &Path) -> Result<(), DirsError> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-    let failed = |error| DirsError::Create { path: path.to_owned(), error };
+    let failed = |error| DirsError::of(path, error);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
     // Below the temporary folder anybody may have been here first, with a
     // folder of their own or a link to somewhere else.
@@ -135,7 +153,7 @@ fn private(path: &Path) -> Result<(), DirsError> {
 /// Windows: the profile's folders inherit an access list for their owner alone.
 #[cfg(not(unix))]
 fn private(path: &Path) -> Result<(), DirsError> {
-    std::fs::create_dir_all(path).map_err(|error| DirsError::Create { path: path.to_owned(), error })
+    std::fs::create_dir_all(path).map_err(|error| DirsError::of(path, error))
 }
 
 #[cfg(test)]
@@ -183,6 +201,26 @@ mod tests {
         let dirs = Dirs::within(home.path()).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), &dirs.runtime).unwrap();
         assert!(matches!(dirs.create(), Err(DirsError::Foreign(_))));
+    }
+
+    #[test]
+    fn what_can_only_be_read_is_said_with_the_next_step() {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        for kind in [std::io::ErrorKind::ReadOnlyFilesystem, std::io::ErrorKind::PermissionDenied] {
+            let said = |path: &Path| DirsError::of(path, kind.into()).to_string();
+            let step = "can only be read: make it writable, or choose another folder with --home or MEANTIME_HOME";
+            assert_eq!(said(home.path()), format!("{} {step}", home.path().display()));
+            assert_eq!(said(&data), said(home.path()), "the folder that is there");
+        }
+    }
+
+    /// Even root makes no folder there.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_profile_where_nothing_can_be_made_is_refused_in_words() {
+        let said = Dirs::within(Path::new("/sys/meantime")).unwrap().create().unwrap_err();
+        assert!(matches!(&said, DirsError::ReadOnly(path) if path == Path::new("/sys")), "{said}");
     }
 
     #[test]
