@@ -10,9 +10,7 @@ export async function triage(ids: ItemId[], action: Action): Promise<void> {
   if (ids.length === 0) return;
   foresee(ids, action);
   try {
-    const done = await call('triage', { ids, action });
-    // Reading is seen in the list, and is no step to take back.
-    if (action.do !== 'read' && action.do !== 'unread') say(done.what, done.unchanged ? undefined : done);
+    await ask(ids, action);
   } catch (thrown) {
     complain(thrown);
     await rows.refresh();
@@ -27,7 +25,7 @@ export function snoozeFor(ids: ItemId[], words: string): Promise<void> {
 async function ask(ids: ItemId[], action: Action): Promise<void> {
   const done = await call('triage', { ids, action });
   // Reading is seen in the list, and is no step to take back.
-  if (action.do !== 'read' && action.do !== 'unread') say(done.what, done);
+  if (action.do !== 'read' && action.do !== 'unread') say(done.what, done.unchanged ? undefined : done);
 }
 
 /** Takes the last change back and shows what came back. */
