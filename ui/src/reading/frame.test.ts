@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest';
-import { dress, frame, guessHeight, withPictures } from './frame';
+import { dress, fit, frame, guessHeight, withPictures } from './frame';
 
 describe('frame', () => {
   it('forbids whatever is not ours, before the mail begins', () => {
@@ -37,6 +37,13 @@ it('shows the images that were asked for, and words for the others', () => {
   dress(body);
   expect([...body.querySelectorAll('img')].map((image) => image.src)).toEqual(['data:image/png;base64,AA']);
   expect(body.textContent).toBe('A logo');
+});
+
+it('makes what is too wide smaller, and lets it scroll before it can no longer be read', () => {
+  expect(fit(600, 600)).toEqual({ scale: 1, width: 600 });
+  expect(fit(600, 750)).toEqual({ scale: 0.8, width: 600 });
+  expect(fit(600, 1200)).toEqual({ scale: 0.75, width: 900 });
+  expect(fit(0, 1200).scale).toBe(1);
 });
 
 describe('guessHeight', () => {

@@ -5,7 +5,7 @@ export const HIGHEST = 2400;
 /** Links of one mail that are covered; the rest is text. */
 const MAX_SPOTS = 500;
 /** Nothing is made smaller than this to fit. */
-const SMALLEST = 0.5;
+const SMALLEST = 0.75;
 
 /**
  * A whole document for `srcdoc`. Nothing may be loaded but our own sheet, and
@@ -73,17 +73,22 @@ export interface Spot {
 
 /**
  * How tall the mail is, and where its links lie. What is wider than the frame
- * is made smaller. Only links to http, https and mailto count.
+ * is made smaller, but not too small to be read: then the frame is wider than
+ * its place. Only links to http, https and mailto count.
  */
-export function measure(inside: Document): { height: number; spots: Spot[] } {
+export function measure(frame: HTMLIFrameElement): { height: number; wide: boolean; spots: Spot[] } {
+  const inside = frame.contentDocument;
+  if (!inside?.body) return { height: 0, wide: false, spots: [] };
   const { documentElement: root, body } = inside;
-  body.style.transform = body.style.width = '';
-  // The frame will be as tall as the mail: only what can't be made small enough scrolls, sideways.
-  root.style.overflowY = 'hidden';
-  const wide = root.scrollWidth > root.clientWidth + 1;
-  if (wide) {
-    body.style.width = `${root.scrollWidth}px`;
-    body.style.transform = `scale(${Math.max(SMALLEST, root.clientWidth / root.scrollWidth)})`;
+  body.style.transform = body.style.width = frame.style.width = '';
+  // The frame will be as large as the mail: its place scrolls, not itself.
+  root.style.overflow = 'hidden';
+  const [room, needed] = [root.clientWidth, root.scrollWidth];
+  const { scale, width } = fit(room, needed);
+  if (scale < 1) {
+    body.style.width = `${needed}px`;
+    body.style.transform = `scale(${scale})`;
+    frame.style.width = width > room ? `${width}px` : '';
   }
   const spots: Spot[] = [];
   for (const anchor of body.querySelectorAll('a[href]')) {
@@ -94,7 +99,14 @@ export function measure(inside: Document): { height: number; spots: Spot[] } {
     }
   }
   const margin = Number.parseFloat(inside.defaultView?.getComputedStyle(body).marginBottom ?? '') || 0;
-  return { height: Math.ceil(body.getBoundingClientRect().bottom + margin), spots };
+  return { height: Math.ceil(body.getBoundingClientRect().bottom + margin), wide: width > room, spots };
+}
+
+/** How much smaller something is made where there is less room than it needs, and how wide it is then. */
+export function fit(room: number, needed: number): { scale: number; width: number } {
+  if (room <= 0 || needed <= room + 1) return { scale: 1, width: room };
+  const scale = Math.max(SMALLEST, room / needed);
+  return { scale, width: Math.ceil(needed * scale) };
 }
 
 const CHAR = 7;
