@@ -9,6 +9,7 @@ use crate::entry::{ENTRIES, Feed, Raw, absolute, markup_to_line};
 use crate::lenient;
 use feed_rs::model;
 use meantime_source::{Attachment, Person, text};
+use serde_json::Value;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
@@ -17,7 +18,18 @@ use url::Url;
 #[must_use]
 pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Option<Feed> {
     let text = decode(bytes, content_type);
-    let strict = catch_unwind(AssertUnwindSafe(|| {
+    let found = strict(&text, base).or_else(|| strict(&with_ids_as_text(&text)?, base));
+    let mut feed = match found {
+        Some(found) => shape(found, base),
+        None => lenient::parse(&text, base)?,
+    };
+    let mut seen = HashSet::new();
+    feed.entries.retain(|entry| seen.insert(entry.id.clone()));
+    Some(feed)
+}
+
+fn strict(text: &str, base: Option<&Url>) -> Option<model::Feed> {
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
         feed_rs::parser::Builder::new()
             // Ours come from guid, link, title and date; see `entry`.
             .id_generator(|_, _, _| String::new())
@@ -26,13 +38,24 @@ pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Op
             .parse(text.as_bytes())
             .ok()
     }));
-    let mut feed = match strict.ok().flatten() {
-        Some(found) => shape(found, base),
-        None => lenient::parse(&text, base)?,
-    };
-    let mut seen = HashSet::new();
-    feed.entries.retain(|entry| seen.insert(entry.id.clone()));
-    Some(feed)
+    parsed.ok().flatten()
+}
+
+/// A JSON feed some of whose ids are no text, with those as text: what the
+/// specification asks of readers. `None` where there is nothing to change.
+fn with_ids_as_text(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
+    let mut feed: Value = serde_json::from_str(text.trim()).ok()?;
+    let mut changed = false;
+    for id in feed.get_mut("items")?.as_array_mut()?.iter_mut().filter_map(|item| item.get_mut("id")) {
+        if matches!(id, Value::Number(_) | Value::Bool(_)) {
+            *id = Value::String(id.to_string());
+            changed = true;
+        }
+    }
+    changed.then(|| feed.to_string())
 }
 
 fn shape(feed: model::Feed, base: Option<&Url>) -> Feed {

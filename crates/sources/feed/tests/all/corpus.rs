@@ -53,6 +53,9 @@ fn atom_json_and_rdf_read_well() {
     let feed = read(json);
     assert_eq!((feed.items[0].title.as_str(), feed.items[0].text.as_str()), ("hi", "hi"));
     assert_eq!(feed.items[1].text, "a < b & c");
+    let numbered = json.replace(r#""id":"1""#, r#""id": 1"#).replace(r#""id":"2""#, r#""id":27.5"#);
+    let ids: Vec<_> = read(&numbered).items.into_iter().map(|item| item.id).collect();
+    assert_eq!(ids, ["1", "27.5"], "a reader makes text of them, as the specification asks");
     let rdf = "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://purl.org/rss/1.0/'><channel rdf:about='x'><title>R</title><link>https://r/</link><description>d</description></channel><item rdf:about='https://r/1'><title>one</title><link>https://r/1</link></item></rdf:RDF>";
     assert_eq!(titles(rdf), ["one"]);
 }
