@@ -131,7 +131,7 @@ impl Engine {
                 false
             }
             Err(error) => {
-                self.set_account_state(id, self.trouble(id, &error, None)).await;
+                self.set_account_state(id, self.trouble(id, &error, None).await).await;
                 !error.is_transient()
             }
         };
@@ -287,23 +287,35 @@ impl Engine {
         let outbox::Failing { code, message, again } = failing;
         Some(match again {
             None => AccountState::NeedsYou { password: code == AUTH, message },
-            again => AccountState::Retrying { message, since: self.trouble_since(id), again },
+            again => AccountState::Retrying { message, since: self.trouble_since(id).await, again },
         })
     }
 
     /// The state of an account that can't be read; `again`: when it is tried
     /// again by itself.
-    pub(crate) fn trouble(&self, id: AccountId, error: &SourceError, again: Option<DateTime<Utc>>) -> AccountState {
+    pub(crate) async fn trouble(
+        &self,
+        id: AccountId,
+        error: &SourceError,
+        again: Option<DateTime<Utc>>,
+    ) -> AccountState {
         let message = error.to_string();
         if error.is_transient() {
-            return AccountState::Retrying { message, since: self.trouble_since(id), again };
+            return AccountState::Retrying { message, since: self.trouble_since(id).await, again };
         }
         AccountState::NeedsYou { password: matches!(error, SourceError::Auth(_)), message }
     }
 
-    fn trouble_since(&self, id: AccountId) -> DateTime<Utc> {
-        match self.live().accounts.get(&id).map(|running| &running.state) {
-            Some(AccountState::Retrying { since, .. }) => *since,
+    /// Since when an account that is in trouble now has been so, also before
+    /// this start of Meantime.
+    async fn trouble_since(&self, id: AccountId) -> DateTime<Utc> {
+        let known = self.live().accounts.get(&id).map(|running| running.state.clone());
+        let before = match known {
+            Some(AccountState::New) | None => self.account_row(id).await.ok().map(|row| state_of(&row)),
+            known => known,
+        };
+        match before {
+            Some(AccountState::Retrying { since, .. }) => since,
             _ => self.now(),
         }
     }

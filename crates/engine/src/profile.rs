@@ -5,7 +5,7 @@ use crate::dues;
 use crate::engine::Engine;
 use crate::out;
 use crate::people::{self, Team, TeamConfig};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::zone::Zone;
 use meantime_model::{PersonId, Schedule};
 use meantime_protocol::{Kind, Scope};
@@ -41,9 +41,12 @@ impl Engine {
                 Ok((me, counts, outbox::count_refused(db)?, account::all(db)?.is_empty()))
             })
             .await?;
+        let accounts = self.list_accounts().await?;
+        // The team's state is the connection's.
+        let sources = || accounts.iter().filter(|account| account.kind != SourceKind::Team);
+        let broken = sources().filter(|account| matches!(account.state, AccountState::NeedsYou { .. })).count();
         let zone = schedule.zone();
         let live = self.live();
-        let broken = live.accounts.values().filter(|a| matches!(a.state, AccountState::NeedsYou { .. })).count();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_run,
@@ -56,6 +59,7 @@ impl Engine {
             connection: live.connection.clone(),
             refusals,
             broken_accounts: u32::try_from(broken).unwrap_or(u32::MAX),
+            unreachable: sources().filter_map(|account| unreachable(account, now)).collect(),
             secrets,
             notifications: live.notifications.clone(),
         })
@@ -114,6 +118,18 @@ impl Engine {
         self.tell(&[Tag::Settings, Tag::Focus]);
         Ok(Nothing {})
     }
+}
+
+/// What is said of an account that is tried again by itself, once that goes on
+/// for too long to be a moment: news of a feed can wait.
+fn unreachable(account: &Account, now: DateTime<Utc>) -> Option<Unreachable> {
+    let AccountState::Retrying { message, since, .. } = &account.state else { return None };
+    let moment = if account.kind == SourceKind::Feed { TimeDelta::days(1) } else { TimeDelta::minutes(5) };
+    (now - *since >= moment).then(|| Unreachable {
+        name: account.name.clone(),
+        since: *since,
+        message: message.clone(),
+    })
 }
 
 /// My settings: this device's, and over them those that follow me to each of

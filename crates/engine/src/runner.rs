@@ -166,7 +166,7 @@ async fn sleep_or_forever(pause: Option<Duration>) {
 async fn report(engine: &Arc<Engine>, account: AccountId, error: &SourceError, pause: Option<Duration>) {
     tracing::warn!(%account, code = error.code(), %error, "an account could not be read");
     let again = pause.map(|pause| engine.now() + TimeDelta::from_std(pause).unwrap_or_default());
-    engine.set_account_state(account, engine.trouble(account, error, again)).await;
+    engine.set_account_state(account, engine.trouble(account, error, again).await).await;
     engine.tell(&[Tag::Status]);
 }
 

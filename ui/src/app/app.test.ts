@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { fireEvent, render, screen } from '@testing-library/svelte';
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Status } from '../host';
 import { reset } from '../host/memory';
@@ -233,6 +233,20 @@ it('says why the team server wants nothing of us', async () => {
   const message = 'The key of team.example.org changed. Ask whoever runs it.';
   withStatus(() => ({ connection: { state: 'refused', message, signed_out: false } }));
   await eventually(() => expect(screen.getByTestId('notice').textContent).toBe('The key of team.example.org changed'));
+});
+
+it('says calmly which mailbox is not reached, and since when', async () => {
+  const down = (name: string, since: string) => ({ name, since, message: `${name} does not answer` });
+  const one = down('ana@example.org', '2026-11-16T08:34:00Z');
+  withStatus(() => ({ unreachable: [one] }));
+  await eventually(() => expect(screen.getByTestId('notice').textContent).toBe('ana@example.org not reached since 08:34'));
+  const notice = screen.getByTestId('notice');
+  expect([notice.title, notice.classList.contains('calm')]).toEqual(['ana@example.org does not answer', true]);
+  await fireEvent.click(notice);
+  expect(where.section).toBe('accounts');
+  cleanup();
+  withStatus(() => ({ unreachable: [one, down('info@example.org', '2026-11-16T08:12:00Z')] }));
+  await eventually(() => expect(screen.getByTestId('notice').textContent).toBe('2 accounts not reached since 08:12'));
 });
 
 it('tries again when asked to', async () => {

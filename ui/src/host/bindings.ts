@@ -1675,6 +1675,11 @@ id: ItemId, } | { "target": "join",
 link: string, };
 
 /**
+ * Accounts whose server has not been reached for longer than a moment;
+ * they are tried again by themselves.
+ */
+unreachable: Array<Unreachable>, 
+/**
  * Somebody of the team.
  */
 export type TeamMember = { 
@@ -1925,6 +1930,23 @@ state: UnsentState,
 text: string, };
 
 /**
+/**
+ * An account whose server is not reached.
+ */
+export type Unreachable = { 
+/**
+ * The account's name.
+ */
+name: string, 
+/**
+ * Since when.
+ */
+since: string, 
+/**
+ * Why, in plain words.
+ */
+message: string, };
+
  * Urgency, the most urgent first, so that `Ord` sorts a list as it is shown.
  */
 export type Urgency = "red" | "yellow" | "green";

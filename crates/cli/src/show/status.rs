@@ -2,7 +2,7 @@
 
 use super::text::clean;
 use super::{Out, Show, Style, Times, count};
-use meantime_engine::api::{Connection, FocusStatus, PersonState, SecretsState, Status};
+use meantime_engine::api::{Connection, FocusStatus, PersonState, SecretsState, Status, Unreachable};
 use std::io;
 
 impl Show for Status {
@@ -39,6 +39,11 @@ impl Show for Status {
                 out.line(format!("team server: offline since {} ({})", times.when(*since), clean(message)))?;
             }
             Connection::Refused { message, .. } => warn(out, &format!("team server: {}", clean(message)))?,
+        }
+        for Unreachable { name, since, message } in &self.unreachable {
+            let why = clean(message);
+            let since = times.when(*since);
+            out.line(format!("{}: not reached since {since} ({})", clean(name), why.trim_end_matches('.')))?;
         }
         if self.refusals > 0 {
             warn(

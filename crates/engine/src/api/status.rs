@@ -31,10 +31,25 @@ pub struct Status {
     pub refusals: u32,
     /// Accounts that need me.
     pub broken_accounts: u32,
+    /// Accounts whose server has not been reached for longer than a moment;
+    /// they are tried again by themselves.
+    #[serde(default)]
+    pub unreachable: Vec<Unreachable>,
     /// Where secrets are kept.
     pub secrets: SecretsState,
     /// Notifications can't be shown: why.
     pub notifications: Option<String>,
+}
+
+/// An account whose server is not reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Unreachable {
+    /// The account's name.
+    pub name: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why, in plain words.
+    pub message: String,
 }
 
 /// Me in my team.

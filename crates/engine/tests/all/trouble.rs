@@ -11,6 +11,10 @@ async fn state(rig: &Rig) -> AccountState {
     rig.engine.accounts(Nothing {}).await.unwrap().remove(0).state
 }
 
+async fn unreachable(rig: &Rig) -> Vec<Unreachable> {
+    rig.engine.status(Nothing {}).await.unwrap().unreachable
+}
+
 async fn answer(rig: &Rig, title: &str) {
     let row = rig.rows().await.into_iter().find(|row| row.title == title).unwrap();
     let reply = Reply {
@@ -96,6 +100,24 @@ async fn since_when_it_fails_does_not_move_with_each_try() {
         matches!(state(&rig).await, AccountState::Retrying { again: Some(again), .. } if again > began)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_reached_for_long_is_in_the_status() {
+    let rig = Rig::new().await;
+    let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    let began = rig.now();
+    *rig.mailbox.pull_fails.lock().unwrap() = Some(SourceError::Transient("no route".into()));
+    rig.engine.check_account(AccountRef { id }).await.unwrap();
+    assert_eq!(unreachable(&rig).await, [], "that may be a moment");
+    rig.pass(TimeDelta::minutes(6));
+    let wanted = [Unreachable { name: "ana@example.org".into(), since: began, message: "no route".into() }];
+    assert_eq!(unreachable(&rig).await, wanted);
+    let rig = rig.crash(TimeDelta::minutes(1)).await;
+    rig.until("a restart makes it no moment again", || async { unreachable(&rig).await == wanted }).await;
+    *rig.mailbox.pull_fails.lock().unwrap() = None;
+    rig.engine.check_account(AccountRef { id }).await.unwrap();
+    assert_eq!(unreachable(&rig).await, [], "it answers again");
 }
 
 #[tokio::test]

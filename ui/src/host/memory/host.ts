@@ -238,6 +238,7 @@ export class Memory {
       },
       refusals: this.#refusals.length,
       broken_accounts: this.#accounts.filter((a) => a.state.state === 'needs_you').length,
+      unreachable: this.#accounts.flatMap(({ name, state }) => (state.state === 'retrying' ? [{ name, since: state.since, message: state.message }] : [])),
       secrets: this.#secrets,
     }),
     inbox: ({ view, offset, limit }) => {
