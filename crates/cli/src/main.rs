@@ -52,7 +52,11 @@ fn with_engine(command: Command, home: Option<&std::path::Path>, out: &mut Out) 
             return daemon::run(dirs).await;
         }
         let engine = reach::reach(dirs).await?;
-        let done = run(command, &engine, out).await;
+        let chooses = matches!(command, Command::Secrets(_));
+        let done = match run(command, &engine, out).await {
+            Err(stop) if !chooses => Err(secrets::with_next_step(&engine, stop).await),
+            done => done,
+        };
         reach::close(engine).await;
         done
     });

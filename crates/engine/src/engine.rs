@@ -199,6 +199,12 @@ impl From<StoreError> for Failure {
 /// A keyring may be unlocked long after the start.
 async fn follow_secrets(engine: Arc<Engine>) {
     let mut kept = engine.safe.changes();
+    tokio::select! {
+        () = engine.stop.cancelled() => return,
+        again = engine.in_memory_again() => if let Err(error) = again {
+            tracing::error!(%error, "passwords can't be kept in memory");
+        }
+    }
     loop {
         tokio::select! {
             () = engine.stop.cancelled() => return,

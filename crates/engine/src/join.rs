@@ -11,11 +11,13 @@ use meantime_platform::Secrets as _;
 use meantime_platform::secrets::{Choice, Kept};
 use meantime_protocol::Invite;
 use meantime_protocol::http::JoinResponse;
-use meantime_store::{account, focus, team as records};
+use meantime_store::{account, focus, setting, team as records};
 use std::sync::Arc;
 
 /// Longest name of a person, in characters.
 const MAX_NAME: usize = 80;
+/// Setting: secrets are kept in memory, by the person's own choice.
+const IN_MEMORY: &str = "secrets_in_memory";
 
 /// The account and the team that this device was in.
 type Before = (AccountId, TeamConfig);
@@ -182,10 +184,27 @@ impl Engine {
                 Choice::File { passphrase }
             }
         };
+        let in_memory = matches!(choice, Choice::Session);
         self.safe.choose(choice).await?;
+        self.write(move |tx| Ok(setting::put(tx, IN_MEMORY, &in_memory)?)).await?;
         self.tell(&[Tag::Status]);
         self.retry_accounts().await;
         Ok(kept(self.safe.kept().await))
+    }
+}
+
+impl Engine {
+    /// Who chose memory where there is no keyring is not asked again at each
+    /// start. Waits until it is known whether there is one now.
+    pub(crate) async fn in_memory_again(&self) -> Result<(), Failure> {
+        if !self.read(|db| Ok(setting::get(db, IN_MEMORY)?.unwrap_or(false))).await? {
+            return Ok(());
+        }
+        let known = self.safe.get(IN_MEMORY).await;
+        if known.is_err() && matches!(self.safe.kept().await, Kept::Undecided(_)) {
+            self.safe.choose(Choice::Session).await?;
+        }
+        Ok(())
     }
 }
 

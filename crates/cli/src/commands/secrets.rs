@@ -3,7 +3,7 @@
 use super::times;
 use crate::ask;
 use crate::reach::{self, Reached};
-use crate::show::Out;
+use crate::show::{Out, so_that_passwords_are_kept};
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
 use meantime_engine::api::{ChooseSecrets, FailureCode, Nothing, SecretsState};
@@ -22,6 +22,20 @@ enum Keep {
     Session,
     /// In a file encrypted with a passphrase, which is asked for; also opens a locked one
     File,
+}
+
+/// A failure for want of a place for passwords says how there is to be one.
+pub(crate) async fn with_next_step(engine: &Reached, stop: Stop) -> Stop {
+    let Stop::Failed(failure) = stop else { return stop };
+    if failure.code != FailureCode::NoSecrets {
+        return failure.into();
+    }
+    let step = engine.secrets(Nothing {}).await.ok().and_then(|state| so_that_passwords_are_kept(&state));
+    let message = match step {
+        Some(step) => format!("{}. {step}.", failure.message.trim_end_matches('.')),
+        None => failure.message,
+    };
+    Stop::new(FailureCode::NoSecrets, message)
 }
 
 pub(crate) async fn run(engine: &Reached, args: SecretsArgs, out: &mut Out) -> Result<(), Stop> {

@@ -16,6 +16,7 @@ mod text;
 mod time;
 
 pub(crate) use inspection::show_inspection;
+pub(crate) use status::so_that_passwords_are_kept;
 pub(crate) use table::Table;
 pub(crate) use text::{clean, clean_lines};
 pub(crate) use time::Times;

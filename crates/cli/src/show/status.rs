@@ -91,19 +91,28 @@ impl Show for SecretsState {
     fn show(&self, out: &mut Out, _: &Times) -> io::Result<()> {
         match self {
             Self::Keyring => out.line("passwords are kept in the system's keyring"),
-            Self::Undecided { message } => warn(
-                out,
-                &format!(
-                    "passwords can't be kept: {}. Choose with `meantime secrets keyring|session|file`",
-                    clean(message).trim_end_matches('.')
-                ),
-            ),
+            Self::Undecided { message } => {
+                let why = clean(message);
+                warn(out, &format!("passwords can't be kept: {}. {CHOOSE}", why.trim_end_matches('.')))
+            }
             Self::Session => out.line("passwords are kept in memory, until Meantime ends"),
             Self::File { locked: false } => out.line("passwords are kept in an encrypted file"),
             Self::File { locked: true } => {
-                warn(out, "passwords are kept in an encrypted file, which is locked: `meantime secrets file` opens it")
+                warn(out, &format!("passwords are kept in an encrypted file, which is locked. {UNLOCK}"))
             }
         }
+    }
+}
+
+const CHOOSE: &str = "Choose where to keep them: `meantime secrets keyring|session|file`";
+const UNLOCK: &str = "Unlock it: `meantime secrets file`";
+
+/// What to do so that passwords can be kept, where they can't.
+pub(crate) fn so_that_passwords_are_kept(state: &SecretsState) -> Option<&'static str> {
+    match state {
+        SecretsState::Undecided { .. } => Some(CHOOSE),
+        SecretsState::File { locked: true } => Some(UNLOCK),
+        SecretsState::Keyring | SecretsState::Session | SecretsState::File { locked: false } => None,
     }
 }
 

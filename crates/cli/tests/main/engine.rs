@@ -145,6 +145,23 @@ fn secrets_wait_for_the_person_where_there_is_no_keyring() {
     assert!(wrong.code != 0 && !wrong.err.contains("wrong horse"), "{wrong:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn who_chose_memory_is_not_asked_again_at_the_next_start() {
+    let world = World::new();
+    let daemon = Daemon::start(&world);
+    let session = json!({ "kept": "session" });
+    assert_eq!(world.run(&["--json", "secrets", "session"]).ok().json(), session);
+    assert_eq!(daemon.terminate(), 0);
+    let alone = world.run(&["--json", "secrets"]).ok().json();
+    assert_eq!(alone["kept"], "undecided", "a command's memory is gone with it: {alone}");
+    let _daemon = Daemon::start(&world);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.run(&["--json", "secrets"]).ok().json() != session {
+        assert!(Instant::now() < deadline, "the choice is forgotten");
+    }
+}
+
 #[test]
 fn focus_lasts_from_one_command_to_the_next() {
     let world = World::new();

@@ -195,6 +195,11 @@ impl Rig {
         self.safe.get(&format!("account/{account}")).await.unwrap()
     }
 
+    /// It is in the keyring no more.
+    pub async fn forget(&self, account: meantime_model::AccountId) {
+        self.safe.delete(&format!("account/{account}")).await.unwrap();
+    }
+
     /// Something in the person's own folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)

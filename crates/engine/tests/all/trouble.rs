@@ -121,6 +121,18 @@ async fn a_server_that_is_not_reached_for_long_is_in_the_status() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_kept_in_memory_is_asked_for_again() {
+    let rig = Rig::new().await;
+    let id = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
+    rig.forget(id).await;
+    let rig = rig.crash(TimeDelta::minutes(1)).await;
+    rig.until("the account asks", || async {
+        matches!(state(&rig).await, AccountState::NeedsYou { password: true, message } if message.ends_with("type it again"))
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_that_asks_to_be_left_alone_is() {
     let rig = Rig::new().await;
     rig.receive(vec![mail("A", "mei@example.org", true, rig.now())]).await;

@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 const SERVICE: &str = "Meantime";
 /// A person may have to type the keyring's password.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A keyring that has to be started first is there within this part of the
+/// limit, or does not come.
+const TO_START: u32 = 6;
 
 /// Talks to the keyring.
 pub struct Keyring {
@@ -94,9 +97,10 @@ impl Keyring {
             },
         };
         let (sender, jobs) = mpsc::channel();
+        let to_start = self.limit / TO_START;
         std::thread::Builder::new()
             .name("keyring".to_owned())
-            .spawn(move || work(&jobs))
+            .spawn(move || work(&jobs, to_start))
             .map_err(|e| SecretsError::Unavailable(format!("the keyring can't be asked: {e}")))?;
         let _ = sender.send(job);
         *thread = Some(sender);
@@ -104,8 +108,8 @@ impl Keyring {
     }
 }
 
-fn work(jobs: &mpsc::Receiver<Job>) {
-    let mut store = None;
+fn work(jobs: &mpsc::Receiver<Job>, to_start: Duration) {
+    let mut store = Kept { store: None, to_start };
     for job in jobs {
         match job {
             Job::Get(name, reply) => {
@@ -130,25 +134,28 @@ fn work(jobs: &mpsc::Receiver<Job>) {
     }
 }
 
+/// The connection, while it works.
+struct Kept {
+    store: Option<Arc<CredentialStore>>,
+    to_start: Duration,
+}
+
 /// Runs one call. A connection that broke since the last one (the keyring was
 /// started again) is made anew once.
-fn with<T>(
-    kept: &mut Option<Arc<CredentialStore>>,
-    call: impl Fn(&CredentialStore) -> Result<T, Error>,
-) -> Result<T, Error> {
-    if let Some(store) = kept.take() {
+fn with<T>(kept: &mut Kept, call: impl Fn(&CredentialStore) -> Result<T, Error>) -> Result<T, Error> {
+    if let Some(store) = kept.store.take() {
         match call(store.as_ref()) {
             Err(Error::PlatformFailure(error)) => tracing::debug!("the keyring's connection broke: {error}"),
             done => {
-                *kept = Some(store);
+                kept.store = Some(store);
                 return done;
             }
         }
     }
-    let store = open()?;
+    let store = open(kept.to_start)?;
     let done = call(store.as_ref());
     if !matches!(done, Err(Error::PlatformFailure(_))) {
-        *kept = Some(store);
+        kept.store = Some(store);
     }
     done
 }
@@ -157,31 +164,55 @@ fn entry(store: &CredentialStore, name: &str) -> Result<keyring_core::Entry, Err
     store.build(SERVICE, name, None)
 }
 
+/// The bus would wait for minutes for a keyring that does not come.
 #[cfg(target_os = "linux")]
-fn open() -> Result<Arc<CredentialStore>, Error> {
+fn open(to_start: Duration) -> Result<Arc<CredentialStore>, Error> {
+    const NAME: &str = "org.freedesktop.secrets";
+    let start = || -> zbus::Result<()> {
+        let bus = zbus::blocking::connection::Builder::session()?.method_timeout(to_start).build()?;
+        let proxy = zbus::blocking::fdo::DBusProxy::new(&bus)?;
+        if !proxy.name_has_owner(NAME.try_into()?)? {
+            proxy.start_service_by_name(NAME.try_into()?, 0)?;
+        }
+        Ok(())
+    };
+    start().map_err(|error| Error::PlatformFailure(error.into()))?;
     Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 
 #[cfg(target_os = "macos")]
-fn open() -> Result<Arc<CredentialStore>, Error> {
+fn open(_: Duration) -> Result<Arc<CredentialStore>, Error> {
     Ok(apple_native_keyring_store::keychain::Store::new()?)
 }
 
 #[cfg(windows)]
-fn open() -> Result<Arc<CredentialStore>, Error> {
+fn open(_: Duration) -> Result<Arc<CredentialStore>, Error> {
     Ok(windows_native_keyring_store::Store::new()?)
 }
 
+/// What the system says is for the log: people have no use for the names of
+/// its parts.
 fn plain(error: &Error) -> SecretsError {
-    SecretsError::Unavailable(match error {
-        Error::NoStorageAccess(_) => "the system's keyring stayed locked; unlock it, then look again".to_owned(),
+    let words = match error {
+        Error::NoStorageAccess(_) => "the system's keyring stayed locked; unlock it, then look again",
         Error::PlatformFailure(why) if absent(&why.to_string()) => {
-            "this computer runs no keyring that Meantime could keep passwords in".to_owned()
+            "this computer runs no keyring that Meantime could keep passwords in"
         }
-        Error::PlatformFailure(why) => format!("the system's keyring can't be used: {why}"),
+        Error::PlatformFailure(why) if late(&why.to_string()) => {
+            "the system's keyring does not start; look again in a moment, or keep passwords in another way"
+        }
         // Its text never carries a secret's bytes.
-        other => format!("the system's keyring can't be used: {other}"),
-    })
+        other => {
+            tracing::warn!(error = %other, "the keyring failed");
+            "the system's keyring can't be used now; look again, or keep passwords in another way"
+        }
+    };
+    SecretsError::Unavailable(words.to_owned())
+}
+
+/// It was to be started, and did not come.
+fn late(why: &str) -> bool {
+    ["timed out", "TimedOut", "NoReply"].iter().any(|sign| why.contains(sign))
 }
 
 /// No bus, or nobody on it who keeps secrets.

@@ -177,6 +177,18 @@ fn a_keyring_that_hangs_is_given_up_and_asked_again() {
 }
 
 #[test]
+fn a_keyring_that_does_not_start_is_given_up_soon_and_in_plain_words() {
+    alone("secrets::tests::a_keyring_that_does_not_start_is_given_up_soon_and_in_plain_words", |stage| async move {
+        stage.bus.offer("org.freedesktop.secrets", "/bin/sleep 40").await;
+        let keyring = keyring::Keyring::with_limit(Duration::from_secs(30));
+        let began = std::time::Instant::now();
+        let Err(SecretsError::Unavailable(why)) = keyring.get("a").await else { panic!() };
+        assert!(why.contains("does not start") && !why.contains("freedesktop"), "{why}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
 fn a_keyring_that_takes_its_time_is_waited_for_beside_the_rest() {
     alone("secrets::tests::a_keyring_that_takes_its_time_is_waited_for_beside_the_rest", |stage| async move {
         let dirs = dirs(&stage);
