@@ -68,6 +68,11 @@ impl Adapters for Real {
 }
 
 fn mailbox(new: NewMailbox) -> Result<MailboxConfig, SourceError> {
+    for (what, text) in [("mail address", &new.address), ("sign-in name", &new.user), ("server", &new.imap.host)] {
+        if text.trim().is_empty() {
+            return Err(SourceError::Invalid(format!("The {what} is missing: enter it.")));
+        }
+    }
     Ok(MailboxConfig {
         address: new.address.trim().to_owned(),
         name: new.display_name.trim().to_owned(),
@@ -80,7 +85,7 @@ fn mailbox(new: NewMailbox) -> Result<MailboxConfig, SourceError> {
 fn server(server: MailServer) -> Result<imap::MailServer, SourceError> {
     let certificate = match server.certificate.filter(|text| !text.trim().is_empty()) {
         None => None,
-        Some(text) => Some(imap::Fingerprint::try_from(text).map_err(|e| SourceError::Permanent(e.to_string()))?),
+        Some(text) => Some(imap::Fingerprint::try_from(text).map_err(SourceError::Invalid)?),
     };
     let security = match server.security {
         Security::Tls => imap::Security::Tls,

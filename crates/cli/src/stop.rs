@@ -38,7 +38,9 @@ impl Stop {
             _ => error.render().to_string(),
         };
         // What is wrong, without how it would be right; that is for people.
-        let wrong = text.split("\n\nUsage:").next().unwrap_or_default();
+        let wrong = ["\n\nUsage:", "\n\nFor more information"]
+            .iter()
+            .fold(text.as_str(), |text, end| text.split(end).next().unwrap_or_default());
         Self::usage(clean(wrong.strip_prefix("error: ").unwrap_or(wrong)))
     }
 

@@ -6,6 +6,7 @@ use crate::ask;
 use crate::reach::Reached;
 use crate::show::{Out, clean, clean_lines, count, short};
 use crate::stop::Stop;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use meantime_engine::api::{
     Account, AccountRef, AccountState, FailureCode, ImportMail, Join, MailFormat, MailServer, NewAccount, NewMailbox,
@@ -69,6 +70,7 @@ enum Add {
 #[derive(Args)]
 struct ImapArgs {
     /// My own address
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     address: String,
     /// Where mail is read: a host, or host:port
     #[arg(long, value_name = "HOST[:PORT]")]

@@ -1,7 +1,7 @@
 //! `focus`.
 
 use super::times;
-use crate::reach::Reached;
+use crate::reach::{self, Reached};
 use crate::show::Out;
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
@@ -39,7 +39,13 @@ pub(crate) async fn run(engine: &Reached, args: FocusArgs, out: &mut Out) -> Res
         What::Toggle => engine.focus_toggle(Nothing {}).await?,
         What::Status => engine.focus_status(Nothing {}).await?,
     };
-    Ok(out.reply(&status, &times(engine, out).await?)?)
+    out.reply(&status, &times(engine, out).await?)?;
+    if reach::is_here(engine) {
+        eprintln!(
+            "Meantime isn't running: nothing is held or shown until it does. Start the app or `meantime daemon`."
+        );
+    }
+    Ok(())
 }
 
 /// `50m`, `2h`, `1h30m` or `50`, in minutes; a day at most.

@@ -97,6 +97,27 @@ fn day(world: &World) {
 }
 
 #[test]
+fn what_is_no_mbox_is_not_imported() {
+    let world = World::new();
+    let text = world.file("diary.txt", "Dear diary,\n\nnothing new.\n");
+    let folder = world.path().to_str().unwrap();
+    for (path, why) in [(text.as_str(), "this is not an mbox"), (folder, "is a folder")] {
+        let ran = world.run(&["import", "--mbox", path]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+    }
+}
+
+#[test]
+fn what_an_account_can_not_have_is_a_usage_error() {
+    let world = World::new();
+    for wrong in [&["", "--imap", "localhost:1"][..], &["a@b.c", "--imap", "localhost:1", "--imap-certificate", "zz"]] {
+        let ran = world.pipe(&[&["account", "add", "imap"], wrong].concat(), b"hunter2\n");
+        assert_eq!(ran.code, 2, "{ran:?}");
+    }
+}
+
+#[test]
 fn a_day_without_a_running_engine() {
     day(&World::new());
 }
@@ -165,7 +186,9 @@ fn who_chose_memory_is_not_asked_again_at_the_next_start() {
 #[test]
 fn focus_lasts_from_one_command_to_the_next() {
     let world = World::new();
-    assert!(world.run(&["focus", "status"]).ok().out.starts_with("not focusing"));
+    let status = world.run(&["focus", "status"]).ok();
+    assert!(status.out.starts_with("not focusing"), "{status:?}");
+    assert!(status.err.contains("Meantime isn't running: nothing is held"), "{status:?}");
     let started = world.run(&["--json", "focus", "start", "--for", "50m"]).ok().json();
     assert!(started["block"]["until"].is_string(), "{started}");
     assert!(world.run(&["focus", "status"]).ok().out.starts_with("focusing until "));
