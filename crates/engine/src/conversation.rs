@@ -51,8 +51,13 @@ impl Engine {
                 }
                 _ => Default::default(),
             };
+            let place = match found.kind {
+                // Every mailbox has an INBOX: which one it is says more.
+                account::AccountKind::Imap => account::get(db, found.account)?.map(|row| row.name),
+                _ => None,
+            };
             Ok(Conversation {
-                place: found.place.clone(),
+                place: place.unwrap_or_else(|| found.place.clone()),
                 messages: messages.into_iter().map(|m| view(m, found.kind, team.as_ref(), now)).collect(),
                 row: row(found, None),
                 recipients,
