@@ -3,7 +3,7 @@
 
 use crate::api::*;
 use crate::attach::checked;
-use crate::conversation::{can_reply, mail_recipients, reply_target, thread};
+use crate::conversation::{MAX_MESSAGES, can_reply, reply_target, thread};
 use crate::drafts::{self, Written};
 use crate::dues;
 use crate::engine::Engine;
@@ -11,6 +11,7 @@ use crate::files::Files;
 use crate::inbox::resolve;
 use crate::out;
 use crate::people::{Team, TeamConfig};
+use crate::recipients::Recipients;
 use crate::state::State;
 use crate::triage::{Back, keep_step};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,7 +40,7 @@ impl Engine {
         let (now, computer) = (self.now(), self.computer_zone());
         let until = self.undo_until(now);
         let (copies, _turn) = self.held(&args.files).await;
-        let (what, id, sending) = self
+        let (what, id, sending, to) = self
             .write(move |tx| {
                 let id = resolve(tx, &args.item)?;
                 let found = item::get(tx, id)?.ok_or_else(gone)?;
@@ -49,7 +50,12 @@ impl Engine {
                 }
                 let files = checked(&args.files, &copies, found.kind == account::AccountKind::Imap)?;
                 let mut sending = Sending::Pending;
+                let mut to = Vec::new();
                 let unsent = match found.kind {
+                    account::AccountKind::Team if args.to.is_some() => {
+                        let message = "to: an answer in a team thread is for everybody who reads it";
+                        return Err(Failure::new(FailureCode::Invalid, message));
+                    }
                     account::AccountKind::Team => {
                         let team = Team::load(tx)?.ok_or_else(no_team)?;
                         let asked = thread(tx, Some(&team), &found)?;
@@ -66,7 +72,12 @@ impl Engine {
                         let message = "deliver: only messages to the team can be delivered later";
                         return Err(Failure::new(FailureCode::Invalid, message));
                     }
-                    _ => send_mail(tx, &found, &args.text, &files, until, now)?,
+                    _ => {
+                        let said = Said { text: &args.text, files: &files, visible: None, until, now };
+                        let (unsent, goes_to) = send_mail(tx, &found, args.to.as_deref(), &said)?;
+                        to = goes_to;
+                        unsent
+                    }
                 };
                 drafts::sent(tx, Some(id), &Written { text: &args.text, files: &files, thread: None }, now)?;
                 let before = State::of(&found);
@@ -75,11 +86,11 @@ impl Engine {
                 let what = format!("Sent: {}", found.title);
                 let back = Back::unsent(vec![unsent], Some(id), args.text, files).and_item(before);
                 keep_step(tx, &what, Some(id), Some(until), &back, now)?;
-                Ok((what, id, sending))
+                Ok((what, id, sending, to))
             })
             .await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending), unchanged: false })
+        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending), unchanged: false, to })
     }
 
     pub(crate) async fn start_thread(self: &Arc<Self>, args: Compose) -> Result<Undoable, Failure> {
@@ -129,7 +140,8 @@ impl Engine {
         });
         let sending = sending.await?;
         self.after_change(&[id]).await;
-        Ok(Undoable { what, item: Some(id), until: Some(until), sending: Some(sending), unchanged: false })
+        let (item, until, sending) = (Some(id), Some(until), Some(sending));
+        Ok(Undoable { what, item, until, sending, unchanged: false, to: Vec::new() })
     }
 
     pub(crate) async fn refused(&self) -> Result<Vec<Refusal>, Failure> {
@@ -214,7 +226,7 @@ fn when_they_start(schedules: &[&Schedule], now: DateTime<Utc>) -> Option<DateTi
     start.filter(|at| awake.is_empty() || *at <= now + ONE_NIGHT)
 }
 
-/// What is said in a thread, and when.
+/// What is said, and when.
 struct Said<'a> {
     text: &'a str,
     files: &'a [Attachment],
@@ -262,34 +274,34 @@ fn circle_for(tx: &Tx<'_>, team: &Team, asked: &[PersonId], now: DateTime<Utc>) 
     Ok(circle)
 }
 
-/// Queues an answer to a mail, and shows it in its conversation at once.
+/// Queues an answer to a mail, to those who are `wanted`, and shows it in its
+/// conversation at once. Tells whom it goes to.
 fn send_mail(
     tx: &Tx<'_>,
     found: &item::Item,
-    text: &str,
-    files: &[Attachment],
-    until: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<i64, Failure> {
-    let messages = message::of_item(tx, found.id, 1000)?;
-    let to = reply_target(&messages).ok_or_else(gone)?;
-    let person = |c: &message::Correspondent| Person { name: c.name.clone(), address: c.address.clone() };
+    wanted: Option<&[String]>,
+    said: &Said<'_>,
+) -> Result<(i64, Vec<Contact>), Failure> {
+    let messages = message::of_item(tx, found.id, MAX_MESSAGES)?;
+    let answered = reply_target(&messages).ok_or_else(gone)?;
     let mine = account::get(tx, found.account)?.map(|row| row.name).unwrap_or_default();
-    let (recipients, cc) = mail_recipients(to, &mine);
-    let (recipients, cc) = (recipients.iter().map(person).collect(), cc.iter().map(person).collect());
+    let Recipients { to, cc } = Recipients::of(answered, &mine).chosen(wanted)?;
+    let contact = |c: &message::Correspondent| Contact { name: c.name.clone(), address: c.address.clone() };
+    let goes_to = to.iter().chain(&cc).map(contact).collect();
+    let person = |c: message::Correspondent| Person { name: c.name, address: c.address };
     let subject = match found.title.get(..3) {
         Some(start) if start.eq_ignore_ascii_case("re:") => found.title.clone(),
         _ => format!("Re: {}", found.title),
     };
     let what = What::Reply {
-        to_message: to.upstream.clone(),
-        to: recipients,
-        cc,
+        to_message: answered.upstream.clone(),
+        to: to.into_iter().map(person).collect(),
+        cc: cc.into_iter().map(person).collect(),
         subject,
-        text: text.to_owned(),
-        files: files.iter().map(out::named_by_hash).collect(),
+        text: said.text.to_owned(),
+        files: said.files.iter().map(out::named_by_hash).collect(),
     };
-    out::mail_reply(tx, found, &what, text, until, now)
+    Ok((out::mail_reply(tx, found, &what, said.text, said.until, said.now)?, goes_to))
 }
 
 fn check_text(text: &str) -> Result<(), Failure> {

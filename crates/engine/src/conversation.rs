@@ -6,6 +6,7 @@ use crate::compose::deliver;
 use crate::engine::Engine;
 use crate::inbox::{resolve, row};
 use crate::people::{Person, Team};
+use crate::recipients::{Recipients, asked_to_answer};
 use crate::render;
 use crate::save::can_save;
 use chrono::{DateTime, Utc};
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Messages of one conversation that are shown, the newest ones.
-const MAX_MESSAGES: u32 = 1000;
+pub(crate) const MAX_MESSAGES: u32 = 1000;
 
 impl Engine {
     pub(crate) async fn conversation(&self, id: &str) -> Result<Conversation, Failure> {
@@ -46,7 +47,8 @@ impl Engine {
                 _ if can_reply => {
                     let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
                     let answered = reply_target(&messages);
-                    let redirected = answered.map(|m| addresses(asked_to_answer(m, &mine))).unwrap_or_default();
+                    let asked = answered.map(|m| asked_to_answer(m, &mine)).unwrap_or_default();
+                    let redirected = asked.into_iter().map(|c| c.address).collect();
                     (Vec::new(), answered.map(|m| addressees(m, &mine)).unwrap_or_default(), redirected)
                 }
                 _ => Default::default(),
@@ -162,48 +164,15 @@ fn recipient(person: &Person, now: DateTime<Utc>) -> Recipient {
         due: None,
         starts: schedule.filter(|schedule| !schedule.works_at(now)).and_then(|schedule| schedule.next_opening(now)),
         state,
+        copied: false,
     }
 }
 
-/// Whom an answer to this mail goes to, directly and as a copy: everybody in
-/// it but `mine`. Where its author asks for other addresses, those instead of
-/// the author. A note to oneself is answered to oneself.
-pub(crate) fn mail_recipients(
-    answered: &message::Message,
-    mine: &str,
-) -> (Vec<message::Correspondent>, Vec<message::Correspondent>) {
-    if answered.own {
-        let (to, cc) = (others(&answered.to, mine), others(&answered.cc, mine));
-        return if to.is_empty() && cc.is_empty() { (answered.to.clone(), cc) } else { (to, cc) };
-    }
-    let mut to = asked_to_answer(answered, mine);
-    if to.is_empty() {
-        to.push(message::Correspondent { name: answered.author.clone(), address: answered.address.clone() });
-    }
-    let mut cc = [others(&answered.to, mine), others(&answered.cc, mine)].concat();
-    cc.retain(|c| !to.iter().any(|direct| direct.address.eq_ignore_ascii_case(&c.address)));
-    (to, cc)
-}
-
-/// Whom the author of a mail asks to answer instead of them (Reply-To).
-fn asked_to_answer(answered: &message::Message, mine: &str) -> Vec<message::Correspondent> {
-    if answered.own { Vec::new() } else { others(&answered.reply_to, mine) }
-}
-
-/// Those of a list that mail can go to, without me.
-fn others(list: &[message::Correspondent], mine: &str) -> Vec<message::Correspondent> {
-    let wanted = |c: &&message::Correspondent| !c.address.is_empty() && !c.address.eq_ignore_ascii_case(mine);
-    list.iter().filter(wanted).cloned().collect()
-}
-
-fn addresses(people: Vec<message::Correspondent>) -> Vec<String> {
-    people.into_iter().map(|c| c.address).collect()
-}
-
-/// The same, as the composer shows them: nobody gets an answer unseen.
+/// Whom an answer to a mail can go to, as the composer shows them: nobody gets
+/// one unseen.
 fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
-    let (to, cc) = mail_recipients(answered, mine);
-    let recipient = |c: message::Correspondent| Recipient {
+    let Recipients { to, cc } = Recipients::of(answered, mine);
+    let recipient = |(c, copied): (message::Correspondent, bool)| Recipient {
         person: None,
         name: if c.name.is_empty() { c.address.clone() } else { c.name },
         address: c.address,
@@ -213,8 +182,10 @@ fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
         held: None,
         due: None,
         starts: None,
+        copied,
     };
-    to.into_iter().chain(cc).map(recipient).collect()
+    let direct = to.into_iter().map(|c| (c, false));
+    direct.chain(cc.into_iter().map(|c| (c, true))).map(recipient).collect()
 }
 
 /// The message an answer answers: the newest that is not mine, else the newest.

@@ -27,6 +27,7 @@ mod out;
 mod people;
 mod picture;
 mod profile;
+mod recipients;
 mod removal;
 mod render;
 mod runner;

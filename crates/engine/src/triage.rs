@@ -108,7 +108,14 @@ impl Engine {
             })
             .await?;
         self.after_change(&ids).await;
-        Ok(Undoable { what, item: ids.first().copied(), until: None, sending: None, unchanged: !changed })
+        Ok(Undoable {
+            what,
+            item: ids.first().copied(),
+            until: None,
+            sending: None,
+            unchanged: !changed,
+            to: Vec::new(),
+        })
     }
 
     /// Undo: the last step that can still be taken back. Those after it that

@@ -396,7 +396,7 @@ messages: Array<MessageView>,
  */
 can_reply: boolean, 
 /**
- * Whom a reply goes to, as the composer shows them.
+ * Whom a reply can go to, as the composer shows them.
  */
 recipients: Array<Recipient>, 
 /**
@@ -418,7 +418,8 @@ draft_files: Array<AttachedFile>, };
  */
 export type Counts = { 
 /**
- * With something to do: `due today` and `due later`.
+ * With something to do: `due today` and `due later`, and what the last
+ * block handed over. What the running block holds is not counted yet.
  */
 inbox: number, 
 /**
@@ -433,6 +434,23 @@ later: number,
  * Changes not yet at the server or source.
  */
 pending: number, };
+
+/**
+ * What became of a damaged database.
+ */
+export type Damage = { 
+/**
+ * When it was found.
+ */
+at: string, 
+/**
+ * What was found, what was kept and what to do, in plain words.
+ */
+text: string, 
+/**
+ * Where the damaged file is now.
+ */
+file: string, };
 
 /**
  * When something is delivered.
@@ -1123,7 +1141,11 @@ due: string | null,
 /**
  * When they start to work next, if they don't now.
  */
-starts: string | null, };
+starts: string | null, 
+/**
+ * By mail: they got it beside me, and get an answer only if it is for all.
+ */
+copied?: boolean, };
 
 /**
  * Who a new thread would go to.
@@ -1235,7 +1257,12 @@ deliver: Deliver,
 /**
  * Files that go with it, as [`Attached`] named them.
  */
-files: Array<AttachedFile>, };
+files: Array<AttachedFile>, 
+/**
+ * By mail: the addresses it goes to, out of [`Conversation::recipients`].
+ * None: to who wrote, and to none of those who are `copied`.
+ */
+to?: Array<string>, };
 
 /**
  * What somebody may do in the team.
@@ -1259,7 +1286,7 @@ group: Group | null,
  */
 title: string, 
 /**
- * How soon an answer is wanted.
+ * How soon an answer is wanted; for information where none is any more.
  */
 urgency: Urgency, 
 /**
@@ -1279,8 +1306,8 @@ people: string,
  */
 note: string, 
 /**
- * Why it was held or came through a block, or why an answer that is
- * waited for has no due, in plain words.
+ * Why it came through a block, until it is looked at, or why an answer
+ * that is waited for has no due, in plain words.
  */
 why: string | null, 
 /**
@@ -1648,6 +1675,15 @@ refusals: number,
  */
 broken_accounts: number, 
 /**
+ * Accounts whose server has not been reached for longer than a moment;
+ * they are tried again by themselves.
+ */
+unreachable: Array<Unreachable>, 
+/**
+ * The database was found damaged, and the person has not seen that yet.
+ */
+damage?: Array<Damage>, 
+/**
  * Where secrets are kept.
  */
 secrets: SecretsState, 
@@ -1674,11 +1710,6 @@ id: ItemId, } | { "target": "join",
  */
 link: string, };
 
-/**
- * Accounts whose server has not been reached for longer than a moment;
- * they are tried again by themselves.
- */
-unreachable: Array<Unreachable>, 
 /**
  * Somebody of the team.
  */
@@ -1865,7 +1896,8 @@ what: string,
  */
 item: ItemId | null, 
 /**
- * `undo` works until then; `None`: as long as nothing else was done.
+ * `undo` works until then, and longer where it has not gone out or appears
+ * to others later; `None`: as long as nothing else was done.
  */
 until: string | null, 
 /**
@@ -1875,7 +1907,11 @@ sending: Sending | null,
 /**
  * Nothing changed by it: it was so already, and there is no step to undo.
  */
-unchanged?: boolean, };
+unchanged?: boolean, 
+/**
+ * For an answer by mail: whom it goes to.
+ */
+to?: Array<Contact>, };
 
 /**
  * What was taken back.
@@ -1893,6 +1929,23 @@ said: string,
  * The item concerned, or the first of many.
  */
 item: ItemId | null, };
+
+/**
+ * An account whose server is not reached.
+ */
+export type Unreachable = { 
+/**
+ * The account's name.
+ */
+name: string, 
+/**
+ * Since when.
+ */
+since: string, 
+/**
+ * Why, in plain words.
+ */
+message: string, };
 
 /**
  * What of an account is nowhere else and would be lost with it.
@@ -1930,23 +1983,6 @@ state: UnsentState,
 text: string, };
 
 /**
-/**
- * An account whose server is not reached.
- */
-export type Unreachable = { 
-/**
- * The account's name.
- */
-name: string, 
-/**
- * Since when.
- */
-since: string, 
-/**
- * Why, in plain words.
- */
-message: string, };
-
  * Urgency, the most urgent first, so that `Ord` sorts a list as it is shown.
  */
 export type Urgency = "red" | "yellow" | "green";
@@ -1972,6 +2008,7 @@ export type Zone = string;
 
 export type Commands = {
   status: { args: Nothing; reply: Status };
+  damage_seen: { args: Nothing; reply: Nothing };
   inbox: { args: InboxQuery; reply: InboxPage };
   open: { args: ItemRef; reply: Conversation };
   triage: { args: Triage; reply: Undoable };

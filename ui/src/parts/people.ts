@@ -1,5 +1,5 @@
 /** People as they are shown: initials, a colour of their own, what they do now. */
-import type { PersonState } from '../host';
+import type { Contact, PersonState } from '../host';
 import { clock, day, dayName, moment } from './time';
 
 /** White text on each has a contrast of at least 4.5. */
@@ -48,6 +48,13 @@ export function colour(key: string): string {
 /** The first name, as one speaks of somebody. */
 export function firstName(name: string): string {
   return name.split('@')[0]?.split(' ')[0] ?? name;
+}
+
+/** `Pat`, `Pat and Sara`, `Pat and 3 others`. */
+export function whom(people: Contact[]): string {
+  const [first, second, ...others] = people.map((one) => one.name || one.address);
+  if (others.length > 0) return `${first} and ${others.length + 1} others`;
+  return [first, second].filter(Boolean).join(' and ');
 }
 
 /**

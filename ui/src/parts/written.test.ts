@@ -7,6 +7,14 @@ const done = (sending: Sending | null) => ({ what: 'Sent: Budget: 2027', item: n
 const offline: Connection = { state: 'offline', since: '2026-11-16T10:00:00Z', message: 'No route.' };
 const out: Connection = { state: 'refused', message: 'Signed out.', signed_out: true };
 
+it('says whom an answer by mail goes to', () => {
+  const to = (...names: string[]) => names.map((name) => ({ name, address: `${name}@example.org` }));
+  const said = (people: ReturnType<typeof to>, sending: Sending | null) => written({ ...done(sending), to: people }, undefined, 'Europe/Lisbon', NOW);
+  expect(said(to('Pat'), { state: 'pending' })).toBe('Sending to Pat: Budget: 2027');
+  expect(said(to('Pat', 'Sara'), null)).toBe('Sent to Pat and Sara: Budget: 2027');
+  expect(said(to('Pat', 'Sara', 'Tom', ''), null)).toBe('Sent to Pat and 3 others: Budget: 2027');
+});
+
 it.each([
   [{ state: 'pending' }, { state: 'live' }, 'Sending: Budget: 2027'],
   [{ state: 'pending' }, undefined, 'Sending: Budget: 2027'],

@@ -11,14 +11,14 @@ import { where } from '../parts/view.svelte';
 import Composer from './Composer.svelte';
 
 let host: Memory;
-let shown: ReturnType<typeof render>;
+let composer: ReturnType<typeof render>;
 beforeEach(async () => {
   host = reset();
   await rows.show('inbox');
 });
 
 async function compose(id: string) {
-  shown = render(Composer, { conversation: await call('open', { id }) });
+  composer = render(Composer, { conversation: await call('open', { id }) });
   return screen.getByTestId('reply-text') as HTMLTextAreaElement;
 }
 const replies = () => host.calls.filter((c) => c.name === 'reply').map((c) => c.args);
@@ -38,7 +38,7 @@ it('says that somebody is answering as long as there are words', async () => {
   await fireEvent.input(text, { target: { value: ' ' } });
   expect(where.answering).toBe(false);
   await fireEvent.input(text, { target: { value: 'Fine.' } });
-  shown.unmount();
+  composer.unmount();
   expect(where.answering).toBe(false);
 });
 
@@ -57,6 +57,38 @@ it('says where a reply goes when that is not who wrote', async () => {
   await compose('contract');
   expect(screen.getByTestId('redirected').textContent).toContain('office@studies.example.org');
   expect(screen.getByTestId('recipients').querySelector('li')?.title).toContain('office@studies.example.org');
+});
+
+it('answers who wrote, and everybody only when that is chosen', async () => {
+  const text = await compose('contract');
+  const shown = () => [...screen.getByTestId('recipients').querySelectorAll('b')].map((b) => b.textContent);
+  const answer = async (words: string) => {
+    await fireEvent.input(text, { target: { value: words } });
+    await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+    await eventually(() => expect(text.value).toBe(''));
+  };
+  expect(shown()).toEqual(['Office']);
+  await answer('Fine with me.');
+  expect(replies().at(-1)).toMatchObject({ to: ['office@studies.example.org'] });
+
+  const all = screen.getByTestId('reply-to-all').querySelector('input')!;
+  expect(screen.getByRole('radiogroup', { name: 'Whom it goes to' }).contains(all)).toBe(true);
+  await fireEvent.click(all);
+  expect(shown()).toEqual(['Office', 'Rui Costa', 'Press desk']);
+  await answer('For all of you.');
+  expect(replies().at(-1)).toMatchObject({ to: ['office@studies.example.org', 'rui@example.net', 'press@example.net'] });
+  expect(shown(), 'the next answer is chosen anew').toEqual(['Office']);
+
+  // Taken back, it is as it was.
+  await call('undo', {});
+  await composer.rerender({ conversation: await call('open', { id: 'contract' }) });
+  expect(text.value).toBe('For all of you.');
+  expect(shown()).toEqual(['Office', 'Rui Costa', 'Press desk']);
+});
+
+it('offers no choice where there is none', async () => {
+  await compose('sync');
+  expect(screen.queryByTestId('reply-to-all')).toBeNull();
 });
 
 it('says nothing of it otherwise', async () => {

@@ -10,8 +10,8 @@ use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use meantime_engine::api::{
-    Compose, Deliver, FailureCode, ItemRef, Nothing, Reply, Sending, SettleRefusal, SourceKind, TeamPerson, TeamQuery,
-    Undoable,
+    Compose, Contact, Deliver, FailureCode, ItemRef, Nothing, Reply, Sending, SettleRefusal, SourceKind, TeamPerson,
+    TeamQuery, Undoable,
 };
 use meantime_model::{PersonId, Urgency};
 use meantime_platform::{Clock, SystemClock};
@@ -21,6 +21,9 @@ use std::path::PathBuf;
 pub(crate) struct ReplyArgs {
     /// Its id, or the end of it, as the lists show it
     id: String,
+    /// By mail: answer everybody who got it, and not its author alone
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     text: Text,
     /// Mark the conversation done as well
@@ -115,17 +118,15 @@ enum Settle {
 
 pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> Result<(), Stop> {
     // Before the text is asked for: a wrong id or path must not cost a long one.
-    let deliver = match args.text.delivery.said() {
-        Some(said) => said,
-        None => {
-            let row = engine.open(ItemRef { id: args.id.clone() }).await?.row;
-            let team = row.source == SourceKind::Team;
-            if team { args.text.delivery.or_usual(row.urgency) } else { Deliver::Now }
-        }
-    };
+    let open = engine.open(ItemRef { id: args.id.clone() }).await?;
+    let team = open.row.source == SourceKind::Team;
+    let usual = if team { args.text.delivery.or_usual(open.row.urgency) } else { Deliver::Now };
+    let deliver = args.text.delivery.said().unwrap_or(usual);
+    let everybody = || open.recipients.into_iter().map(|one| one.address).collect();
+    let to = (args.all && !team).then(everybody);
     let files = attach(engine, Some(&args.id), &args.text.attach).await?;
     let text = ask::text(args.text.text)?;
-    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver, files }).await?;
+    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver, files, to }).await?;
     tell_written(engine, done, out).await
 }
 
@@ -153,24 +154,38 @@ async fn tell_written(engine: &Reached, mut done: Undoable, out: &mut Out) -> Re
         return Ok(out.json_document(&done)?);
     }
     let title = clean(done.what.split_once(": ").map_or(done.what.as_str(), |(_, title)| title));
+    let whom = whom(&done.to);
+    let to = |word: &str| whom.as_ref().map(|whom| format!(" {word} {whom}")).unwrap_or_default();
+    let queued = format!("Queued{}: {title}.", to("for"));
     let sentence = match done.sending {
-        None => clean(&done.what),
+        None => format!("Sent{}: {title}", to("to")),
         Some(Sending::Refused { message }) => {
             let message = format!("{title} was refused: {message} The text is kept: `meantime refusals`.");
             return Err(Stop::new(FailureCode::Refused, message));
         }
         Some(Sending::Scheduled { at }) => {
-            format!("Queued: {title}. It is delivered {}.", times(engine, out).await?.when(at))
+            format!("{queued} It is delivered {}.", times(engine, out).await?.when(at))
         }
         Some(Sending::Pending) if here => {
-            format!("Queued: {title}. It could not be sent now and goes out when Meantime runs and reaches the server.")
+            format!("{queued} It could not be sent now and goes out when Meantime runs and reaches the server.")
         }
         Some(Sending::Pending) => {
             let seconds = done.until.map_or(0, |until| (until - SystemClock.now()).num_seconds().max(0) + 1);
-            format!("Queued: {title}. It goes out in {seconds} s; until then `meantime undo` takes it back.")
+            format!("{queued} It goes out in {seconds} s; until then `meantime undo` takes it back.")
         }
     };
     Ok(out.line(sentence)?)
+}
+
+/// `Pat`, `Pat and Sara`, `Pat and 3 others`; `None`: everybody in the thread.
+fn whom(to: &[Contact]) -> Option<String> {
+    let name = |one: &Contact| clean(if one.name.is_empty() { &one.address } else { &one.name });
+    Some(match to {
+        [] => return None,
+        [one] => name(one),
+        [one, other] => format!("{} and {}", name(one), name(other)),
+        [one, others @ ..] => format!("{} and {} others", name(one), others.len()),
+    })
 }
 
 pub(super) async fn people(engine: &Reached, names: &[String]) -> Result<Vec<PersonId>, Stop> {

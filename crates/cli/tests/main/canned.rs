@@ -230,6 +230,7 @@ async fn commands_ask_for_what_was_typed() {
     let focus = json!({ "block": null, "usual_minutes": 50 });
     let served = Served::new([
         ("triage", undoable.clone()),
+        ("open", open("team", &[])),
         ("reply", undoable.clone()),
         ("compose", undoable),
         ("team", team),
@@ -372,7 +373,7 @@ async fn sent_is_said_only_of_what_is_sent() {
     let now = meantime_platform::Clock::now(&meantime_platform::SystemClock);
     let until = (now + chrono::TimeDelta::seconds(9)).to_rfc3339();
     let written = |sending: Value| json!({ "what": "Sent: Budget", "item": ITEM, "until": until, "sending": sending });
-    let served = Served::new([]).await;
+    let served = Served::new([("open", open("team", &[]))]).await;
     for (sending, said) in [
         (json!({ "state": "pending" }), "Queued: Budget. It goes out in "),
         (
@@ -386,6 +387,72 @@ async fn sent_is_said_only_of_what_is_sent() {
         assert!(told.starts_with(said), "{told}");
         let json = served.run(&["--json", "reply", "deadbeef", "--now", "--text", "Yes."]).ok().json();
         assert_eq!(json["sending"], sending);
+    }
+}
+
+/// A conversation with those an answer can go to; the second and all behind
+/// it got a copy.
+fn open(source: &str, people: &[&str]) -> Value {
+    let mut row = row("Budget", "Pat");
+    row["source"] = json!(source);
+    let recipient = |(place, name): (usize, &&str)| {
+        json!({ "person": null, "name": name, "address": format!("{name}@example.org"), "zone": null, "city": "",
+            "state": { "state": "unknown" }, "held": null, "due": null, "starts": null, "copied": place > 0 })
+    };
+    let recipients: Vec<_> = people.iter().enumerate().map(recipient).collect();
+    json!({ "row": row, "place": "", "asked": [], "messages": [], "can_reply": true, "recipients": recipients,
+        "redirected": [], "draft": null, "draft_files": [] })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_goes_to_its_author_unless_all_are_meant_and_says_to_whom() {
+    let people = ["Pat", "Sara", "Tom", EVIL];
+    let served = Served::new([("open", open("imap", &people))]).await;
+    for (count, whom) in [(1, "Pat"), (2, "Pat and Sara"), (4, "Pat and 3 others")] {
+        let to: Vec<_> = people[..count].iter().map(|name| json!({ "name": name, "address": "a@b.c" })).collect();
+        let mut written = json!({ "what": "Sent: Budget", "item": ITEM, "until": null, "sending": null, "to": to });
+        served.reply("reply", Ok(written.clone()));
+        let told = served.run(&["reply", "deadbeef", "--text", "Yes."]).ok().out;
+        assert_eq!(told, format!("Sent to {whom}: Budget\n"));
+        assert_eq!(served.asked("reply").get("to"), None, "who wrote it is for the engine to say");
+        assert_eq!(served.run(&["--json", "reply", "deadbeef", "--text", "Yes."]).ok().json()["to"], json!(to));
+        written["sending"] = json!({ "state": "pending" });
+        served.reply("reply", Ok(written));
+        let told = served.run(&["reply", "deadbeef", "--text", "Yes."]).ok().out;
+        assert!(told.starts_with(&format!("Queued for {whom}: Budget. ")), "{told}");
+    }
+    served.run(&["reply", "deadbeef", "--all", "--text", "Yes."]).ok();
+    let all: Vec<_> = people.iter().map(|name| format!("{name}@example.org")).collect();
+    assert_eq!(served.asked("reply")["to"], json!(all));
+
+    served.reply("open", Ok(open("team", &["Pat", "Sara"])));
+    served.run(&["reply", "deadbeef", "--all", "--text", "Yes."]).ok();
+    assert_eq!(served.asked("reply").get("to"), None, "a thread is for all in it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_reached_is_in_the_status() {
+    let mut down = status();
+    down["unreachable"] =
+        json!([{ "name": "ana@example.org", "since": "2021-01-06T09:00:00Z", "message": "mail.example.org is down." }]);
+    let served = Served::new([("status", down)]).await;
+    let line = "ana@example.org: not reached since 6 Jan 2021 09:00 (mail.example.org is down)\n";
+    assert!(served.run(&["status"]).ok().out.contains(line));
+    assert_eq!(served.run(&["--json", "status"]).ok().json()["unreachable"][0]["name"], "ana@example.org");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn want_of_a_place_for_passwords_names_the_next_step() {
+    let served = Served::new([]).await;
+    served.reply("add_account", Err(Failure::new(FailureCode::NoSecrets, "this computer runs no keyring")));
+    let add = ["account", "add", "feed", "https://example.org/feed"];
+    for (state, step) in [
+        (json!({ "kept": "undecided", "message": "x" }), "keyring. Choose where to keep them: `meantime secrets k"),
+        (json!({ "kept": "file", "locked": true }), "keyring. Unlock it: `meantime secrets file`"),
+    ] {
+        served.reply("secrets", Ok(state));
+        let ran = served.run(&add);
+        assert!(ran.code == 4 && ran.err.contains(step), "{ran:?}");
     }
 }
 

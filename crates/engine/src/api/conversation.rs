@@ -19,7 +19,7 @@ pub struct Conversation {
     pub messages: Vec<MessageView>,
     /// It can be answered here.
     pub can_reply: bool,
-    /// Whom a reply goes to, as the composer shows them.
+    /// Whom a reply can go to, as the composer shows them.
     pub recipients: Vec<Recipient>,
     /// Mail addresses that get a reply instead of who wrote, because they
     /// asked for it; empty as a rule.
@@ -225,6 +225,11 @@ pub struct Reply {
     /// Files that go with it, as [`Attached`] named them.
     #[serde(default)]
     pub files: Vec<AttachedFile>,
+    /// By mail: the addresses it goes to, out of [`Conversation::recipients`].
+    /// None: to who wrote, and to none of those who are `copied`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub to: Option<Vec<String>>,
 }
 
 /// A new team thread.
@@ -300,6 +305,10 @@ pub struct Recipient {
     pub due: Option<DateTime<Utc>>,
     /// When they start to work next, if they don't now.
     pub starts: Option<DateTime<Utc>>,
+    /// By mail: they got it beside me, and get an answer only if it is for all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub copied: bool,
 }
 
 /// Something refused: nothing a person typed is ever dropped.

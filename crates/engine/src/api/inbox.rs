@@ -1,6 +1,6 @@
 //! Lists of items, triage, search.
 
-use super::Sending;
+use super::{Contact, Sending};
 use chrono::{DateTime, Utc};
 use meantime_model::{ItemId, Urgency};
 use serde::{Deserialize, Serialize};
@@ -201,6 +201,10 @@ pub struct Undoable {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(optional, as = "Option<bool>")]
     pub unchanged: bool,
+    /// For an answer by mail: whom it goes to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Contact>>")]
+    pub to: Vec<Contact>,
 }
 
 /// What was taken back.

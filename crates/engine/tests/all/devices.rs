@@ -244,7 +244,10 @@ async fn what_is_private_is_read_and_answered_by_those_asked_alone() {
         done: false,
         deliver: Deliver::Now,
         files: Vec::new(),
+        to: None,
     };
+    let some = Reply { to: Some(vec!["ana@example.org".to_owned()]), ..reply.clone() };
+    assert_eq!(kofi.engine.reply(some).await.unwrap_err().code, FailureCode::Invalid, "a thread is for all in it");
     kofi.engine.reply(reply).await.unwrap();
     kofi.pass(TimeDelta::seconds(11));
     kofi.engine.check_account(AccountRef { id: team(&kofi).await }).await.unwrap();

@@ -15,7 +15,14 @@ async fn one_mail() -> (Rig, String) {
 }
 
 fn reply(item: &str, text: &str) -> Reply {
-    Reply { item: item.to_owned(), text: text.to_owned(), done: false, deliver: Deliver::Now, files: Vec::new() }
+    Reply {
+        item: item.to_owned(),
+        text: text.to_owned(),
+        done: false,
+        deliver: Deliver::Now,
+        files: Vec::new(),
+        to: None,
+    }
 }
 
 #[tokio::test]
@@ -150,6 +157,33 @@ async fn whoever_gets_an_answer_is_shown_before() {
     let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
     let names: Vec<_> = open.recipients.iter().map(|recipient| recipient.name.as_str()).collect();
     assert_eq!(names, ["mei@example.org", "tom@example.org", "Sara"]);
+    let copied: Vec<_> = open.recipients.iter().map(|recipient| recipient.copied).collect();
+    assert_eq!(copied, [false, true, true]);
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_its_author_alone_unless_others_are_named() {
+    let with_others = || {
+        changed(|message| {
+            message.to.push(person("", "tom@example.org"));
+            message.cc = vec![person("Sara", "sara@example.org"), person("Press", "press@example.org")];
+        })
+    };
+    let (rig, id) = with_others().await;
+    let stranger = Reply { to: Some(vec!["eve@example.org".into()]), ..reply(&id, "Yes.") };
+    let failure = rig.engine.reply(stranger).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::Invalid);
+    assert!(failure.message.contains("eve@example.org"), "{}", failure.message);
+    let named = Reply { to: Some(vec!["SARA@example.org".into()]), ..reply(&id, "Yes.") };
+    let told = rig.engine.reply(named).await.unwrap().to;
+    assert_eq!(told, [Contact { name: "Sara".into(), address: "sara@example.org".into() }]);
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(answered(rig, reply(&id, "Yes.")).await, (vec!["kofi@example.org".to_owned()], vec![]));
+
+    let (rig, id) = with_others().await;
+    let all = ["kofi", "tom", "sara", "press"].map(|name| format!("{name}@example.org"));
+    let (to, cc) = answered(rig, Reply { to: Some(all.to_vec()), ..reply(&id, "Yes.") }).await;
+    assert_eq!((to.as_slice(), cc.as_slice()), (&all[..1], &all[1..]));
 }
 
 fn person(name: &str, address: &str) -> Person {
@@ -170,8 +204,8 @@ async fn changed(change: impl FnOnce(&mut meantime_source::Message)) -> (Rig, St
 }
 
 /// Answers, and tells whom the mail was handed to the server for.
-async fn answered(rig: Rig, id: &str) -> (Vec<String>, Vec<String>) {
-    rig.engine.reply(reply(id, "Yes.")).await.unwrap();
+async fn answered(rig: Rig, reply: Reply) -> (Vec<String>, Vec<String>) {
+    rig.engine.reply(reply).await.unwrap();
     let rig = rig.crash(TimeDelta::seconds(11)).await;
     rig.until("it is sent", || async { rig.mailbox.acted().contains(&"reply".to_owned()) }).await;
     let acts = rig.mailbox.acts.lock().unwrap();
@@ -197,7 +231,8 @@ async fn an_answer_goes_where_its_author_asks_and_says_so() {
     assert_eq!(shown, [("The List", "list@example.org"), ("tom@example.org", "tom@example.org")]);
     assert_eq!(open.redirected, ["list@example.org"]);
     assert_eq!(open.messages[0].reply_to[0].address, "list@example.org");
-    let (to, cc) = answered(rig, &id).await;
+    let all = vec!["list@example.org".to_owned(), "tom@example.org".to_owned()];
+    let (to, cc) = answered(rig, Reply { to: Some(all), ..reply(&id, "Yes.") }).await;
     assert_eq!((to, cc), (vec!["list@example.org".to_owned()], vec!["tom@example.org".to_owned()]));
 }
 
@@ -206,7 +241,7 @@ async fn a_wish_for_answers_to_myself_alone_is_none() {
     let (rig, id) = changed(|message| message.reply_to = vec![person("Ana", "Ana@example.org")]).await;
     let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
     assert_eq!(open.redirected, [""; 0]);
-    assert_eq!(answered(rig, &id).await.0, ["kofi@example.org"]);
+    assert_eq!(answered(rig, reply(&id, "Yes.")).await.0, ["kofi@example.org"]);
 }
 
 #[tokio::test]
@@ -220,7 +255,7 @@ async fn my_own_mail_is_answered_to_those_it_went_to() {
         .await;
         let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
         assert_eq!((open.recipients[0].address.as_str(), open.redirected.len()), (wanted, 0));
-        assert_eq!(answered(rig, &id).await, (vec![wanted.to_owned()], Vec::new()));
+        assert_eq!(answered(rig, reply(&id, "Yes.")).await, (vec![wanted.to_owned()], Vec::new()));
     }
 }
 

@@ -47,6 +47,8 @@ export const RECIPIENTS: Recipient[] = [KOFI, MEI, TOMAS, SARA, JONAS, PRIYA];
 /** Somebody of whom no answer is asked. */
 export const owesNothing = (one: Recipient): Recipient => ({ ...one, due: null });
 
+const mailbox = (name: string, address: string): Recipient => ({ person: null, name, address, zone: null, city: '', state: { state: 'unknown' }, held: null, due: null, starts: null });
+
 /** The conversation behind a row. */
 export function conversation(row: Row): Conversation {
   const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], redirected: [], draft: null, draft_files: [] };
@@ -91,7 +93,7 @@ export function conversation(row: Row): Conversation {
     case 'contract':
       return {
         ...base, place: 'ana@example.org',
-        recipients: [{ person: null, name: 'Office', address: 'office@studies.example.org', zone: null, city: '', state: { state: 'unknown' }, held: null, due: null, starts: null }],
+        recipients: [mailbox('Office', 'office@studies.example.org'), { ...mailbox('Rui Costa', 'rui@example.net'), copied: true }, { ...mailbox('Press desk', 'press@example.net'), copied: true }],
         redirected: ['office@studies.example.org'],
         messages: [message('c1', 'Ines Duarte', hour(9.2), {
           address: 'ines@studies.example.org', reply_to: [{ name: 'Office', address: 'office@studies.example.org' }],

@@ -311,7 +311,7 @@ export class Memory {
     load_images: ({ message }) => (message === 'c1'
       ? { images: [{ address: 'https://studies.example.org/logo.png', data: LOGO }], missing: 0 }
       : { images: [], missing: 1 }),
-    reply: ({ item, text, done, deliver, files }) => {
+    reply: ({ item, text, done, deliver, files, to }) => {
       const sending = this.#sending(deliver);
       const own: MessageView = {
         id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', city: 'Lisbon', own: true,
@@ -328,7 +328,8 @@ export class Memory {
         this.#drafts.set(item, text);
         this.#files.set(item, files);
       });
-      const undoable = this.#undoable(new Date(this.now() + 10_000).toISOString(), sending);
+      const told = conversation(this.#find(item)).recipients.filter((r) => r.address && (to ? to.includes(r.address) : !r.copied));
+      const undoable = { ...this.#undoable(new Date(this.now() + 10_000).toISOString(), sending), to: told.map(({ name, address }) => ({ name, address })) };
       if (done) this.#move([item], 'done', { done: true });
       queueMicrotask(() => this.emit({ event: 'changed', tags: [{ tag: 'inbox' }, { tag: 'item', id: item }, { tag: 'status' }] }));
       return undoable;
