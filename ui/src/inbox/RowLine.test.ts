@@ -13,15 +13,6 @@ it('says why it came through before what it says', () => {
   expect(words.title, 'all of it, where it is cut off').toBe(words.textContent);
 });
 
-it('calls nothing urgent that nobody waits for', async () => {
-  const row = { ...inbox()[0]!, urgency: 'red' as const };
-  const shown = render(RowLine, { row, index: 0, on: false });
-  const mark = () => screen.getByTestId('row').querySelector('[role="gridcell"]')?.textContent;
-  expect(mark()).toContain('Urgent');
-  await shown.rerender({ row: { ...row, group: 'for_information' } });
-  expect(mark()).toContain('For information');
-});
-
 it('says that it waits for the end of the block', async () => {
   const [row] = inbox();
   const shown = render(RowLine, { row: { ...row!, held: true }, index: 0, on: false });
