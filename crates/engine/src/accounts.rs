@@ -248,7 +248,8 @@ impl Engine {
             account::AccountKind::Imap => {
                 let secret = self.safe.get(&secret_name(id)).await;
                 let secret = secret.map_err(|e| SourceError::Permanent(e.to_string()))?;
-                let missing = || SourceError::Auth(format!("the password of {} is not kept any more: type it again", row.name));
+                let missing =
+                    || SourceError::Auth(format!("the password of {} is not kept any more: type it again", row.name));
                 Some(Secret::new(secret.ok_or_else(missing)?))
             }
             _ => None,
