@@ -34,7 +34,8 @@ fn the_keyring_keeps_a_key_and_the_file_the_rest() {
         safe.delete("never there").await.unwrap();
 
         let file = std::fs::read_to_string(dirs.data.join("secrets.json")).unwrap();
-        assert!(!file.contains("imap") && !file.contains("xxx"));
+        // Shorter ones stand in what is random, now and then.
+        assert!(!file.contains("imap/1") && !file.contains(&long[..20]));
         // The keyring is started again under a running app, and a second start finds everything.
         drop(keyring);
         let _keyring = GnomeKeyring::start(&stage.folder, &stage.bus).await;
