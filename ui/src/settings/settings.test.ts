@@ -6,6 +6,7 @@ import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
 import type { Memory } from '../host/memory/host';
 import { me } from '../parts/me.svelte';
+import { where } from '../parts/view.svelte';
 import AccountLine from './AccountLine.svelte';
 import AddMailbox from './AddMailbox.svelte';
 import Devices from './Devices.svelte';
@@ -252,6 +253,13 @@ describe('joining', () => {
     await fireEvent.submit(screen.getByTestId('sign-in'));
     await eventually(() => expect(onjoined).toHaveBeenCalled());
     expect(called('sign_in').at(-1)).toEqual({ server: 'team.example.org:8787', login: 'ana', password: 'with a code', code: '123456' });
+  });
+
+  it('can be left from where it is shown', async () => {
+    await me.refresh();
+    render(TeamSettings);
+    await fireEvent.click(screen.getByTestId('leave-team'));
+    expect([where.page, where.section]).toEqual(['settings', 'accounts']);
   });
 
   it('says what is wrong with a link', async () => {
