@@ -241,6 +241,7 @@ export class Memory {
       unreachable: this.#accounts.flatMap(({ name, state }) => (state.state === 'retrying' ? [{ name, since: state.since, message: state.message }] : [])),
       secrets: this.#secrets,
     }),
+    damage_seen: () => ({}),
     inbox: ({ view, offset, limit }) => {
       const all = this.#lists[view];
       const groups = view !== 'inbox' ? [] : (['held', 'due_today', 'due_later', 'for_information'] as const)
