@@ -65,7 +65,7 @@ pub(crate) async fn sign_in(
 
 /// The keyring has no token of this device.
 pub(crate) fn no_token() -> Failure {
-    let message = "this device's sign-in for the team is gone from the keyring: sign in again, or ask for a new link";
+    let message = "this device's sign-in for the team is not kept here any more: sign in again, or ask for a new link";
     Failure::new(FailureCode::Auth, message)
 }
 
