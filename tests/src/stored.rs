@@ -139,7 +139,8 @@ impl Log for Stored {
     async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
         let this = self.clone();
         let feeds = blocking(move || this.store.read(|db| scope::all(db, this.account))).await?;
-        Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
+        let feed = |scope::Feed { scope, cursor, page, was, lost }| Feed { scope, cursor, page, was, lost };
+        Ok(feeds.into_iter().map(feed).collect())
     }
 
     async fn follow(&self, scope: Scope) -> Result<(), LogError> {
@@ -162,6 +163,10 @@ impl Log for Stored {
 
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
         self.bulk(move |tx, _| team::begin_anew(tx, scope, lost_epoch)).await
+    }
+
+    async fn bring_back(&self, scope: Scope) -> Result<(), LogError> {
+        self.bulk(move |tx, team| team::bring_back(tx, team, scope)).await
     }
 
     async fn outgoing(&self) -> Result<Outgoing, LogError> {

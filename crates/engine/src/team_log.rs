@@ -140,7 +140,8 @@ impl Log for TeamLog {
     async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
         self.with(|local| {
             let feeds = local.store.read(|db| Ok::<_, Failure>(scope::all(db, local.account)?))?;
-            Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
+            let feed = |scope::Feed { scope, cursor, page, was, lost }| Feed { scope, cursor, page, was, lost };
+            Ok(feeds.into_iter().map(feed).collect())
         })
         .await
     }
@@ -173,6 +174,16 @@ impl Log for TeamLog {
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
         self.0.there().clear();
         self.with(move |local| local.store.write_bulk(|tx| Ok(team::begin_anew(tx, scope, lost_epoch)?))).await
+    }
+
+    async fn bring_back(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |local| {
+            local.apply(|tx, eyes| {
+                team::bring_back(tx, eyes, scope)?;
+                Ok(Applied::default())
+            })
+        })
+        .await
     }
 
     async fn has_overdue(&self) -> Result<bool, LogError> {

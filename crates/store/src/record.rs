@@ -32,6 +32,10 @@ CREATE INDEX record_parent ON record (parent) WHERE parent IS NOT NULL;
 CREATE INDEX record_scope ON record (scope, kind);
 CREATE INDEX record_old ON record (scope) WHERE old = 1;";
 
+// `old` = 2: a thread that a server put back from a backup does not know, kept
+// for what was written in it here, until whoever began it brings it back.
+pub(crate) const V2: &str = "CREATE INDEX record_kept ON record (scope) WHERE old = 2;";
+
 /// One record as the server sent it, tombstones included. Should somebody
 /// give a record of a circle the id of the team's, the team's counts.
 pub fn get(r: &Read<'_>, kind: &Kind, id: Uuid) -> Result<Option<Record>> {
@@ -62,7 +66,7 @@ pub(crate) fn put(tx: &Tx<'_>, record: &Record) -> Result<bool> {
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0)
         ON CONFLICT (kind, id, scope) DO UPDATE SET parent = ?4, seq = ?5, author = ?6, deleted = ?7,
             visible_from = ?8, created_at = ?9, updated_at = ?10, fields = ?11, old = 0
-        WHERE ?5 > record.seq OR record.old = 1";
+        WHERE ?5 > record.seq OR record.old <> 0";
     let changed = tx.conn.prepare_cached(sql)?.execute(params![
         record.scope.to_string(),
         record.kind.as_str(),

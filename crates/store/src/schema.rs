@@ -36,6 +36,7 @@ const STEPS: &[&[&str]] = &[
     &[draft::V2, message::V3],
     &[draft::V3],
     &[notice::V2],
+    &[scope::V2, record::V2],
 ];
 
 /// The version this build writes.

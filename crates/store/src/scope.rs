@@ -15,6 +15,12 @@ CREATE TABLE scope (
     lost_epoch INTEGER NOT NULL DEFAULT 0
 ) STRICT;";
 
+// `was` is the cursor from before the feed was begun anew, until its first page
+// is in. `lost_epoch`: the server was put back from a backup and the feed was
+// not read through since (1); it is a circle that the server does not know,
+// and that was asked for again (2).
+pub(crate) const V2: &str = "ALTER TABLE scope ADD COLUMN was TEXT;";
+
 /// A feed and where this device stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
@@ -24,6 +30,12 @@ pub struct Feed {
     pub cursor: Option<Cursor>,
     /// The next bootstrap page; `None` when the bootstrap is through.
     pub page: Option<String>,
+    /// Where this device stood before the feed was begun anew, until its first
+    /// page is in.
+    pub was: Option<Cursor>,
+    /// The server was put back from a backup, and the feed was not read
+    /// through since.
+    pub lost: bool,
 }
 
 /// The feeds of an account.
@@ -47,7 +59,7 @@ pub fn add(tx: &Tx<'_>, account: AccountId, scope: Scope) -> Result<()> {
 }
 
 pub(crate) fn set(tx: &Tx<'_>, scope: Scope, cursor: &Cursor, page: Option<&str>) -> Result<()> {
-    let sql = "UPDATE scope SET cursor = ?2, page = ?3 WHERE scope = ?1";
+    let sql = "UPDATE scope SET cursor = ?2, page = ?3, was = NULL WHERE scope = ?1";
     tx.conn.prepare_cached(sql)?.execute(params![scope.to_string(), cursor.to_string(), page])?;
     Ok(())
 }
@@ -60,6 +72,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Feed> {
         .parse::<Scope>()
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(e)))?;
     // A cursor that can't be read is as good as none: the feed is begun anew.
-    let cursor = row.get::<_, Option<String>>("cursor")?.and_then(|c| c.parse().ok());
-    Ok(Feed { scope, cursor, page: row.get("page")? })
+    let cursor = |name| row.get::<_, Option<String>>(name).map(|cursor| cursor.and_then(|c| c.parse().ok()));
+    let lost = row.get::<_, i64>("lost_epoch")? > 0;
+    Ok(Feed { scope, cursor: cursor("cursor")?, page: row.get("page")?, was: cursor("was")?, lost })
 }

@@ -16,6 +16,12 @@ pub struct Feed {
     /// The next bootstrap page; `None` when the bootstrap is through (or has
     /// not begun: then `cursor` is `None` as well).
     pub page: Option<String>,
+    /// Where it stood before it was begun anew, until the first page is in:
+    /// by that it is found out later that the server was put back.
+    pub was: Option<Cursor>,
+    /// Begun anew because the server was put back from a backup, and not
+    /// through yet.
+    pub lost: bool,
 }
 
 /// What waits to be pushed.
@@ -70,6 +76,12 @@ pub trait Log: Send + Sync {
     /// Begin a feed anew, keeping the outbox. `lost_epoch`: the server was put
     /// back from a backup and may have lost what it had taken.
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError>;
+    /// The server was put back from a backup and does not know this circle, of
+    /// which all is kept: if this person made it, it is to be made again. Once
+    /// is enough; said when all else is read.
+    async fn bring_back(&self, _scope: Scope) -> Result<(), LogError> {
+        Ok(())
+    }
     /// Something that may go was to appear to others at a moment that is over
     /// by this device's clock.
     async fn has_overdue(&self) -> Result<bool, LogError> {

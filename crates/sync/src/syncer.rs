@@ -67,6 +67,8 @@ struct Work {
     dirty: BTreeSet<Scope>,
     /// Feeds begun anew in this connection: a second time is not progress.
     anew: BTreeSet<Scope>,
+    /// Circles that a server put back from a backup does not know (yet).
+    absent: BTreeSet<Scope>,
     history: bool,
     poll_at: Instant,
 }
@@ -123,12 +125,16 @@ impl Syncer {
         tracing::debug!(%message, "the connection ended");
         let refused = matches!(end, End::Remote(e) if e.is_final());
         let signed_out = matches!(end, End::Remote(RemoteError::Unauthorized));
-        self.state.send_modify(|state| {
-            *state = match state {
+        self.state.send_if_modified(|state| {
+            let next = match state {
                 _ if refused => State::Refused { message, signed_out },
                 State::Offline { since, .. } => State::Offline { since: *since, message },
                 _ => State::Offline { since: (self.clock)(), message },
-            }
+            };
+            // The same once more is no news.
+            let news = *state != next;
+            *state = next;
+            news
         });
     }
 
@@ -139,6 +145,7 @@ impl Syncer {
             push_at: None,
             dirty: BTreeSet::new(),
             anew: BTreeSet::new(),
+            absent: BTreeSet::new(),
             history: true,
             poll_at: Instant::now() + jitter(self.tuning.poll, 0.8, 1.2),
         };
@@ -186,7 +193,8 @@ impl Syncer {
                 Some(Ok(poke)) => {
                     let feeds: BTreeMap<Scope, Option<Cursor>> =
                         self.log.feeds().await?.into_iter().map(|f| (f.scope, f.cursor)).collect();
-                    let appeared = poke.scopes.keys().any(|scope| !feeds.contains_key(scope));
+                    let known = |scope: &Scope| feeds.contains_key(scope) && !work.absent.contains(scope);
+                    let appeared = poke.scopes.keys().any(|scope| !known(scope));
                     if appeared || poke.gone.iter().any(|scope| feeds.contains_key(scope)) {
                         self.look_around(work).await?;
                     }
@@ -228,32 +236,48 @@ impl Syncer {
     }
 
     /// Asks who we are: feeds that appeared are followed, those that are gone
-    /// forgotten, those that moved or were put back noted.
+    /// forgotten, those that moved or were put back noted. A circle that a
+    /// server put back does not list is not gone: whoever made it, after the
+    /// backup, brings it back.
     async fn look_around(&self, work: &mut Work) -> Result<Me, End> {
         let me = self.remote.me().await?;
         if me.device != self.device {
             return Err(RemoteError::Unauthorized.into());
         }
         let feeds: BTreeMap<Scope, Feed> = self.log.feeds().await?.into_iter().map(|f| (f.scope, f)).collect();
+        let mut put_back = false;
         for (scope, newest) in &me.scopes {
-            match feeds.get(scope).map(|feed| feed.cursor) {
+            let feed = feeds.get(scope);
+            let lost = feed.and_then(|feed| feed.cursor.or(feed.was)).is_some_and(|ours| is_lost(ours, *newest));
+            put_back |= lost || feed.is_some_and(|feed| feed.lost);
+            match feed.map(|feed| feed.cursor) {
                 None => {
                     self.log.follow(*scope).await?;
                     work.dirty.insert(*scope);
                 }
+                Some(_) if lost => self.begin_anew(*scope, true, work).await?,
                 Some(None) => {
                     work.dirty.insert(*scope);
                 }
-                Some(Some(ours)) if is_lost(ours, *newest) => self.begin_anew(*scope, true, work).await?,
                 Some(Some(ours)) if ours.seq < newest.seq => {
                     work.dirty.insert(*scope);
                 }
                 Some(Some(_)) => {}
             }
         }
-        for scope in feeds.keys().filter(|scope| !me.scopes.contains_key(scope)) {
-            self.log.forget(*scope).await?;
-            work.dirty.remove(scope);
+        work.absent.clear();
+        for feed in feeds.values().filter(|feed| !me.scopes.contains_key(&feed.scope)) {
+            work.dirty.remove(&feed.scope);
+            match feed.scope {
+                Scope::Private(_) if put_back || feed.lost => {
+                    if put_back {
+                        self.log.begin_anew(feed.scope, true).await?;
+                    }
+                    work.absent.insert(feed.scope);
+                    work.history = true;
+                }
+                scope => self.log.forget(scope).await?,
+            }
         }
         Ok(me)
     }
@@ -277,6 +301,8 @@ impl Syncer {
                 self.log.apply_page(scope, &page).await?;
                 if !page.more {
                     work.dirty.remove(&scope);
+                    // Something may have waited for what it brought.
+                    work.push = true;
                 }
                 Ok(())
             }
@@ -284,15 +310,20 @@ impl Syncer {
         }
     }
 
-    /// A page of history, behind everything else.
+    /// A page of history, behind everything else; behind that, circles that
+    /// are to be brought back.
     async fn history(&self, work: &mut Work) -> Result<(), End> {
-        match self.log.feeds().await?.into_iter().find(|f| f.cursor.is_none() || f.page.is_some()) {
-            Some(feed) => self.bootstrap(&feed, work).await,
-            None => {
-                work.history = false;
-                Ok(())
-            }
+        let feeds = self.log.feeds().await?;
+        let unread = |f: &Feed| (f.cursor.is_none() || f.page.is_some()) && !work.absent.contains(&f.scope);
+        if let Some(feed) = feeds.into_iter().find(unread) {
+            return self.bootstrap(&feed, work).await;
         }
+        for scope in &work.absent {
+            self.log.bring_back(*scope).await?;
+            work.push = true;
+        }
+        work.history = false;
+        Ok(())
     }
 
     async fn bootstrap(&self, feed: &Feed, work: &mut Work) -> Result<(), End> {
@@ -303,7 +334,7 @@ impl Syncer {
                     return Err(RemoteError::Protocol("a page that leads to itself".into()).into());
                 }
                 // Restored while we paged: what is here is of two epochs.
-                if feed.cursor.is_some_and(|cursor| cursor.epoch != page.start.epoch) {
+                if feed.cursor.or(feed.was).is_some_and(|cursor| cursor.epoch != page.start.epoch) {
                     return self.begin_anew(scope, true, work).await;
                 }
                 work.history |= page.next_page.is_some();

@@ -279,7 +279,7 @@ impl Log for Lean {
     }
 
     async fn follow(&self, scope: Scope) -> Result<(), LogError> {
-        self.known().feeds.entry(scope).or_insert(Feed { scope, cursor: None, page: None });
+        self.known().feeds.entry(scope).or_insert(Feed { scope, cursor: None, page: None, was: None, lost: false });
         Ok(())
     }
 

@@ -268,7 +268,8 @@ fn known(seat: &Seat, feeds: &BTreeMap<Scope, Cursor>) -> Vec<Feed> {
     let team = feeds.get(&seat.team()).copied();
     let own = team.map(|team| Cursor { epoch: team.epoch, seq: 0 });
     let own_scope = Scope::User(seat.joined.person);
-    vec![Feed { scope: seat.team(), cursor: team, page: None }, Feed { scope: own_scope, cursor: own, page: None }]
+    let feed = |scope, cursor| Feed { scope, cursor, page: None, was: None, lost: false };
+    vec![feed(seat.team(), team), feed(own_scope, own)]
 }
 
 impl Writer {

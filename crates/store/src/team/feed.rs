@@ -1,6 +1,6 @@
 //! A feed's pages, its beginning and its end.
 
-use super::effective::effective;
+use super::lost;
 use super::project::{Stale, project};
 use super::{Applied, Team};
 use crate::outbox::{self, Change, NewOp, Target};
@@ -10,7 +10,6 @@ use meantime_model::{ItemId, OpId};
 use meantime_protocol::http::{BootstrapPage, PullPage};
 use meantime_protocol::{Code, Fields, Kind, Record, Scope};
 use rusqlite::params;
-use serde_json::Value;
 use uuid::Uuid;
 
 /// Applies a pulled page with its cursor. A row applies only if it is newer;
@@ -32,10 +31,10 @@ pub fn apply_page(tx: &Tx<'_>, team: &Team, scope: Scope, page: &PullPage) -> Re
 /// lost is sent again.
 pub fn apply_bootstrap(tx: &Tx<'_>, team: &Team, scope: Scope, page: &BootstrapPage) -> Result<Applied> {
     let mut stale = Stale::default();
-    let lost = lost_epoch(tx, scope)?;
+    let lost = scope::get(tx, scope)?.is_some_and(|feed| feed.lost);
     if lost {
         for row in page.rows.iter().filter(|row| row.scope == scope) {
-            send_lost_change(tx, team, row)?;
+            lost::send_change(tx, team, row)?;
         }
     }
     store_rows(tx, team, scope, &page.rows, &mut stale)?;
@@ -51,11 +50,13 @@ pub fn apply_bootstrap(tx: &Tx<'_>, team: &Team, scope: Scope, page: &BootstrapP
 
 /// Begins a feed anew, keeping the outbox. What is there stays visible until
 /// the bootstrap is through. `lost_epoch`: the server's epoch changed, it may
-/// have lost what it had taken.
+/// have lost what it had taken. Where that is not known yet, it can be told
+/// later by where this device stood ([`scope::Feed::was`]).
 pub fn begin_anew(tx: &Tx<'_>, scope: Scope, lost_epoch: bool) -> Result<()> {
     let name = scope.to_string();
-    tx.conn.execute("UPDATE record SET old = 1 WHERE scope = ?1", [&name])?;
-    let sql = "UPDATE scope SET cursor = NULL, page = NULL, lost_epoch = max(lost_epoch, ?2) WHERE scope = ?1";
+    tx.conn.execute("UPDATE record SET old = 1 WHERE scope = ?1 AND old = 0", [&name])?;
+    let sql = "UPDATE scope SET was = CASE WHEN ?2 THEN NULL ELSE coalesce(cursor, was) END,
+                   cursor = NULL, page = NULL, lost_epoch = CASE WHEN ?2 THEN 1 ELSE lost_epoch END WHERE scope = ?1";
     tx.conn.execute(sql, params![name, lost_epoch])?;
     if lost_epoch {
         // Taken by a server that may not know of it any more: sent again,
@@ -169,83 +170,19 @@ fn came_back(tx: &Tx<'_>, scope: Scope, upto: u64, at_end: bool, stale: &mut Sta
     Ok(())
 }
 
-fn lost_epoch(tx: &Tx<'_>, scope: Scope) -> Result<bool> {
-    let sql = "SELECT coalesce(max(lost_epoch), 0) FROM scope WHERE scope = ?1";
-    Ok(tx.conn.prepare_cached(sql)?.query_row([scope.to_string()], |row| row.get(0))?)
-}
-
 /// The end of a bootstrap: what it did not bring is gone, or sent again.
 fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stale) -> Result<()> {
     let name = scope.to_string();
     let mut q = tx.conn.prepare_cached("SELECT * FROM record WHERE scope = ?1 AND old = 1 ORDER BY seq")?;
     let old = q.query_map([&name], record::read)?.collect::<Result<Vec<_>, _>>()?;
     for row in &old {
-        if lost && row.author == team.me && !row.deleted && is_own_word(&row.kind) {
-            resend(tx, team, row, row.fields.clone(), None)?;
+        if lost {
+            lost::send_record(tx, team, row)?;
         }
         stale.note(tx, &row.kind, row.id)?;
     }
+    lost::keep_threads(tx, team, scope, lost)?;
     tx.conn.execute("DELETE FROM record WHERE scope = ?1 AND old = 1", [&name])?;
     tx.conn.execute("UPDATE scope SET lost_epoch = 0 WHERE scope = ?1", [&name])?;
     Ok(())
-}
-
-/// A record of mine that the restored server has in an older state: what I
-/// changed since is sent again.
-fn send_lost_change(tx: &Tx<'_>, team: &Team, row: &Record) -> Result<()> {
-    let Some(ours) = record::old(tx, row.scope, &row.kind, row.id)? else { return Ok(()) };
-    let newer = ours.updated_at > row.updated_at && !ours.deleted;
-    if !newer || ours.author != team.me || !is_own_word(&row.kind) || ours.fields == row.fields {
-        return Ok(());
-    }
-    let mut patch = Fields::new();
-    for (name, value) in &ours.fields {
-        if row.fields.get(name) != Some(value) {
-            patch.insert(name.clone(), value.clone());
-        }
-    }
-    for name in row.fields.keys().filter(|name| !ours.fields.contains_key(*name)) {
-        patch.insert(name.clone(), Value::Null);
-    }
-    resend(tx, team, row, patch, Some(row.seq))
-}
-
-fn resend(tx: &Tx<'_>, team: &Team, row: &Record, fields: Fields, base_seq: Option<u64>) -> Result<()> {
-    let words = ["text", "outcome", "title"].into_iter().find_map(|field| fields.get(field));
-    let text = words.and_then(Value::as_str).unwrap_or_default();
-    let item = match row.kind == Kind::MESSAGE {
-        true => effective(tx, &row.kind, row.id)?
-            .and_then(|e| e.fields.get("thread").and_then(Value::as_str).and_then(|t| Uuid::parse_str(t).ok())),
-        false => (row.kind == Kind::THREAD || row.kind == Kind::MARK).then_some(row.id),
-    };
-    outbox::push(
-        tx,
-        &NewOp {
-            account: team.account,
-            op_id: OpId::new(),
-            item: item.map(ItemId),
-            what: "Sent again: the server was put back from a backup".into(),
-            text: text.to_owned(),
-            target: Target::Record {
-                scope: row.scope,
-                kind: row.kind.clone(),
-                id: row.id,
-                change: Change {
-                    fields,
-                    base_seq,
-                    deleted: false,
-                    visible_from: row.visible_from.filter(|t| *t > team.now),
-                },
-            },
-            not_before: None,
-            made_at: team.now,
-        },
-    )?;
-    Ok(())
-}
-
-/// Kinds that a person writes about their own work; members and agreements
-/// are the server's and the admins' matter.
-fn is_own_word(kind: &Kind) -> bool {
-    [Kind::THREAD, Kind::MESSAGE, Kind::MARK, Kind::SCHEDULE, Kind::SETTINGS, Kind::SPACE].contains(kind)
 }

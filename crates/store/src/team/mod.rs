@@ -8,6 +8,7 @@
 mod circle;
 mod effective;
 mod feed;
+mod lost;
 mod mark;
 mod project;
 mod push;
@@ -16,6 +17,7 @@ mod rejoin;
 pub use circle::{circle_members, circle_of_people};
 pub use effective::{Effective, all, effective};
 pub use feed::{apply_bootstrap, apply_page, begin_anew, forget};
+pub use lost::bring_back;
 pub use push::{
     Arrived, FileToSend, has_overdue, met, next_file, next_ops, next_ops_past, push, refuse, replay, retry,
     send_overdue, settle,

@@ -2,6 +2,7 @@
 //! message goes once its files are at the server; what does not depend on it
 //! goes past it.
 
+use super::lost::Waits;
 use super::project::{Stale, project};
 use super::{Applied, Settled, Team};
 use crate::outbox::{self, Entry, NewOp, REFUSED, SENT, Target};
@@ -107,9 +108,12 @@ pub fn next_file(
 ) -> Result<Option<FileToSend>> {
     let sql = "SELECT EXISTS (SELECT 1 FROM outbox WHERE scope = ?1 AND kind = 'space' AND state = 'waiting')";
     let mut circle_waits = r.conn.prepare_cached(sql)?;
+    let lost = Waits::read(r, account)?;
     for (entry, missing) in lacking(r, account, now, arrived)? {
-        let Target::Record { scope, .. } = entry.op.target else { continue };
-        if !circle_waits.query_row([scope.to_string()], |row| row.get::<_, bool>(0))?
+        let Target::Record { scope, kind, change, .. } = &entry.op.target else { continue };
+        let scope = *scope;
+        if !lost.hold(entry.id, &scope, kind, change)
+            && !circle_waits.query_row([scope.to_string()], |row| row.get::<_, bool>(0))?
             && let Some(file) = missing.into_iter().next()
         {
             return Ok(Some(FileToSend { outbox: entry.id, scope, file }));
@@ -164,9 +168,10 @@ fn next(
 ) -> Result<Vec<Op>> {
     let mut chosen = Vec::new();
     let mut bytes = 0;
+    let lost = Waits::read(tx, account)?;
     outbox::each_ready(tx, account, now, |entry| {
-        let Target::Record { kind, change, .. } = &entry.op.target else { return Ok(true) };
-        if alone.contains(&entry.id) || is_held(&waits, &entry, kind) {
+        let Target::Record { scope, kind, change, .. } = &entry.op.target else { return Ok(true) };
+        if alone.contains(&entry.id) || is_held(&waits, &entry, kind) || lost.hold(entry.id, scope, kind, change) {
             return Ok(true);
         }
         bytes += crate::sql::json(change)?.len();

@@ -16,7 +16,9 @@ use rusqlite::params;
 /// and changes to the old person's own records are dropped: only their owner
 /// may make them. Words on their way stay on it. Every feed begins anew: who
 /// was a guest, and now is a member, was left out of rows that a pull from
-/// where this device stands would never bring.
+/// where this device stands would never bring. What the old person wrote
+/// counts as the new one's until the server says whose it is: if it was put
+/// back from a backup and has it no more, it is sent again as theirs.
 pub fn rejoin(
     tx: &Tx<'_>,
     account: AccountId,
@@ -32,6 +34,12 @@ pub fn rejoin(
     if before == me {
         return Ok(());
     }
+    let sql =
+        "UPDATE record SET author = ?2, fields = CASE kind WHEN 'space' THEN replace(fields, ?4, ?5) ELSE fields END
+               WHERE author = ?1 AND kind IN ('thread', 'message', 'space')
+               AND scope IN (SELECT scope FROM scope WHERE account_id = ?3)";
+    let (was, is) = (before.to_string(), me.to_string());
+    tx.conn.execute(sql, params![Id(before.0), Id(me.0), Id(account.0), was, is])?;
     let sql = "DELETE FROM outbox WHERE account_id = ?1 AND record_id = ?2 AND state <> 'sent' AND text = ''";
     tx.conn.execute(sql, params![Id(account.0), Id(before.0)])?;
     let marks = marks_of(tx, account, before)?;

@@ -229,8 +229,9 @@ fn begun_anew_drops_what_is_gone_and_keeps_what_waits() {
     let t = TeamWorld::new();
     let (kept, gone) = (t.simple_thread(7), t.simple_thread(70));
     t.push(t.reply(kept.0, Uuid::from_u128(50), "typed offline", 6));
+    let was = feed(&t).cursor;
     t.w.store.write(|tx| team::begin_anew(tx, TEAM, false)).unwrap();
-    assert_eq!(feed(&t), scope::Feed { scope: TEAM, cursor: None, page: None });
+    assert_eq!(feed(&t), scope::Feed { cursor: None, was, ..feed(&t) });
     assert!(!t.item(gone).done, "still shown while the bootstrap runs");
     let rows =
         t.w.store
@@ -295,6 +296,9 @@ fn what_was_seen_in_another_life_of_the_server_counts_no_more() {
     t.w.store.write(|tx| team::begin_anew(tx, TEAM, false)).unwrap();
     assert_eq!(sent(), [Some(57)], "only read again");
     t.w.store.write(|tx| team::begin_anew(tx, TEAM, true)).unwrap();
+    assert_eq!(sent(), [], "nothing goes before it is known what the server has");
+    let thread = t.row(1, Kind::THREAD, id.0, MEI, 5, json!({"title": "T", "urgency": "yellow", "asked": [ME]}));
+    t.bootstrap(vec![thread], cursor(2, 1), None);
     assert_eq!(sent(), [None]);
     edit();
     assert_eq!(sent(), [None, Some(57)], "what is seen from now on does");

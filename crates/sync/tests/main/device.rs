@@ -142,6 +142,8 @@ impl Log for Stored {
                 scope: *scope,
                 cursor: *cursor,
                 page: page.clone(),
+                was: None,
+                lost: false,
             };
             disk.feeds.iter().map(feed).collect()
         })

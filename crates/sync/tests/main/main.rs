@@ -11,6 +11,7 @@ mod later;
 mod poison;
 mod put_back;
 mod real;
+mod rejoin;
 mod server;
 mod several;
 mod single;

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 /// Puts a copy in place of the server's database, as another life of it.
-fn put_back(server: &Path, backup: &Path) {
+pub fn put_back(server: &Path, backup: &Path) {
     for file in ["server.db-wal", "server.db-shm"] {
         let _ = std::fs::remove_file(server.join(file));
     }

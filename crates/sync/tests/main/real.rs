@@ -146,6 +146,16 @@ impl App {
         self.begin_through(|log, remote| (log, remote));
     }
 
+    /// Signed out, it joins again, as the engine does it.
+    pub fn rejoin(&mut self, invite: &Invite, joined: JoinResponse) {
+        self.end();
+        let (account, before, me, now) = (self.account, self.joined.person, joined.person, self.now());
+        let identity = format!("team:{}:{me}", joined.team);
+        self.store.write(|tx| team::rejoin(tx, account, &identity, before, me, now)).unwrap();
+        (self.invite, self.joined) = (invite.clone(), joined);
+        self.begin();
+    }
+
     /// And is started with something between it and its two sides.
     pub fn begin_through(&mut self, between: impl FnOnce(Arc<dyn Log>, Arc<dyn Remote>) -> Sides) {
         let (account, me, skew) = (self.account, self.joined.person, self.skew);
@@ -181,6 +191,11 @@ impl App {
 
     pub fn mark(&self, id: ItemId, fields: Value) {
         self.put(Scope::User(self.joined.person), Kind::MARK, id.0, Some(id), fields);
+    }
+
+    pub fn delete(&self, scope: Scope, kind: Kind, id: Uuid) {
+        let change = Change { deleted: true, ..Change::default() };
+        self.write(scope, kind, id, Some(ItemId(id)), change, ("Delete", "", None));
     }
 
     /// Words for a thread that are not to be sent yet.
@@ -242,6 +257,22 @@ impl App {
         id
     }
 
+    /// A circle with a thread in it.
+    pub fn ask_in_private(&self, title: &str, asked: &[PersonId]) -> (Scope, ItemId) {
+        let (circle, id) = (Uuid::now_v7(), ItemId::new());
+        let (scope, members) = (Scope::Private(circle), [&[self.joined.person], asked].concat());
+        self.put(scope, Kind::SPACE, circle, None, json!({ "members": members }));
+        let thread = json!({"title": title, "urgency": "red", "asked": asked});
+        self.put(scope, Kind::THREAD, id.0, Some(id), thread);
+        self.say_in(scope, id, title);
+        (scope, id)
+    }
+
+    pub fn say_in(&self, scope: Scope, thread: ItemId, text: &str) {
+        let fields = json!({"thread": thread.0, "text": text});
+        self.write(scope, Kind::MESSAGE, Uuid::now_v7(), Some(thread), changed(fields), ("Your message", text, None));
+    }
+
     pub fn say(&self, thread: ItemId, text: &str) {
         self.push(Kind::MESSAGE, Uuid::now_v7(), thread, json!({"thread": thread.0, "text": text}));
     }
@@ -294,11 +325,16 @@ impl Stored {
     }
 }
 
+fn of_store(feed: scope::Feed) -> Feed {
+    let scope::Feed { scope, cursor, page, was, lost } = feed;
+    Feed { scope, cursor, page, was, lost }
+}
+
 #[async_trait]
 impl Log for Stored {
     async fn feeds(&self) -> Result<Vec<Feed>, LogError> {
         let feeds = self.with(|tx, team| scope::all(tx, team.account)).await?;
-        Ok(feeds.into_iter().map(|f| Feed { scope: f.scope, cursor: f.cursor, page: f.page }).collect())
+        Ok(feeds.into_iter().map(of_store).collect())
     }
     async fn follow(&self, scope: Scope) -> Result<(), LogError> {
         self.with(move |tx, team| scope::add(tx, team.account, scope)).await
@@ -316,6 +352,9 @@ impl Log for Stored {
     }
     async fn begin_anew(&self, scope: Scope, lost_epoch: bool) -> Result<(), LogError> {
         self.with(move |tx, _| team::begin_anew(tx, scope, lost_epoch)).await
+    }
+    async fn bring_back(&self, scope: Scope) -> Result<(), LogError> {
+        self.with(move |tx, team| team::bring_back(tx, team, scope)).await
     }
     async fn has_overdue(&self) -> Result<bool, LogError> {
         self.with(|tx, team| team::has_overdue(tx, team.account, team.now)).await

@@ -1,7 +1,8 @@
 //! Several devices of one person at the real server, over TLS: their tokens,
 //! closed circles, and random histories with wrong clocks, ends at any moment
-//! and a server that restarts.
+//! and a server that restarts, or is put back from a backup.
 
+use crate::put_back::put_back;
 use crate::real::{App, eventually, folder_and_server, start};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,9 +12,11 @@ use meantime_protocol::kinds::Role;
 use meantime_protocol::{Invite, Kind, Scope};
 use meantime_server::SystemClock;
 use meantime_server_core::Clock as _;
+use meantime_server_sqlite::upkeep::copy;
 use meantime_store::{item, outbox, record, scope};
 use meantime_sync::{HttpRemote, Remote as _, RemoteError, State, Token, TokenPlace};
 use serde_json::json;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 
@@ -150,6 +153,12 @@ async fn devices_of_one_person_converge_whatever_happens() {
     }
 }
 
+/// The newest backup.
+fn keep(server: &Path, backup: &Path) {
+    let _ = std::fs::remove_file(backup);
+    copy(&server.join("server.db"), backup).unwrap();
+}
+
 async fn history(seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (folder, mut server) = folder_and_server().await;
@@ -168,8 +177,10 @@ async fn history(seed: u64) {
         eventually("the threads are there", || threads.iter().all(|id| device.item(*id).is_some())).await;
     }
 
+    let (data, backup) = (folder.path().join("server"), folder.path().join("backup.db"));
+    keep(&data, &backup);
     let mut said: Vec<(ItemId, String)> = Vec::new();
-    for step in 0..60 {
+    for step in 0..90 {
         let device = dice.roll(devices.len());
         let thread = threads[dice.roll(threads.len())];
         match dice.roll(12) {
@@ -192,9 +203,19 @@ async fn history(seed: u64) {
             }
             _ if step % 3 == 0 => {
                 server.stop().await.unwrap();
-                server = start(&folder.path().join("server")).await;
+                // Now and then another backup is made, or the last one put back.
+                match dice.roll(3) {
+                    0 => keep(&data, &backup),
+                    1 => put_back(&data, &backup),
+                    _ => {}
+                }
+                server = start(&data).await;
             }
-            _ => mei.say(thread, &format!("from Mei {step}")),
+            _ => {
+                let text = format!("from Mei {step}");
+                mei.say(thread, &text);
+                said.push((thread, text));
+            }
         }
     }
     for device in &devices {
