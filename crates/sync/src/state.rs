@@ -42,7 +42,8 @@ pub struct Tuning {
     pub reconnect: Duration,
     /// Between looks at every feed, should a poke get lost.
     pub poll: Duration,
-    /// Between tries while the server refuses.
+    /// Between tries while the server refuses, or is not the one trusted: what
+    /// was wrong there may be put right there.
     pub refused: Duration,
 }
 
@@ -50,10 +51,10 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             first_retry: Duration::from_secs(1),
-            longest_retry: Duration::from_secs(60),
+            longest_retry: Duration::from_secs(30),
             reconnect: Duration::from_secs(5),
             poll: Duration::from_secs(300),
-            refused: Duration::from_secs(900),
+            refused: Duration::from_secs(60),
         }
     }
 }

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use meantime_model::DeviceId;
 use meantime_protocol::http::{BootstrapPage, Me, PullPage, PushRequest, PushResponse};
 use meantime_protocol::{Cursor, Scope};
-use meantime_sync::{Handle, OutgoingFile, Pokes, Remote, RemoteError, State, TransferError};
+use meantime_sync::{Handle, OutgoingFile, Pokes, Remote, RemoteError, State, TransferError, Tuning};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -185,6 +186,60 @@ async fn refusals_wait_for_the_person_in_plain_words() {
             "{state:?}"
         );
         assert_eq!(device.disk.lock().unwrap().outbox.len(), 1, "what was typed is kept");
+        run.abort();
+    }
+}
+
+/// Fails with an error until it is mended.
+struct Mended {
+    line: Arc<Line>,
+    error: RemoteError,
+    is: AtomicBool,
+}
+
+#[async_trait]
+impl Remote for Mended {
+    async fn me(&self) -> Result<Me, RemoteError> {
+        self.line.me().await
+    }
+    async fn push(&self, request: &PushRequest) -> Result<PushResponse, RemoteError> {
+        self.line.push(request).await
+    }
+    async fn pull(&self, scope: Scope, cursor: Cursor) -> Result<PullPage, RemoteError> {
+        self.line.pull(scope, cursor).await
+    }
+    async fn bootstrap(&self, scope: Scope, page: Option<&str>) -> Result<BootstrapPage, RemoteError> {
+        self.line.bootstrap(scope, page).await
+    }
+    async fn send_file(&self, file: &OutgoingFile) -> Result<(), TransferError> {
+        self.line.send_file(file).await
+    }
+    async fn live(&self) -> Result<Pokes, RemoteError> {
+        if self.is.load(Ordering::Relaxed) { self.line.live().await } else { Err(self.error.clone()) }
+    }
+}
+
+#[tokio::test]
+async fn an_app_comes_back_by_itself_however_long_it_took() {
+    let usual = Tuning::default();
+    assert!(usual.refused <= Duration::from_secs(60), "a key that is right again is seen within a minute");
+    assert!(usual.longest_retry <= Duration::from_secs(30), "a server that is back, within half of one");
+    let quick = Duration::from_millis(20);
+    let tuning = Tuning { first_retry: quick / 20, longest_retry: quick, refused: quick, ..usual };
+    for error in [RemoteError::Certificate("not your team's server".into()), RemoteError::Offline("away".into())] {
+        let server = Server::new();
+        let device = Device::new(&server, 10);
+        let log = Arc::new(crate::device::Stored(Arc::clone(&device.disk)));
+        let remote = Arc::new(Mended { line: Arc::clone(&device.line), error, is: AtomicBool::new(false) });
+        let (syncer, handle) = meantime_sync::Syncer::new(log, Arc::clone(&remote) as _, device.id, now, tuning);
+        let run = tokio::spawn(syncer.run(std::future::pending()));
+        until(&handle, |state| !matches!(state, State::Connecting)).await;
+        let mut news = handle.state();
+        news.mark_unchanged();
+        tokio::time::sleep(quick * 10).await;
+        assert!(!news.has_changed().unwrap(), "the same again is no news");
+        remote.is.store(true, Ordering::Relaxed);
+        until(&handle, |state| *state == State::Live).await;
         run.abort();
     }
 }
