@@ -9,25 +9,30 @@ use crate::out;
 use crate::people;
 use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::digest::{Digest, Held};
-use meantime_model::focus::{Elapsed, RunningBlock, Watch};
+use meantime_model::focus::{RunningBlock, Watch};
 use meantime_model::zone::Zone;
 use meantime_model::{BlockId, group};
 use meantime_protocol::{Fields, Kind};
 use meantime_store::{Tx, focus, item, notice};
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Longest block, in minutes.
 const MAX_MINUTES: u32 = 1440;
 
+/// What the wall clock and the clock that nobody sets may differ by over a
+/// block without meaning anything.
+const TOLERANCE: TimeDelta = TimeDelta::seconds(10);
+
 /// A running block as this process first saw it: what the wall clock and the
-/// clock that nobody sets said then.
+/// clock that nobody sets said then. Another process, after a crash or a start
+/// of the computer, begins anew with its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Observed {
     block: BlockId,
     began: DateTime<Utc>,
-    instant: Instant,
+    steady: Duration,
 }
 
 impl Engine {
@@ -85,14 +90,26 @@ impl Engine {
 
     pub(crate) async fn focus_now(&self) -> Result<FocusStatus, Failure> {
         let usual_minutes = self.settings_now().await.focus_minutes;
-        let block = self
+        let found = self
             .read(|db| {
                 let Some(block) = focus::running(db)? else { return Ok(None) };
                 let (held, messages) = (focus::count(db, block.id)?, focus::count_messages(db, block.id)?);
-                Ok(Some(api::Block { id: block.id, since: block.since, until: block.until(), held, messages }))
+                Ok(Some((block, held, messages)))
             })
             .await?;
+        let block = found.map(|(block, held, messages)| {
+            let until = self.ends_at(&block);
+            api::Block { id: block.id, since: block.since, until, held, messages }
+        });
         Ok(FocusStatus { block, usual_minutes })
+    }
+
+    /// When a running block will end, by the wall clock as it is now: as
+    /// planned, unless that clock was set meanwhile.
+    pub(crate) fn ends_at(&self, block: &focus::Block) -> Option<DateTime<Utc>> {
+        let (now, planned) = (self.now(), block.until()?);
+        let end = now + running(block).left(self.watch(block.id, now))?;
+        Some(if (end - planned).abs() < TOLERANCE { planned } else { end })
     }
 
     /// Ends the running block when its time is over, however the clock was
@@ -116,13 +133,14 @@ impl Engine {
 
     /// What the clocks say about a block, since this process first saw it.
     fn watch(&self, block: BlockId, now: DateTime<Utc>) -> Watch {
+        let steady = self.clock.steady();
         let mut live = self.live();
         let observed = match live.block_started {
             Some(observed) if observed.block == block => observed,
-            _ => *live.block_started.insert(Observed { block, began: now, instant: Instant::now() }),
+            _ => *live.block_started.insert(Observed { block, began: now, steady }),
         };
-        let passed = TimeDelta::from_std(observed.instant.elapsed()).unwrap_or(TimeDelta::MAX);
-        Watch { began: observed.began, elapsed: Elapsed::Awake(passed), now }
+        let passed = TimeDelta::from_std(steady.saturating_sub(observed.steady)).unwrap_or(TimeDelta::MAX);
+        Watch { began: observed.began, passed }
     }
 
     async fn after_focus(self: &Arc<Self>) {

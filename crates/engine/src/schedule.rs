@@ -9,8 +9,8 @@ use meantime_store::{account, focus, item, outbox};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Longest sleep: the monotonic clock stands still while the computer sleeps,
-/// and the wall clock may be set.
+/// Longest sleep: tokio's clock stands still while the computer sleeps, and the
+/// wall clock may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(20);
 
 /// How often the database is tidied: statistics, memory, the write-ahead log.
@@ -68,15 +68,16 @@ impl Engine {
     /// The next instant at which something is due.
     async fn next_due(&self) -> Result<Option<DateTime<Utc>>, Failure> {
         let now = self.now();
-        let times = self
+        let (block, mut times) = self
             .read(move |db| {
-                let mut times = vec![focus::running(db)?.and_then(|block| block.until()), item::next_wake(db)?];
+                let mut times = vec![item::next_wake(db)?];
                 for account in account::all(db)? {
                     times.push(outbox::next_ready(db, account.id, now)?);
                 }
-                Ok(times)
+                Ok((focus::running(db)?, times))
             })
             .await?;
+        times.push(block.and_then(|block| self.ends_at(&block)));
         Ok(times.into_iter().flatten().min())
     }
 }

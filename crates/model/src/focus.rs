@@ -130,27 +130,16 @@ pub struct RunningBlock {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Time as a running block needs it: two clocks, because the wall clock may be
-/// set and the other may stand still while the computer sleeps.
+/// Time as a running block needs it: the wall clock may be set, so that it is
+/// asked once only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
     /// The wall clock when watching began: at the start of the block, or of
     /// the app if that was later.
     pub began: DateTime<Utc>,
-    /// What has passed since then by a clock that nobody sets.
-    pub elapsed: Elapsed,
-    /// The wall clock now.
-    pub now: DateTime<Utc>,
-}
-
-/// What has passed by a clock that nobody sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Elapsed {
-    /// Measured by a clock that stands still during sleep (`Instant` on Linux
-    /// and macOS). The wall clock is needed to see the sleep.
-    Awake(TimeDelta),
-    /// Measured by a clock that goes on during sleep. It alone decides.
-    Whole(TimeDelta),
+    /// What has passed since then, by a clock that nobody sets and that goes
+    /// on while the computer sleeps.
+    pub passed: TimeDelta,
 }
 
 /// What to do about something new.
@@ -215,17 +204,11 @@ impl RunningBlock {
         let planned = (until - self.since).max(none);
         // A clock set back before the app was started must not add to it.
         let at_first = (until - watch.began).clamp(none, planned);
-        let left = match watch.elapsed {
-            Elapsed::Whole(passed) => at_first - passed.max(none),
-            Elapsed::Awake(passed) => (at_first - passed.max(none)).min(until - watch.now),
-        };
-        Some(left.max(none))
+        Some((at_first - watch.passed.max(none)).max(none))
     }
 
-    /// Whether the block is over.
-    ///
-    /// A clock set back never lengthens a block. One set forward ends it early
-    /// only where sleep can't be told from it ([`Elapsed::Awake`]).
+    /// Whether the block is over. A clock that is set while it is watched
+    /// neither lengthens nor shortens it.
     #[must_use]
     pub fn ended(&self, watch: Watch) -> bool {
         self.left(watch).is_some_and(|left| left.is_zero())
@@ -311,9 +294,9 @@ mod tests {
     }
 
     /// Minutes left of a block from 0 to 50.
-    fn left(began: i64, elapsed: fn(TimeDelta) -> Elapsed, passed: i64, now: i64) -> i64 {
+    fn left(began: i64, passed: i64) -> i64 {
         let block = RunningBlock { id: BlockId::new(), since: at(0), until: Some(at(50)) };
-        let watch = Watch { began: at(began), elapsed: elapsed(TimeDelta::minutes(passed)), now: at(now) };
+        let watch = Watch { began: at(began), passed: TimeDelta::minutes(passed) };
         let left = block.left(watch).unwrap();
         assert_eq!(block.ended(watch), left.is_zero());
         left.num_minutes()
@@ -321,35 +304,23 @@ mod tests {
 
     #[test]
     fn a_block_ends_as_planned() {
-        for clock in [Elapsed::Awake, Elapsed::Whole] {
-            assert_eq!(left(0, clock, 20, 20), 30);
-            assert_eq!(left(0, clock, 50, 50), 0);
-            assert_eq!(left(0, clock, 51, 51), 0);
-            assert_eq!(left(30, clock, 5, 35), 15, "the app was started again");
-            assert_eq!(left(70, clock, 0, 70), 0, "the app was started after the end");
-        }
+        assert_eq!(left(0, 20), 30);
+        assert_eq!(left(0, 50), 0);
+        assert_eq!(left(0, 51), 0);
+        assert_eq!(left(30, 5), 15, "the app was started again");
+        assert_eq!(left(70, 0), 0, "the app was started after the end");
     }
 
     #[test]
     fn a_clock_set_back_never_lengthens_a_block() {
-        for clock in [Elapsed::Awake, Elapsed::Whole] {
-            assert_eq!(left(0, clock, 50, -600), 0);
-            assert_eq!(left(0, clock, 20, -600), 30);
-            assert_eq!(left(-600, clock, 0, -600), 50, "set back while the app was not running");
-        }
-    }
-
-    #[test]
-    fn a_clock_set_forward_ends_a_block_early_only_where_it_looks_like_sleep() {
-        assert_eq!(left(0, Elapsed::Whole, 20, 600), 30);
-        assert_eq!(left(0, Elapsed::Awake, 20, 600), 0);
-        assert_eq!(left(0, Elapsed::Awake, 10, 45), 5, "slept for 35 minutes");
+        assert_eq!(left(-600, 0), 50, "set back while the app was not running");
+        assert_eq!(left(-600, 50), 0);
     }
 
     #[test]
     fn a_block_without_an_end_runs_until_it_is_stopped() {
         let block = RunningBlock { id: BlockId::new(), since: at(0), until: None };
-        let watch = Watch { began: at(0), elapsed: Elapsed::Awake(TimeDelta::days(400)), now: at(900_000) };
+        let watch = Watch { began: at(0), passed: TimeDelta::days(400) };
         assert_eq!(block.left(watch), None);
         assert!(!block.ended(watch));
     }

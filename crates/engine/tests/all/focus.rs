@@ -168,6 +168,31 @@ async fn without_its_content_a_notification_says_what_the_setting_says() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_neither_ends_nor_lengthens_a_block() {
+    let rig = Rig::new().await;
+    let block = async || rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap();
+    // Looks at the clocks, as the scheduler does.
+    let longer = async |minutes| {
+        rig.engine.focus_start(FocusStart { minutes: Some(minutes), extend: true }).await.unwrap().block.unwrap()
+    };
+    focus(&rig, 30).await;
+    let first = block().await;
+    assert_eq!(first.until, Some(rig.now() + TimeDelta::minutes(30)));
+    rig.pass(TimeDelta::minutes(10));
+    assert_eq!(block().await, first, "it ends as planned");
+    rig.set_clock(TimeDelta::hours(2));
+    let still = longer(20).await;
+    assert_eq!((still.id, still.until), (first.id, Some(rig.now() + TimeDelta::minutes(40))), "as the clock is now");
+    rig.set_clock(-TimeDelta::hours(7));
+    assert_eq!(block().await.until, Some(rig.now() + TimeDelta::minutes(40)));
+
+    rig.receive(vec![mail("Contract", "mei@example.org", true, rig.now())]).await;
+    rig.pass(TimeDelta::minutes(41));
+    assert_ne!(longer(20).await.id, first.id, "its time was over");
+    rig.until("the digest is shown", || async { rig.shown().len() == 1 }).await;
+}
+
+#[tokio::test]
 async fn a_crash_in_a_block_neither_loses_nor_doubles_the_digest() {
     let rig = Rig::new().await;
     focus(&rig, 10).await;

@@ -21,11 +21,24 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A clock that only the test moves. It begins on a Tuesday, at work.
-pub struct HandClock(Mutex<DateTime<Utc>>);
+pub struct HandClock {
+    wall: Mutex<DateTime<Utc>>,
+    steady: Mutex<Duration>,
+}
+
+impl HandClock {
+    fn pass(&self, time: TimeDelta) {
+        *self.wall.lock().unwrap() += time;
+        *self.steady.lock().unwrap() += time.to_std().unwrap();
+    }
+}
 
 impl Clock for HandClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
+        *self.wall.lock().unwrap()
+    }
+    fn steady(&self) -> Duration {
+        *self.steady.lock().unwrap()
     }
     fn zone(&self) -> String {
         "Europe/Lisbon".to_owned()
@@ -162,7 +175,8 @@ impl Rig {
         dirs.create().unwrap();
         let safe = Safe::open(&dirs).await;
         safe.choose(Choice::Session).await.unwrap();
-        let clock = Arc::new(HandClock(Mutex::new("2026-06-09T09:00:00Z".parse().unwrap())));
+        let wall = Mutex::new("2026-06-09T09:00:00Z".parse().unwrap());
+        let clock = Arc::new(HandClock { wall, steady: Mutex::new(Duration::from_secs(900)) });
         let (notifier, mailbox) = (Arc::new(MemoryNotifier::default()), Arc::new(Mailbox::default()));
         let engine = start(home.path(), &clock, &notifier, &mailbox, &safe).await;
         let rig = Self { engine, notifier, mailbox, clock, safe, home };
@@ -175,13 +189,14 @@ impl Rig {
         rig
     }
 
-    /// The process dies and is started again, `after` later.
+    /// The process dies and is started again, `after` later, with the computer.
     pub async fn crash(self, after: TimeDelta) -> Self {
         let Self { engine, notifier, mailbox, clock, safe, home } = self;
         // Stopping commits nothing: what a killed process leaves is the same.
         engine.stop().await;
         drop(engine);
-        *clock.0.lock().unwrap() += after;
+        clock.pass(after);
+        *clock.steady.lock().unwrap() = Duration::from_secs(1);
         let engine = start(home.path(), &clock, &notifier, &mailbox, &safe).await;
         Self { engine, notifier, mailbox, clock, safe, home }
     }
@@ -213,9 +228,14 @@ impl Rig {
         names
     }
 
-    /// Time passes.
+    /// Time passes, while the computer is awake or asleep.
     pub fn pass(&self, time: TimeDelta) {
-        *self.clock.0.lock().unwrap() += time;
+        self.clock.pass(time);
+    }
+
+    /// Somebody sets the computer's clock by so much.
+    pub fn set_clock(&self, by: TimeDelta) {
+        *self.clock.wall.lock().unwrap() += by;
     }
 
     pub async fn rows(&self) -> Vec<Row> {
