@@ -85,7 +85,7 @@ impl Engine {
                 dues::settle(tx, computer)?;
                 let what = format!("Sent: {}", found.title);
                 let back = Back::unsent(vec![unsent], Some(id), args.text, files).and_item(before);
-                keep_step(tx, &what, Some(id), Some(until), &back, now)?;
+                keep_step(tx, &what, Some(id), back, now)?;
                 Ok((what, id, sending, to))
             })
             .await?;
@@ -135,7 +135,7 @@ impl Engine {
             let first = send_message(tx, &team.config, (id, circle), &message)?;
             drafts::sent(tx, None, &Written { text: &args.text, files: &files, thread: Some(&again) }, now)?;
             let back = Back::unsent(vec![first, begun], None, args.text, files).and_thread(again);
-            keep_step(tx, &said, Some(id), Some(until), &back, now)?;
+            keep_step(tx, &said, Some(id), back, now)?;
             Ok(on_its_way(visible))
         });
         let sending = sending.await?;

@@ -34,6 +34,7 @@ mod runner;
 mod sample;
 mod save;
 mod schedule;
+mod scheduled;
 pub mod socket;
 mod state;
 mod team;

@@ -23,6 +23,7 @@ pub(crate) struct Change {
     kind: Kind,
     id: Uuid,
     fields: Fields,
+    deleted: bool,
     visible_from: Option<DateTime<Utc>>,
     not_before: Option<DateTime<Utc>>,
     circle: Option<Uuid>,
@@ -38,6 +39,7 @@ impl Change {
             kind,
             id,
             fields,
+            deleted: false,
             visible_from: None,
             not_before: None,
             circle: None,
@@ -57,6 +59,12 @@ impl Change {
     /// For the people of a circle alone, where there is one.
     pub(crate) fn within(mut self, circle: Option<Uuid>) -> Self {
         self.circle = circle;
+        self
+    }
+
+    /// Makes it a tombstone.
+    pub(crate) fn deleted(mut self) -> Self {
+        self.deleted = true;
         self
     }
 
@@ -88,7 +96,7 @@ pub(crate) fn team_op(tx: &Tx<'_>, config: &TeamConfig, change: Change, now: Dat
             change: outbox::Change {
                 fields: change.fields,
                 base_seq: None,
-                deleted: false,
+                deleted: change.deleted,
                 visible_from: change.visible_from,
             },
         },

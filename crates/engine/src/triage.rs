@@ -6,14 +6,16 @@ use crate::api::*;
 use crate::drafts::{Written, give_back};
 use crate::dues;
 use crate::engine::Engine;
+use crate::files::Files;
 use crate::inbox::resolve;
 use crate::out;
+use crate::scheduled::{self, Scheduled};
 use crate::state::State;
 use chrono::{DateTime, Datelike as _, Utc};
 use meantime_model::zone::Zone;
 use meantime_model::{ItemId, Urgency};
 use meantime_protocol::Attachment;
-use meantime_store::{Tx, item, undo};
+use meantime_store::{Read, Tx, item, undo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub(crate) struct Back {
     items: Vec<State>,
     /// Outbox entries that were not sent yet and are taken back.
     unsent: Vec<i64>,
+    /// Which records these make at the server, where they appear to nobody
+    /// before a later moment: until then they can be deleted there.
+    #[serde(default)]
+    scheduled: Vec<Scheduled>,
     /// What was typed goes back to the composer of this conversation, or of a
     /// new thread.
     draft: Option<(Option<ItemId>, String)>,
@@ -102,7 +108,7 @@ impl Engine {
                     (n, _) => format!("{name}: {n} items"),
                 };
                 if undoable && changed {
-                    keep_step(tx, &what, back.items.first().map(|before| before.id), None, &back, now)?;
+                    keep_step(tx, &what, back.items.first().map(|before| before.id), back, now)?;
                 }
                 Ok((what, ids, changed))
             })
@@ -118,28 +124,33 @@ impl Engine {
         })
     }
 
-    /// Undo: the last step that can still be taken back. Those after it that
-    /// can't be any more (a message that was sent) are said once and left.
+    /// Undo: takes the last step back. Where that is too late (a message that
+    /// was sent), it only says so; the step before it is for the next time.
     pub(crate) async fn take_back(self: &Arc<Self>) -> Result<Undone, Failure> {
         let (now, computer, zone) = (self.now(), self.computer_zone(), self.zone().await);
+        // A lone command finds out when it sends.
+        let connected = !self.background || self.live().connection == Connection::Live;
+        let files = self.files.clone();
         let undone = self.write(move |tx| {
             let mut late = Vec::new();
             while let Some(step) = undo::last(tx)? {
+                let way = way_back(tx, &step, &files, connected, now)?;
+                if way.is_some() && !late.is_empty() {
+                    return Ok(Err(not_possible(too_late(&late, Some(&step.what)))));
+                }
                 undo::set_used(tx, step.id)?;
-                match restore(tx, &step, zone, now)? {
-                    Some((mut undone, ids)) => {
+                match way {
+                    Some(way) => {
+                        let undone = restore(tx, &step, way, zone, now)?;
                         dues::settle(tx, computer)?;
-                        if let Some(late) = too_late(&late) {
-                            undone.said = format!("{} ({late})", undone.said);
-                        }
-                        return Ok(Ok((undone, ids)));
+                        return Ok(Ok(undone));
                     }
                     None => late.push(step.what),
                 }
             }
             // That they were left is kept, so that they are not said again.
             let nothing = || "there is nothing to undo".to_owned();
-            Ok(Err(Failure::new(FailureCode::NotPossible, too_late(&late).unwrap_or_else(nothing))))
+            Ok(Err(not_possible(if late.is_empty() { nothing() } else { too_late(&late, None) })))
         });
         let (undone, ids) = undone.await??;
         self.after_change(&ids).await;
@@ -188,35 +199,65 @@ pub(crate) fn keep_step(
     tx: &Tx<'_>,
     what: &str,
     item: Option<ItemId>,
-    until: Option<DateTime<Utc>>,
-    back: &Back,
+    mut back: Back,
     at: DateTime<Utc>,
 ) -> Result<(), Failure> {
+    back.scheduled = scheduled::of(tx, &back.unsent)?;
     let back = serde_json::to_value(back).map_err(|e| Failure::new(FailureCode::Internal, e.to_string()))?;
-    undo::push(tx, &undo::NewStep { what, item, until, forward: &serde_json::Value::Null, back: &back, at })?;
+    undo::push(tx, &undo::NewStep { what, item, forward: &serde_json::Value::Null, back: &back, at })?;
     Ok(())
 }
 
-/// Makes everything as it was before a step; `None`, and nothing is changed,
-/// where its time is over, its words are on their way, or its items are gone.
-fn restore(
-    tx: &Tx<'_>,
+/// How a step is taken back.
+struct WayBack {
+    back: Back,
+    /// Its items that are still there, as they were and as they are.
+    there: Vec<(State, item::Item)>,
+    /// Nothing of it was sent yet; else it is at the server, and unseen.
+    unsent: bool,
+}
+
+/// None where its words are on their way to others, or its items are gone.
+fn way_back(
+    db: &Read<'_>,
     step: &undo::Step,
-    zone: Zone,
+    files: &Files,
+    connected: bool,
     now: DateTime<Utc>,
-) -> Result<Option<(Undone, Vec<ItemId>)>, Failure> {
+) -> Result<Option<WayBack>, Failure> {
     let Ok(back) = serde_json::from_value::<Back>(step.back.clone()) else { return Ok(None) };
     let mut there = Vec::with_capacity(back.items.len());
     for past in &back.items {
-        there.extend(item::get(tx, past.id)?.map(|current| (past, current)));
+        there.extend(item::get(db, past.id)?.map(|current| (past.clone(), current)));
     }
-    let over = step.until.is_some_and(|until| until < now);
-    let gone = there.is_empty() && back.unsent.is_empty();
-    if over || gone || !out::can_take_back(tx, &back.unsent)? {
+    if there.is_empty() && back.unsent.is_empty() {
         return Ok(None);
     }
-    for id in &back.unsent {
-        out::take_back(tx, *id, now)?;
+    let unsent = out::can_take_back(db, &back.unsent)?;
+    // The copies of what was sent may be swept already.
+    let unseen = || -> Result<bool, Failure> {
+        let whole = back.files.iter().all(|file| files.has(&file.sha256, file.bytes));
+        Ok(connected && whole && scheduled::are_unseen(db, &back.scheduled, now)?)
+    };
+    let possible = unsent || unseen()?;
+    Ok(possible.then_some(WayBack { back, there, unsent }))
+}
+
+/// Makes everything as it was before a step.
+fn restore(
+    tx: &Tx<'_>,
+    step: &undo::Step,
+    way: WayBack,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<(Undone, Vec<ItemId>), Failure> {
+    let WayBack { back, there, unsent } = way;
+    if unsent {
+        for id in &back.unsent {
+            out::take_back(tx, *id, now)?;
+        }
+    } else {
+        scheduled::delete(tx, &back.scheduled, now)?;
     }
     if let Some((item, text)) = &back.draft {
         let written = Written { text, files: &back.files, thread: back.thread.as_ref() };
@@ -232,13 +273,24 @@ fn restore(
     ids.extend(step.item.filter(|id| !ids.contains(id)));
     let of = step.what.split_once(": ").map_or(step.what.as_str(), |(_, of)| of);
     let said = format!("{}: {of}", is_now.as_deref().unwrap_or("As before"));
-    Ok(Some((Undone { said, what: step.what.clone(), item: step.item }, ids)))
+    Ok((Undone { said, what: step.what.clone(), item: step.item }, ids))
 }
 
-/// `too late to undo “Sent: Contract”`, if it is for any.
-fn too_late(steps: &[String]) -> Option<String> {
-    let named: Vec<String> = steps.iter().map(|what| format!("“{what}”")).collect();
-    (!named.is_empty()).then(|| format!("too late to undo {}", named.join(" and ")))
+/// `too late to undo “Sent: Contract”; undo again for “Done: Lunch”`: the
+/// steps that were left, the last one first, and what is next.
+fn too_late(steps: &[String], next: Option<&str>) -> String {
+    let what = match steps {
+        [last, earlier @ .., first] if !earlier.is_empty() => {
+            format!("“{last}”, “{first}” and {} more between them", earlier.len())
+        }
+        _ => steps.iter().map(|what| format!("“{what}”")).collect::<Vec<_>>().join(" and "),
+    };
+    let next = next.map(|next| format!("; undo again for “{next}”")).unwrap_or_default();
+    format!("too late to undo {what}{next}")
+}
+
+fn not_possible(message: String) -> Failure {
+    Failure::new(FailureCode::NotPossible, message)
 }
 
 fn get(tx: &Tx<'_>, id: ItemId) -> Result<item::Item, Failure> {

@@ -7,6 +7,8 @@ use meantime_model::ItemId;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
+// `until` is not written any more: what was sent says itself whether it can be
+// taken back.
 pub(crate) const V1: &str = "
 CREATE TABLE undo (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,8 +33,6 @@ pub struct Step {
     pub what: String,
     /// The item concerned, or the first of many.
     pub item: Option<ItemId>,
-    /// It can be taken back until then; `None`: as long as nothing else was done.
-    pub until: Option<DateTime<Utc>>,
     /// What was done; the engine's own words.
     pub forward: Value,
     /// What takes it back; the engine's own words.
@@ -46,8 +46,6 @@ pub struct NewStep<'a> {
     pub what: &'a str,
     /// The item concerned, or the first of many.
     pub item: Option<ItemId>,
-    /// It can be taken back until then.
-    pub until: Option<DateTime<Utc>>,
     /// What was done.
     pub forward: &'a Value,
     /// What takes it back.
@@ -60,17 +58,9 @@ pub struct NewStep<'a> {
 pub fn push(tx: &Tx<'_>, step: &NewStep<'_>) -> Result<i64> {
     tx.conn
         .prepare_cached(
-            "INSERT INTO undo (what, item_id, until, forward, back, used, made_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+            "INSERT INTO undo (what, item_id, forward, back, used, made_at) VALUES (?1, ?2, ?3, ?4, 0, ?5)",
         )?
-        .execute(params![
-            step.what,
-            step.item.map(|i| Id(i.0)),
-            step.until.map(Ms),
-            json(step.forward)?,
-            json(step.back)?,
-            Ms(step.at),
-        ])?;
+        .execute(params![step.what, step.item.map(|i| Id(i.0)), json(step.forward)?, json(step.back)?, Ms(step.at),])?;
     let id = tx.conn.last_insert_rowid();
     tx.conn.prepare_cached("DELETE FROM undo WHERE id <= ?1")?.execute([id - KEPT])?;
     Ok(id)
@@ -84,7 +74,6 @@ pub fn last(r: &Read<'_>) -> Result<Option<Step>> {
             id: row.get("id")?,
             what: row.get("what")?,
             item: row.opt_uuid("item_id")?.map(ItemId),
-            until: row.opt_time("until")?,
             forward: row.json("forward")?,
             back: row.json("back")?,
         })

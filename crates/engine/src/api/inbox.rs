@@ -192,7 +192,8 @@ pub struct Undoable {
     pub what: String,
     /// The item concerned, or the first of many.
     pub item: Option<ItemId>,
-    /// `undo` works until then; `None`: as long as nothing else was done.
+    /// `undo` works until then, and longer where it has not gone out or appears
+    /// to others later; `None`: as long as nothing else was done.
     pub until: Option<DateTime<Utc>>,
     /// For something written: that it has not gone out yet.
     #[serde(default)]

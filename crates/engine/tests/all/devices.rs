@@ -9,7 +9,7 @@ use meantime_protocol::http::InviteRequest;
 use meantime_protocol::kinds;
 use meantime_server::data::Config;
 use meantime_server::{DataDir, Options, Running, SystemClock, serve};
-use meantime_server_core::Core;
+use meantime_server_core::{Clock as _, Core};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -220,6 +220,47 @@ async fn a_token_is_replaced_each_day_and_the_old_one_is_no_loss() {
     assert_eq!(rig.token(team(&rig).await).await, second, "and not again after a start");
     ask(&rig, "Sent with it", Vec::new(), false).await;
     rig.until("sent", || async { status(&rig).await.counts.pending == 0 }).await;
+    server.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_delivered_later_can_be_taken_back_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(&folder.path().join("server")).await;
+    let (ana, _) = join(&server, "Ana", kinds::Role::Member).await;
+    let (kofi, kofi_id) = join(&server, "Kofi", kinds::Role::Member).await;
+    ana.until("he is known", || async { ana.engine.members(Nothing {}).await.unwrap().members.len() == 2 }).await;
+    let at = SystemClock.now() + TimeDelta::days(1);
+    let later = Compose {
+        title: "Tomorrow".to_owned(),
+        text: "In the morning.".to_owned(),
+        urgency: Urgency::Yellow,
+        asked: vec![kofi_id],
+        space: None,
+        private: false,
+        deliver: Deliver::At { at },
+        files: Vec::new(),
+    };
+    let send = async || {
+        ana.engine.compose(later.clone()).await.unwrap();
+        ana.pass(TimeDelta::seconds(11));
+        ana.engine.check_account(AccountRef { id: team(&ana).await }).await.unwrap();
+        ana.until("the server has it", || async { status(&ana).await.counts.pending == 0 }).await;
+    };
+    send().await;
+    let undone = ana.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(undone.said, "Not sent, the text is yours again: Tomorrow");
+    assert_eq!(ana.engine.draft(DraftOf { item: None }).await.unwrap().text, "In the morning.");
+    ana.until("the server knows", || async { status(&ana).await.counts.pending == 0 }).await;
+    assert_eq!(status(&ana).await.refusals, 0);
+    let words = || SearchQuery { words: "morning".to_owned(), before: None, limit: 9 };
+    ana.until("nothing is left of it", || async { ana.engine.search(words()).await.unwrap().hits.is_empty() }).await;
+
+    send().await;
+    ana.set_clock(at - ana.now() - TimeDelta::seconds(30));
+    let late = ana.engine.undo(Nothing {}).await.unwrap_err();
+    assert_eq!(late.message, "too late to undo “Sent: Tomorrow”", "it may appear before it is deleted");
+    assert!(kofi.engine.search(words()).await.unwrap().hits.is_empty());
     server.stop().await.unwrap();
 }
 

@@ -209,6 +209,8 @@ async fn a_thread_taken_back_is_all_there_to_be_written_again() {
     rig.engine.save_draft(Draft { item: None, text: "How much?".into(), thread: Some(thread.clone()) }).await.unwrap();
     rig.engine.compose(send()).await.unwrap();
     assert_eq!((kept().await.text.as_str(), kept().await.thread), ("", None), "it is sent");
+    // The server takes nothing: it has not gone out.
+    rig.pass(chrono::TimeDelta::hours(1));
     rig.engine.undo(Nothing {}).await.unwrap();
     assert_eq!((kept().await.text.as_str(), kept().await.thread), ("How much?", Some(thread.clone())));
 

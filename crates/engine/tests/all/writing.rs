@@ -260,30 +260,36 @@ async fn my_own_mail_is_answered_to_those_it_went_to() {
 }
 
 #[tokio::test]
-async fn undo_steps_past_what_is_sent_and_says_so_once() {
+async fn undo_says_what_is_too_late_before_it_goes_further_back() {
     let (rig, id) = one_mail().await;
     rig.receive(vec![mail("Lunch", "tom@example.org", false, rig.now())]).await;
     let lunch = rig.rows().await.into_iter().find(|row| row.title == "Lunch").unwrap().id.to_string();
     rig.engine.triage(Triage { ids: vec![lunch], action: Action::Done }).await.unwrap();
-    let queued = rig.engine.reply(reply(&id, "Yes.")).await.unwrap();
-    assert_eq!(queued.sending, Some(Sending::Pending), "it is not sent yet");
-    rig.pass(TimeDelta::seconds(11));
     let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
-    rig.engine.check_account(AccountRef { id: account }).await.unwrap();
+    let send = async |text: &str| {
+        let queued = rig.engine.reply(reply(&id, text)).await.unwrap();
+        assert_eq!(queued.sending, Some(Sending::Pending), "it is not sent yet");
+        rig.pass(TimeDelta::seconds(11));
+        rig.engine.check_account(AccountRef { id: account }).await.unwrap();
+    };
+    let undo = async || rig.engine.undo(Nothing {}).await.map_err(|failure| (failure.code, failure.message));
+    let not_possible = |message: &str| Err((FailureCode::NotPossible, message.to_owned()));
+    send("Yes.").await;
     assert!(rig.mailbox.acted().contains(&"reply".to_owned()));
 
-    let undone = rig.engine.undo(Nothing {}).await.unwrap();
-    assert_eq!(undone.what, "Done: Lunch");
-    assert!(undone.said.ends_with("(too late to undo “Sent: Contract”)"), "{}", undone.said);
+    let late = undo().await.map(|undone| undone.said);
+    assert_eq!(late, not_possible("too late to undo “Sent: Contract”; undo again for “Done: Lunch”"));
+    assert!(!rig.titles(View::Inbox).await.contains(&"Lunch".to_owned()), "nothing older is taken back unasked");
+    assert_eq!(undo().await.unwrap().said, "Back in the inbox: Lunch");
     assert!(rig.titles(View::Inbox).await.contains(&"Lunch".to_owned()));
-    let failure = rig.engine.undo(Nothing {}).await.unwrap_err();
-    assert_eq!((failure.code, failure.message.as_str()), (FailureCode::NotPossible, "there is nothing to undo"));
+    assert_eq!(undo().await.map(|undone| undone.said), not_possible("there is nothing to undo"));
 
-    rig.engine.reply(reply(&id, "And no.")).await.unwrap();
-    rig.pass(TimeDelta::seconds(11));
-    let failure = rig.engine.undo(Nothing {}).await.unwrap_err();
-    assert_eq!(failure.message, "too late to undo “Sent: Contract”");
-    assert_eq!(rig.engine.undo(Nothing {}).await.unwrap_err().message, "there is nothing to undo");
+    for text in ["And no.", "Or yes.", "Or no."] {
+        send(text).await;
+    }
+    let all = "too late to undo “Sent: Contract”, “Sent: Contract” and 1 more between them";
+    assert_eq!(undo().await.map(|undone| undone.said), not_possible(all));
+    assert_eq!(undo().await.map(|undone| undone.said), not_possible("there is nothing to undo"));
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ fn steps_are_taken_back_once_the_last_first() {
     let w = world();
     let push = |what: &str| {
         let (forward, back) = (json!({"do": what}), json!({"undo": what}));
-        let step = undo::NewStep { what, item: None, until: None, forward: &forward, back: &back, at: at(0) };
+        let step = undo::NewStep { what, item: None, forward: &forward, back: &back, at: at(0) };
         w.store.write(|tx| undo::push(tx, &step)).unwrap()
     };
     for n in 0..150 {
