@@ -42,10 +42,17 @@ pub(crate) fn settle(tx: &Tx<'_>, computer: Zone) -> Result<(), Failure> {
 /// From the ask, the urgency's window, in my working time. What is for
 /// information and asks nobody is never due. `Err`: it would be, but for this.
 fn due_of(item: &item::Item, schedule: &Schedule, team: Option<&Team>) -> Result<Option<DateTime<Utc>>, String> {
-    let Some(asked_at) = item.ask_at else { return Ok(None) };
+    let Some(asked_at) = item.ask_at.or_else(|| wanted_by_me(item)) else { return Ok(None) };
     if item.kind != AccountKind::Team && item.urgency == Urgency::Green {
         return Ok(None);
     }
     let window = team.map_or_else(|| Window::usual(item.urgency), |team| team.window(item.urgency));
     due(schedule, asked_at, window).map(Some).map_err(|why| why.to_string())
+}
+
+/// Where nobody asks me, my own word that it is more than information does,
+/// until I answer.
+fn wanted_by_me(item: &item::Item) -> Option<DateTime<Utc>> {
+    let mine = matches!(item.own_urgency, Some(Urgency::Red | Urgency::Yellow));
+    (mine && !item.last_own).then_some(item.at)
 }

@@ -100,7 +100,7 @@ pub(crate) fn row(item: item::Item, group: Option<Group>) -> Row {
         id: item.id,
         group,
         title: item.title,
-        urgency: item.urgency,
+        urgency: item.present_urgency,
         source: kind(item.kind),
         private: item.circle.is_some(),
         people: item.people,

@@ -96,7 +96,7 @@ impl Judge {
             Decision::Quiet { .. } => Ok(()),
             Decision::Notify { .. } => self.alert(tx, &item, &message),
             Decision::BreakThrough { why } => {
-                item::set_why(tx, item.id, Some(&format!("came through: {why}")))?;
+                item::set_why(tx, item.id, &format!("came through: {why}"))?;
                 self.alert(tx, &item, &message)
             }
             Decision::Hold { block, .. } => {

@@ -33,7 +33,7 @@ impl Engine {
                 });
                 let rows = list::counts(db)?;
                 let counts = Counts {
-                    inbox: rows.held + rows.due,
+                    inbox: (rows.held + rows.due).saturating_sub(rows.kept),
                     waiting: rows.waiting,
                     later: rows.later,
                     pending: outbox::count_waiting(db, None)?,

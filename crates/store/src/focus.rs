@@ -1,5 +1,6 @@
 //! Tables `focus` and `hold`: focus blocks, and what each of them holds back.
 
+use crate::item::UNSEEN;
 use crate::list::HELD_ORDER;
 use crate::sql::{Id, Ms, RowExt, Urg};
 use crate::{Read, Result, Tx};
@@ -28,11 +29,6 @@ CREATE TABLE hold (
     PRIMARY KEY (block_id, item_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_item ON hold (item_id);";
-
-/// Of the items that block ?1 held back: what still waits for me. What was
-/// done, snoozed, muted or read meanwhile has had its look.
-const WAITS: &str = "item.held_block = ?1 AND item.done = 0 AND item.snoozed_until IS NULL AND item.muted = 0
-                     AND item.unread = 1";
 
 /// A focus block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +122,7 @@ pub fn end(tx: &Tx<'_>, id: BlockId, at: DateTime<Utc>, reason: &str) -> Result<
         return Ok(None);
     }
     let waiting = waiting(tx, id)?;
-    let sql = format!("UPDATE item SET handed_block = held_block WHERE {WAITS}");
+    let sql = format!("UPDATE item SET handed_block = held_block WHERE held_block = ?1 AND {UNSEEN}");
     tx.conn.execute(&sql, [Id(id.0)])?;
     tx.conn.execute("UPDATE item SET held_block = NULL WHERE held_block = ?1", [Id(id.0)])?;
     let sql = "UPDATE item SET handed_block = NULL WHERE bucket = 0 AND handed_block <> ?1
@@ -161,7 +157,7 @@ pub fn hold(tx: &Tx<'_>, block: BlockId, hold: &Hold) -> Result<()> {
 fn waiting(r: &Read<'_>, block: BlockId) -> Result<Vec<Hold>> {
     let sql = format!(
         "SELECT hold.* FROM hold JOIN item ON item.id = hold.item_id
-         WHERE hold.block_id = ?1 AND {WAITS} ORDER BY {HELD_ORDER}"
+         WHERE hold.block_id = ?1 AND item.held_block = ?1 AND {UNSEEN} ORDER BY {HELD_ORDER}"
     );
     let mut q = r.conn.prepare_cached(&sql)?;
     let rows = q.query_map([Id(block.0)], |row| {
@@ -180,7 +176,7 @@ fn waiting(r: &Read<'_>, block: BlockId) -> Result<Vec<Hold>> {
 
 /// How many items a running block holds that still wait.
 pub fn count(r: &Read<'_>, block: BlockId) -> Result<u32> {
-    let mut q = r.conn.prepare_cached(&format!("SELECT count(*) FROM item WHERE {WAITS}"))?;
+    let mut q = r.conn.prepare_cached(&format!("SELECT count(*) FROM item WHERE held_block = ?1 AND {UNSEEN}"))?;
     Ok(q.query_row([Id(block.0)], |row| row.get(0))?)
 }
 
@@ -188,7 +184,7 @@ pub fn count(r: &Read<'_>, block: BlockId) -> Result<u32> {
 pub fn count_messages(r: &Read<'_>, block: BlockId) -> Result<u32> {
     let sql = format!(
         "SELECT coalesce(sum(hold.arrived), 0) FROM hold JOIN item ON item.id = hold.item_id
-         WHERE hold.block_id = ?1 AND {WAITS}"
+         WHERE hold.block_id = ?1 AND item.held_block = ?1 AND {UNSEEN}"
     );
     let mut q = r.conn.prepare_cached(&sql)?;
     Ok(q.query_row([Id(block.0)], |row| row.get(0))?)

@@ -5,6 +5,8 @@
 //! decides (done, snoozed, …) is set here. The order of the lists is in
 //! [`crate::list`].
 
+// long: one table, whose row is written, changed and read in one place
+
 use crate::account::AccountKind;
 use crate::note::start_of;
 use crate::sql::{Id, Ms, RowExt, Urg};
@@ -89,6 +91,19 @@ pub(crate) const V2: &str = "ALTER TABLE item ADD COLUMN no_due TEXT;";
 /// The closed circle that a team thread belongs to.
 pub(crate) const V3: &str = "ALTER TABLE item ADD COLUMN circle BLOB;";
 
+/// Urgent is what an answer is waited for: mine, or others' to what I began.
+/// What nobody waits for any more is shown as for information (2), and stands
+/// below the rest of what was held.
+pub(crate) const V4: &str = "
+ALTER TABLE item ADD COLUMN present_urgency INTEGER GENERATED ALWAYS AS (CASE
+    WHEN due IS NULL AND no_due IS NULL AND waiting = 0 THEN 2 ELSE coalesce(own_urgency, urgency) END) VIRTUAL;
+DROP INDEX item_handed;
+CREATE INDEX item_handed ON item (present_urgency, sort_at DESC) WHERE bucket = 0;";
+
+/// Of the items that a block held back: what still waits for me. What was
+/// done, snoozed, muted or read meanwhile has had its look.
+pub(crate) const UNSEEN: &str = "item.done = 0 AND item.snoozed_until IS NULL AND item.muted = 0 AND item.unread = 1";
+
 /// Columns [`read`] wants; the account stands beside as `account`.
 pub(crate) const COLUMNS: &str = "item.*, account.kind AS kind";
 
@@ -109,8 +124,10 @@ pub struct Item {
     pub place: String,
     /// The closed circle that a team thread belongs to; none for everybody.
     pub circle: Option<Uuid>,
-    /// As shown: the person's own view of it, else what rules or the thread say.
+    /// The person's own view of it, else what rules or the thread say.
     pub urgency: Urgency,
+    /// As lists show it: the same as long as an answer is waited for.
+    pub present_urgency: Urgency,
     /// The person's own view, where they have one.
     pub own_urgency: Option<Urgency>,
     /// The person is addressed by name.
@@ -150,7 +167,7 @@ pub struct Item {
     pub held_block: Option<BlockId>,
     /// Handed over when this block ended, not looked at since.
     pub handed_block: Option<BlockId>,
-    /// Why it was held or came through a block, in plain words.
+    /// Why it came through a block, in plain words, until it is looked at.
     pub why: Option<String>,
     /// How many are asked.
     pub asked_count: u32,
@@ -243,7 +260,7 @@ pub fn set_own_urgency(tx: &Tx<'_>, id: ItemId, urgency: Option<Urgency>) -> Res
 pub fn set_read(tx: &Tx<'_>, id: ItemId) -> Result<()> {
     let sql = "UPDATE message SET read = 1 WHERE item_id = ?1 AND own = 0 AND read = 0";
     tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
-    let sql = "UPDATE item SET unread = 0, woken_at = NULL, handed_block = NULL WHERE id = ?1";
+    let sql = "UPDATE item SET unread = 0, woken_at = NULL, handed_block = NULL, why = NULL WHERE id = ?1";
     tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
     Ok(())
 }
@@ -256,17 +273,18 @@ pub fn set_unread(tx: &Tx<'_>, id: ItemId) -> Result<()> {
     refresh(tx, id)
 }
 
-/// It was looked at after it was handed over: it goes to its usual group.
+/// It was looked at after it was handed over, or came through: it goes to its
+/// usual group.
 pub fn set_looked_at(tx: &Tx<'_>, id: ItemId) -> Result<()> {
-    let sql = "UPDATE item SET handed_block = NULL, woken_at = NULL,
+    let sql = "UPDATE item SET handed_block = NULL, woken_at = NULL, why = NULL,
                       unread = EXISTS (SELECT 1 FROM message WHERE item_id = ?1 AND own = 0 AND read = 0)
                WHERE id = ?1";
     tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
     Ok(())
 }
 
-/// Why it was held or came through a block, in plain words.
-pub fn set_why(tx: &Tx<'_>, id: ItemId, why: Option<&str>) -> Result<()> {
+/// It came through a block: why, in plain words.
+pub fn set_why(tx: &Tx<'_>, id: ItemId, why: &str) -> Result<()> {
     tx.conn.prepare_cached("UPDATE item SET why = ?2 WHERE id = ?1")?.execute(params![Id(id.0), why])?;
     Ok(())
 }
@@ -311,7 +329,8 @@ pub fn stale_due(r: &Read<'_>, limit: u32) -> Result<Vec<Item>> {
 
 /// Hours or windows changed: everything that waits for an answer is computed again.
 pub fn set_all_due_stale(tx: &Tx<'_>) -> Result<()> {
-    tx.conn.execute("UPDATE item SET due_stale = 1 WHERE ask_at IS NOT NULL OR due IS NOT NULL", [])?;
+    let sql = "UPDATE item SET due_stale = 1 WHERE ask_at IS NOT NULL OR due IS NOT NULL OR no_due IS NOT NULL";
+    tx.conn.execute(sql, [])?;
     Ok(())
 }
 
@@ -351,6 +370,8 @@ pub(crate) fn refresh(tx: &Tx<'_>, id: ItemId) -> Result<()> {
                 ELSE (SELECT own FROM message WHERE item_id = ?1 ORDER BY at, key LIMIT 1) END,
             unread = woken_at IS NOT NULL
                 OR EXISTS (SELECT 1 FROM message WHERE item_id = ?1 AND own = 0 AND read = 0),
+            why = CASE WHEN done = 0
+                AND EXISTS (SELECT 1 FROM message WHERE item_id = ?1 AND own = 0 AND read = 0) THEN why END,
             ask_at = CASE WHEN (SELECT kind FROM account WHERE id = item.account_id) = 'team' THEN ask_at
                 WHEN addressed = 1 THEN (SELECT min(at) FROM message WHERE item_id = ?1 AND own = 0
                     AND at > coalesce((SELECT max(at) FROM message WHERE item_id = ?1 AND own = 1), -1)) END,
@@ -370,6 +391,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Item> {
         place: row.get("place")?,
         circle: row.opt_uuid("circle")?,
         urgency: row.get::<_, Urg>("shown_urgency")?.0,
+        present_urgency: row.get::<_, Urg>("present_urgency")?.0,
         own_urgency: row.get::<_, Option<Urg>>("own_urgency")?.map(|u| u.0),
         addressed: row.get("addressed")?,
         people: row.get("people")?,

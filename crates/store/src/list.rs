@@ -1,7 +1,7 @@
 //! The lists: inbox in its groups, waiting, later, done; windows of rows
 //! straight from an index, whatever the size of the table.
 
-use crate::item::{self, COLUMNS, Item};
+use crate::item::{self, COLUMNS, Item, UNSEEN};
 use crate::sql::Ms;
 use crate::{Read, Result};
 use chrono::{DateTime, Utc};
@@ -45,6 +45,8 @@ pub struct Counts {
     pub held: u32,
     /// With a due.
     pub due: u32,
+    /// Of these two, held back by the running block.
+    pub kept: u32,
     /// For information.
     pub information: u32,
     /// Where I wait for others.
@@ -56,7 +58,7 @@ pub struct Counts {
 }
 
 /// What was handed over: urgent first, then what came last.
-pub(crate) const HELD_ORDER: &str = "shown_urgency, sort_at DESC, item.rowid";
+pub(crate) const HELD_ORDER: &str = "present_urgency, sort_at DESC, item.rowid";
 
 /// The inbox: `day_end` parts *due today* from *due later*.
 pub fn inbox(r: &Read<'_>, day_end: DateTime<Utc>, offset: u32, limit: u32) -> Result<Inbox> {
@@ -123,6 +125,7 @@ pub fn counts(r: &Read<'_>) -> Result<Counts> {
     Ok(Counts {
         held: tally(r, 0)?,
         due: tally(r, 1)?,
+        kept: count_kept(r)?,
         information: tally(r, 2)?,
         waiting: count_waiting(r)?,
         later: tally(r, 4)?,
@@ -133,6 +136,11 @@ pub fn counts(r: &Read<'_>) -> Result<Counts> {
 fn tally(r: &Read<'_>, bucket: i64) -> Result<u32> {
     let mut q = r.conn.prepare_cached("SELECT n FROM tally WHERE bucket = ?1")?;
     Ok(q.query_row([bucket], |row| row.get(0))?)
+}
+
+fn count_kept(r: &Read<'_>) -> Result<u32> {
+    let sql = format!("SELECT count(*) FROM item WHERE held_block IS NOT NULL AND bucket < 2 AND {UNSEEN}");
+    Ok(r.conn.prepare_cached(&sql)?.query_row([], |row| row.get(0))?)
 }
 
 fn count_waiting(r: &Read<'_>) -> Result<u32> {

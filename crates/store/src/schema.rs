@@ -37,6 +37,7 @@ const STEPS: &[&[&str]] = &[
     &[draft::V3],
     &[notice::V2],
     &[scope::V2, record::V2],
+    &[item::V4],
 ];
 
 /// The version this build writes.

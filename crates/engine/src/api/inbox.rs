@@ -103,7 +103,7 @@ pub struct Row {
     pub group: Option<Group>,
     /// One line.
     pub title: String,
-    /// How soon an answer is wanted.
+    /// How soon an answer is wanted; for information where none is any more.
     pub urgency: Urgency,
     /// Where it comes from.
     pub source: SourceKind,
@@ -114,8 +114,8 @@ pub struct Row {
     pub people: String,
     /// A few words more: `1 of 3 answered`, the newest message's start.
     pub note: String,
-    /// Why it was held or came through a block, or why an answer that is
-    /// waited for has no due, in plain words.
+    /// Why it came through a block, until it is looked at, or why an answer
+    /// that is waited for has no due, in plain words.
     pub why: Option<String>,
     /// When my answer is due.
     pub due: Option<DateTime<Utc>>,

@@ -68,7 +68,8 @@ pub struct Me {
 /// Rows of each list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Counts {
-    /// With something to do: `due today` and `due later`.
+    /// With something to do: `due today` and `due later`, and what the last
+    /// block handed over. What the running block holds is not counted yet.
     pub inbox: u32,
     /// Where I wait for others.
     pub waiting: u32,

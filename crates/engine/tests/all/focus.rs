@@ -149,6 +149,9 @@ async fn a_red_item_from_a_listed_person_comes_through_once_and_says_why() {
     let rows = rig.rows().await;
     let through = rows.iter().find(|row| row.title == "Release blocked").unwrap();
     assert_eq!((through.held, through.why.as_deref()), (false, Some("came through: on your list")));
+    let read = Triage { ids: vec![through.id.to_string()], action: Action::Read };
+    rig.engine.triage(read).await.unwrap();
+    assert!(rig.rows().await.iter().all(|row| row.why.is_none()), "it was looked at");
     let stranger = rows.iter().find(|row| row.title == "Also urgent").unwrap();
     assert_eq!((stranger.held, stranger.urgency), (true, Urgency::Yellow), "not everybody's word is taken for it");
 }
@@ -165,6 +168,47 @@ async fn without_its_content_a_notification_says_what_the_setting_says() {
     assert_eq!((shown.title.as_str(), shown.body.as_str()), ("A new message", ""));
     let window = include_str!("../../../../ui/src/settings/Notifications.svelte");
     assert!(window.contains("Off: only that something came"), "the window promises something else");
+}
+
+#[tokio::test]
+async fn the_count_of_what_is_to_do_stands_still_while_a_block_holds() {
+    let rig = Rig::new().await;
+    let count = async || rig.engine.status(Nothing {}).await.unwrap().counts.inbox;
+    rig.receive(vec![mail("Before", "mei@example.org", true, rig.now())]).await;
+    assert_eq!(count().await, 1);
+    focus(&rig, 50).await;
+    rig.receive((0..3).map(|n| mail(&format!("M{n}"), "mei@example.org", n < 2, rig.now())).collect()).await;
+    assert_eq!((count().await, rig.rows().await.len()), (1, 4), "the list has them, marked");
+    rig.engine.focus_stop(Nothing {}).await.unwrap();
+    assert_eq!(count().await, 4, "all three are handed over");
+}
+
+#[tokio::test]
+async fn an_answered_urgent_mail_is_for_information() {
+    let rig = Rig::new().await;
+    rig.receive(vec![mail("Red", "mei@example.org", true, rig.now()), mail("News", "a@example.org", false, rig.now())])
+        .await;
+    let of = async |title: &str| rig.rows().await.into_iter().find(|row| row.title == title).unwrap();
+    let urgent = async |title: &str| {
+        let ids = vec![of(title).await.id.to_string()];
+        rig.engine.triage(Triage { ids, action: Action::Urgency { urgency: Urgency::Red } }).await.unwrap();
+        let row = of(title).await;
+        (row.group, row.urgency)
+    };
+    let stands = (Some(Group::DueToday), Urgency::Red);
+    assert_eq!((urgent("Red").await, urgent("News").await), (stands, stands), "my own word is enough");
+    for title in ["Red", "News"] {
+        let item = of(title).await.id.to_string();
+        let answer = Reply { text: "Yes.".into(), item, done: false, deliver: Deliver::Now, files: vec![], to: None };
+        rig.engine.reply(answer).await.unwrap();
+        let row = of(title).await;
+        assert_eq!((row.group, row.urgency), (Some(Group::ForInformation), Urgency::Green), "nobody waits any more");
+        let open = rig.engine.open(ItemRef { id: row.id.to_string() }).await.unwrap();
+        assert_eq!(open.row.urgency, Urgency::Green);
+    }
+    let later = rig.now() + TimeDelta::minutes(1);
+    rig.mailbox.deliver(page(vec![mail("Red", "mei@example.org", true, later)], false));
+    rig.until("it is urgent again", || async { of("Red").await.urgency == Urgency::Red }).await;
 }
 
 #[tokio::test]

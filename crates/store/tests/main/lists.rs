@@ -108,7 +108,7 @@ fn group(i: &Item, day_end: DateTime<Utc>) -> Option<Group> {
 /// What a row is sorted by; rows of the same key may stand in any order.
 fn key(group: Group, i: &Item) -> (Group, i64, i64) {
     match group {
-        Group::Held => (group, i64::from(i.urgency as u8), -i.at.timestamp()),
+        Group::Held => (group, i64::from(i.present_urgency as u8), -i.at.timestamp()),
         Group::DueToday | Group::DueLater => (group, i.due.unwrap().timestamp(), i.at.timestamp()),
         Group::ForInformation => (group, -i.at.timestamp(), 0),
     }
@@ -141,6 +141,11 @@ proptest! {
         seen.sort();
         seen.dedup();
         prop_assert_eq!(seen.len(), want.len(), "no row twice over the pages");
+
+        for (_, i) in &want {
+            let answered = i.due.is_none() && !i.waiting;
+            prop_assert_eq!(i.present_urgency, if answered { Urgency::Green } else { i.urgency });
+        }
 
         let done = w.store.read(|r| list::done(r, 0, 500)).unwrap();
         prop_assert_eq!(done.total as usize, items.iter().filter(|i| i.done).count());
@@ -196,7 +201,7 @@ fn no_list_scans_or_sorts_the_table() {
     fill(&w, &[]);
     let conn = rusqlite::Connection::open(w.path()).unwrap();
     for (filter, order, index) in [
-        ("bucket = 0", "shown_urgency, sort_at DESC, item.rowid", "item_handed"),
+        ("bucket = 0", "present_urgency, sort_at DESC, item.rowid", "item_handed"),
         ("bucket = 1 AND due <= 5", "due, sort_at, item.rowid", "item_due"),
         ("bucket = 1 AND due > 5", "due DESC, sort_at DESC, item.rowid DESC", "item_due"),
         ("bucket = 2", "sort_at DESC, item.rowid DESC", "item_info"),
