@@ -42,26 +42,13 @@ impl Engine {
         }
         self.end_block_if_over().await?;
         let now = self.now();
-        self.write(move |tx| {
-            let block = match focus::running(tx)? {
-                Some(block) => {
-                    focus::set_planned(tx, block.id, planned(&block, args, now)?)?;
-                    block
-                }
-                None => {
-                    let block = focus::Block {
-                        id: BlockId::new(),
-                        since: now,
-                        planned_minutes: args.minutes,
-                        ended_at: None,
-                        reason: "by hand".to_owned(),
-                    };
-                    focus::start(tx, &block)?;
-                    block
-                }
-            };
-            let until = focus::get(tx, block.id)?.and_then(|block| block.until());
-            tell_team(tx, Some(block.since), until, now)
+        self.write(move |tx| match focus::running(tx)? {
+            Some(block) => {
+                focus::set_planned(tx, block.id, planned(&block, args, now)?)?;
+                let until = focus::get(tx, block.id)?.and_then(|block| block.until());
+                tell_team(tx, Some(block.since), until, now)
+            }
+            None => begin(tx, args.minutes, now),
         })
         .await?;
         self.after_focus().await;
@@ -81,11 +68,15 @@ impl Engine {
     }
 
     pub(crate) async fn toggle_focus(self: &Arc<Self>) -> Result<FocusStatus, Failure> {
-        if self.read(|db| Ok(focus::running(db)?)).await?.is_some() {
-            return self.stop_focus().await;
-        }
-        let minutes = Some(self.settings_now().await.focus_minutes);
-        self.start_focus(FocusStart { minutes, extend: false }).await
+        let (now, zone) = (self.now(), self.zone().await);
+        // Decided in the transaction that does it: of two at once neither fails.
+        self.write(move |tx| match focus::running(tx)? {
+            Some(block) => end(tx, &block, "stopped", zone, now),
+            None => begin(tx, Some(crate::profile::settings(tx)?.focus_minutes), now),
+        })
+        .await?;
+        self.after_focus().await;
+        self.focus_now().await
     }
 
     pub(crate) async fn focus_now(&self) -> Result<FocusStatus, Failure> {
@@ -154,6 +145,14 @@ impl Engine {
 /// A stored block, as the rules see it.
 pub(crate) fn running(block: &focus::Block) -> RunningBlock {
     RunningBlock { id: block.id, since: block.since, until: block.until() }
+}
+
+/// Begins a block, none of which runs.
+fn begin(tx: &Tx<'_>, planned_minutes: Option<u32>, now: DateTime<Utc>) -> Result<(), Failure> {
+    let reason = "by hand".to_owned();
+    let block = focus::Block { id: BlockId::new(), since: now, planned_minutes, ended_at: None, reason };
+    focus::start(tx, &block)?;
+    tell_team(tx, Some(block.since), block.until(), now)
 }
 
 /// The new length of a running block, in minutes since its start.

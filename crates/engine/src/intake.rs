@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use meantime_model::focus::{self as rule, Arrival, Decision, Sender};
 use meantime_model::{AccountId, ItemId, Urgency};
 use meantime_source as source;
-use meantime_store::{Read, Tx, focus, ingest, item, message, notice};
+use meantime_store::{Read, Tx, focus, ingest, item, message, note, notice};
 use std::sync::Arc;
 
 /// What the judging of new messages needs to know, read once a page.
@@ -119,9 +119,12 @@ impl Judge {
             (Some(team), Some(person)) => team.name(person),
             _ => message.author.clone(),
         };
-        let snippet = crate::render::snippet(&message.text, message.person.is_some());
         let title = if author.is_empty() { item.title.clone() } else { format!("{author}: {}", item.title) };
-        let body = Body { text: snippet, urgent: item.urgency == Urgency::Red, block: None };
+        let body = Body {
+            text: note::start_of(&message.text, message.person.is_some()),
+            urgent: item.urgency == Urgency::Red,
+            block: None,
+        };
         notice::push(
             tx,
             &notice::NewNotice {

@@ -1,5 +1,5 @@
-//! How texts are shown: our own Markdown as a small safe subset of HTML, and
-//! the few words of a message that a list shows.
+//! How texts are shown: our own Markdown as a small safe subset of HTML. The
+//! few words that a list shows are the store's (`note`).
 
 use crate::api::Body;
 use ammonia::Builder;
@@ -72,40 +72,6 @@ pub fn foreign(text: &str, html: Option<&str>) -> Body {
     }
 }
 
-/// The first words of a message that are its author's own, on one line.
-#[must_use]
-pub fn snippet(text: &str, markdown: bool) -> String {
-    const MAX: usize = 140;
-    let mut out = String::new();
-    for line in text.lines() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('>') || line == "--" {
-            continue;
-        }
-        // Rules, fences, and the line under a table's head.
-        if markdown && (line.starts_with("```") || line.chars().all(|c| matches!(c, '-' | '|' | ':' | ' '))) {
-            continue;
-        }
-        let line = if markdown { line.trim_start_matches(['#', '-', '*', ' ']) } else { line };
-        for word in line.split_whitespace() {
-            if markdown && word == "|" {
-                continue;
-            }
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.extend(word.chars().filter(|c| !c.is_control()).filter(|c| !markdown || !matches!(c, '*' | '`' | '|')));
-            if out.len() > MAX {
-                let end = out.char_indices().map(|(i, _)| i).take_while(|i| *i <= MAX).last().unwrap_or(0);
-                out.truncate(end);
-                out.push('…');
-                return out;
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,17 +99,5 @@ mod tests {
                 assert!(!out.contains(bad), "{evil} -> {out}");
             }
         }
-    }
-
-    #[test]
-    fn a_snippet_is_the_authors_first_words() {
-        assert_eq!(snippet("> old\n\nYes: the cursor\ncarries an epoch.", false), "Yes: the cursor carries an epoch.");
-        assert_eq!(snippet("## Title\n- **bold**", true), "Title bold");
-        assert_eq!(
-            snippet("Short:\n\n| area | found |\n|---|---|\n| keys | 6 |\n```\nx", true),
-            "Short: area found keys 6 x"
-        );
-        let long = snippet(&"wörter ".repeat(100), false);
-        assert!(long.len() <= 150 && long.ends_with('…'));
     }
 }

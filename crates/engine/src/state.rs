@@ -6,11 +6,11 @@ use crate::api::{Action, Failure};
 use crate::out::{self, Change};
 use crate::people;
 use chrono::{DateTime, Utc};
-use meantime_model::{ItemId, Urgency};
+use meantime_model::{BlockId, ItemId, Urgency};
 use meantime_protocol::{Fields, Kind};
 use meantime_source::What;
 use meantime_store::account::AccountKind;
-use meantime_store::{Tx, item, message};
+use meantime_store::{Tx, focus, item, message};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -23,6 +23,9 @@ pub(crate) struct State {
     muted: bool,
     own_urgency: Option<Urgency>,
     unread: bool,
+    /// It stood under what that block handed over, not looked at.
+    #[serde(default)]
+    handed_block: Option<BlockId>,
 }
 
 impl State {
@@ -34,6 +37,7 @@ impl State {
             muted: item.muted,
             own_urgency: item.own_urgency,
             unread: item.unread,
+            handed_block: item.handed_block,
         }
     }
 
@@ -68,6 +72,17 @@ impl State {
         self
     }
 
+    /// Puts it back under what was held, where it stood there: once the rest of
+    /// this state was [`put`](Self::put), and unless a later block has handed
+    /// over since.
+    pub(crate) fn hand_over_again(&self, tx: &Tx<'_>) -> Result<(), Failure> {
+        let Some(block) = self.handed_block else { return Ok(()) };
+        if focus::handed_over(tx)?.is_none_or(|latest| latest.id == block) {
+            item::set_handed_over(tx, self.id, block)?;
+        }
+        Ok(())
+    }
+
     /// How the item is once this state of it came back, in a few words.
     pub(crate) fn undone(&self, current: &item::Item, moment: impl FnOnce(DateTime<Utc>) -> String) -> String {
         let now = Self::of(current);
@@ -94,7 +109,7 @@ impl State {
         }
         // Looked at: it is not "handed over" any more, whatever else it is.
         item::set_looked_at(tx, self.id)?;
-        if was == (Self { own_urgency: was.own_urgency, ..self.clone() }) {
+        if was == (Self { own_urgency: was.own_urgency, handed_block: was.handed_block, ..self.clone() }) {
             return Ok(());
         }
         // A team thread follows its mark; of other sources' items the mark is a copy.

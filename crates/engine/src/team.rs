@@ -25,25 +25,12 @@ impl Engine {
             return Ok(TeamPage { team: None, zone: zone.to_string(), day, now, people: vec![], notes: vec![] });
         };
         let me = team.config.person;
-        let mut people: Vec<(Option<DateTime<Utc>>, TeamPerson)> = Vec::with_capacity(team.people.len());
-        for person in team.people.values() {
-            let bands = bands(person, day, now, zone);
-            let first = bands.iter().map(|band| band.span.start).min();
-            people.push((first, shown(person, bands, me, now)));
-        }
-        people.sort_by(|(a, left), (b, right)| {
-            let key = |at: &Option<DateTime<Utc>>| (at.is_none(), *at);
-            (!left.you, key(a), &left.name).cmp(&(!right.you, key(b), &right.name))
-        });
+        let shown = |person: &Person| shown(person, bands(person, day, now, zone), me, now);
+        let mut people: Vec<TeamPerson> = team.people.values().map(shown).collect();
+        let moment = now.clamp(day.start, day.end);
+        people.sort_by_cached_key(|person| place(person, moment));
         let notes = team.people.values().filter_map(|person| clock_change(person, now)).collect();
-        Ok(TeamPage {
-            team: Some(team.config.team_name.clone()),
-            zone: zone.to_string(),
-            day,
-            now,
-            people: people.into_iter().map(|(_, person)| person).collect(),
-            notes,
-        })
+        Ok(TeamPage { team: Some(team.config.team_name.clone()), zone: zone.to_string(), day, now, people, notes })
     }
 
     pub(crate) async fn overlap_of(&self, query: OverlapQuery) -> Result<Overlap, Failure> {
@@ -78,6 +65,14 @@ fn shown(person: &Person, bands: Vec<Band>, me: PersonId, now: DateTime<Utc>) ->
         state: person.state(now),
         bands,
     }
+}
+
+/// Me first, then those whose clocks are ahead, as a day goes round the world;
+/// within a zone by name. Who says no zone comes last.
+fn place(person: &TeamPerson, at: DateTime<Utc>) -> (bool, bool, i32, String) {
+    let zone = person.zone.as_ref().and_then(|name| name.parse::<Zone>().ok());
+    let ahead = zone.map(|zone| zone.offset(at).local_minus_utc());
+    (!person.you, ahead.is_none(), -ahead.unwrap_or_default(), person.name.clone())
 }
 
 /// My midnight to my midnight.
@@ -178,6 +173,38 @@ mod tests {
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    #[test]
+    fn people_stand_in_the_order_of_their_zones() {
+        let person = |name: &str, zone: Option<&str>| TeamPerson {
+            id: PersonId::new(),
+            name: name.to_owned(),
+            you: name == "Ana",
+            title: String::new(),
+            city: String::new(),
+            zone: zone.map(str::to_owned),
+            state: PersonState::Unknown,
+            bands: Vec::new(),
+        };
+        let mut people = [
+            person("Amina", None),
+            person("Ana", Some("Europe/Lisbon")),
+            person("Kofi", Some("Africa/Accra")),
+            person("Lin", Some("America/New_York")),
+            person("Femi", Some("Africa/Lagos")),
+            person("Tom", Some("Europe/London")),
+            person("Bola", Some("Africa/Lagos")),
+            person("Mei", Some("Asia/Taipei")),
+        ];
+        let order = |people: &mut [TeamPerson], at: &str| {
+            people.sort_by_cached_key(|person| place(person, at.parse().unwrap()));
+            people.iter().map(|person| person.name.clone()).collect::<Vec<_>>()
+        };
+        let winter = ["Ana", "Mei", "Bola", "Femi", "Kofi", "Tom", "Lin", "Amina"];
+        assert_eq!(order(&mut people, "2026-01-12T09:00:00Z"), winter);
+        let summer = ["Ana", "Mei", "Bola", "Femi", "Tom", "Kofi", "Lin", "Amina"];
+        assert_eq!(order(&mut people, "2026-07-12T09:00:00Z"), summer, "London's clocks are ahead of Accra's");
     }
 
     #[test]

@@ -268,7 +268,9 @@ fn restore(
     for (past, current) in there {
         ids.push(past.id);
         is_now.get_or_insert_with(|| past.undone(&current, |at| moment(zone, at, now)));
-        past.clone().keeping_news(&current).put(tx, now)?;
+        let past = past.keeping_news(&current);
+        past.put(tx, now)?;
+        past.hand_over_again(tx)?;
     }
     ids.extend(step.item.filter(|id| !ids.contains(id)));
     let of = step.what.split_once(": ").map_or(step.what.as_str(), |(_, of)| of);

@@ -256,6 +256,13 @@ pub fn set_own_urgency(tx: &Tx<'_>, id: ItemId, urgency: Option<Urgency>) -> Res
     Ok(())
 }
 
+/// It stands under what that block handed over.
+pub fn set_handed_over(tx: &Tx<'_>, id: ItemId, block: BlockId) -> Result<()> {
+    let sql = "UPDATE item SET handed_block = ?2 WHERE id = ?1";
+    tx.conn.prepare_cached(sql)?.execute([Id(id.0), Id(block.0)])?;
+    Ok(())
+}
+
 /// All of it has been read and looked at.
 pub fn set_read(tx: &Tx<'_>, id: ItemId) -> Result<()> {
     let sql = "UPDATE message SET read = 1 WHERE item_id = ?1 AND own = 0 AND read = 0";
@@ -339,7 +346,8 @@ pub fn set_all_due_stale(tx: &Tx<'_>) -> Result<()> {
 /// (whose first message may be on its way).
 pub(crate) fn refresh(tx: &Tx<'_>, id: ItemId) -> Result<()> {
     let mut q = tx.conn.prepare_cached(
-        "SELECT author, own, text, at, unreadable FROM message WHERE item_id = ?1 ORDER BY at DESC, key DESC LIMIT 20",
+        "SELECT author, own, text, at, unreadable, person IS NOT NULL AS markdown FROM message
+         WHERE item_id = ?1 ORDER BY at DESC, key DESC LIMIT 20",
     )?;
     let mut people: Vec<String> = Vec::new();
     let mut newest: Option<(String, bool, DateTime<Utc>, Option<String>)> = None;
@@ -350,7 +358,7 @@ pub(crate) fn refresh(tx: &Tx<'_>, id: ItemId) -> Result<()> {
             people.push(author);
         }
         if newest.is_none() {
-            let note = start_of(row.get_ref("text")?.as_str().unwrap_or_default());
+            let note = start_of(row.get_ref("text")?.as_str().unwrap_or_default(), row.get("markdown")?);
             newest = Some((note, own, row.time("at")?, row.get("unreadable")?));
         }
     }

@@ -31,6 +31,7 @@
 //! | one item, triage, snooze wake-up, due | [`item`] |
 //! | inbox groups, waiting, later, done, counts | [`list`] |
 //! | messages of an item, own mail on its way | [`message`] |
+//! | the few words of a message that a row shows | [`note`] |
 //! | search | [`search::search`] |
 //! | a source's page in, what is new | [`ingest::ingest`] |
 //! | team: pages in, ops out, records with pending changes | [`team`] |
@@ -61,6 +62,7 @@ pub mod item;
 pub mod list;
 pub mod message;
 pub mod needed;
+pub mod note;
 pub mod notice;
 pub mod outbox;
 pub mod record;
@@ -72,7 +74,6 @@ pub mod undo;
 pub mod unsent;
 
 mod error;
-mod note;
 mod open;
 mod schema;
 mod sql;

@@ -1,18 +1,42 @@
-//! What a row shows of a message.
+//! What a row and a notification show of a message.
 
-/// The first words of a text, in one line; quoted lines are left out.
-pub(crate) fn start_of(text: &str) -> String {
+use crate::search::excerpt;
+
+/// The first words of a text that are its author's own, on one line, of
+/// Markdown without its signs.
+#[must_use]
+pub fn start_of(text: &str, markdown: bool) -> String {
     const CHARS: usize = 140;
     let mut out = String::new();
-    let words = text.lines().filter(|l| !l.trim_start().starts_with('>')).flat_map(str::split_whitespace);
-    for word in words {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.extend(word.chars().filter(|c| !c.is_control()).take(CHARS));
-        if out.chars().count() > CHARS {
-            return out.chars().take(CHARS).collect::<String>() + "…";
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('>') && line.trim_end() != "--") {
+        let line = if markdown { excerpt::without_signs(line) } else { line.to_owned() };
+        for word in line.split_whitespace() {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.extend(word.chars().filter(|c| !c.is_control()).take(CHARS));
+            if out.chars().count() > CHARS {
+                return out.chars().take(CHARS).collect::<String>() + "…";
+            }
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_the_authors_first_words() {
+        assert_eq!(
+            start_of("> old\n\nYes: the cursor\ncarries | an *epoch*.\n--\n", false),
+            "Yes: the cursor carries | an *epoch*."
+        );
+        assert_eq!(start_of("## Title\n- **bold**, [a link](https://a.example)", true), "Title bold, a link");
+        let table = "Short:\n\n| area | found |\n|---|:--|\n| keys | 6 |\n\n```\nx";
+        assert_eq!(start_of(table, true), "Short: area found keys 6 x", "no sign of the table is shown");
+        let long = start_of(&"wörter ".repeat(100), false);
+        assert!(long.chars().count() == 141 && long.ends_with('…'), "{long}");
+    }
 }

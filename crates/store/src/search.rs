@@ -14,7 +14,7 @@
 //! letters ([`cjk`]); other messages cost nothing there.
 
 mod cjk;
-mod excerpt;
+pub(crate) mod excerpt;
 mod index;
 
 pub(crate) use cjk::register;

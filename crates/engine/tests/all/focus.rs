@@ -212,6 +212,53 @@ async fn an_answered_urgent_mail_is_for_information() {
 }
 
 #[tokio::test]
+async fn of_many_toggles_at_once_none_fails() {
+    let rig = Rig::new().await;
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..41 {
+        let engine = rig.engine.clone();
+        calls.spawn(async move { engine.focus_toggle(Nothing {}).await.map(drop) });
+    }
+    assert_eq!(calls.join_all().await, vec![Ok(()); 41]);
+    let block = rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap();
+    assert_eq!(block.until, Some(rig.now() + TimeDelta::minutes(50)), "an odd number of times: one runs");
+}
+
+#[tokio::test]
+async fn what_was_handed_over_and_taken_back_stands_there_again() {
+    let rig = Rig::new().await;
+    let held = async || {
+        let rows = rig.rows().await.into_iter().filter(|row| row.group == Some(Group::Held));
+        rows.map(|row| row.title).collect::<Vec<_>>()
+    };
+    let block = async |titles: [&str; 2]| {
+        focus(&rig, 50).await;
+        rig.receive(titles.map(|title| mail(title, "mei@example.org", true, rig.now())).to_vec()).await;
+        rig.engine.focus_stop(Nothing {}).await.unwrap();
+        assert_eq!(held().await.len(), 2);
+    };
+    let triage = async |title: &str, action| {
+        let id = rig.rows().await.into_iter().find(|row| row.title == title).unwrap().id.to_string();
+        rig.engine.triage(Triage { ids: vec![id], action }).await.unwrap();
+    };
+    block(["A", "B"]).await;
+    let tomorrow = Action::Snooze { until: rig.now() + TimeDelta::days(1) };
+    for action in [Action::Done, tomorrow, Action::Mute] {
+        triage("A", action).await;
+        assert_eq!(held().await, ["B"]);
+        rig.engine.undo(Nothing {}).await.unwrap();
+        let mut both = held().await;
+        both.sort();
+        assert_eq!(both, ["A", "B"]);
+    }
+    triage("A", Action::Done).await;
+    block(["C", "D"]).await;
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(held().await.len(), 2, "what an earlier block held is not among what the last one did");
+    assert!(rig.titles(View::Inbox).await.contains(&"A".to_owned()));
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_neither_ends_nor_lengthens_a_block() {
     let rig = Rig::new().await;
     let block = async || rig.engine.focus_status(Nothing {}).await.unwrap().block.unwrap();

@@ -73,7 +73,7 @@ fn pieces(excerpt: &str) -> Vec<String> {
 fn plain(text: &str, markdown: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
-        let line = if markdown { inline(block(line)) } else { line.trim_start_matches(['>', ' ', '\t']).to_owned() };
+        let line = if markdown { without_signs(line) } else { line.trim_start_matches(['>', ' ', '\t']).to_owned() };
         for word in line.split_whitespace() {
             if !out.is_empty() {
                 out.push(' ');
@@ -82,6 +82,11 @@ fn plain(text: &str, markdown: bool) -> String {
         }
     }
     out
+}
+
+/// A line of Markdown without its signs and the addresses of its links.
+pub(crate) fn without_signs(line: &str) -> String {
+    inline(block(line))
 }
 
 /// A line without the signs it begins with; nothing of rules, fences and the
