@@ -13,6 +13,7 @@ pub use meantime_engine::socket::Connection;
 
 use anyhow::Context;
 use meantime_engine::Setup;
+use meantime_engine::api::Damage;
 use meantime_engine::socket::{self, Listener};
 use meantime_platform::secrets::Safe;
 use meantime_platform::{Clock, DesktopNotifier, Dirs, Lock, SystemClock, Wakes};
@@ -56,6 +57,8 @@ pub enum Started {
 pub struct Running {
     /// It answers commands.
     pub engine: Arc<Engine>,
+    /// The database was damaged when it was opened: what became of it.
+    pub damage: Option<Damage>,
     shutdown: CancellationToken,
     server: Option<tokio::task::JoinHandle<()>>,
     // Given back last.
@@ -91,21 +94,16 @@ pub async fn start(options: Options) -> anyhow::Result<Started> {
         clock,
     })
     .await?;
-    if let Some(what) = recovered {
-        tracing::error!(?what, "the database was damaged; what could be read was kept");
-        let lost = match what.unreadable.as_slice() {
-            [] => String::new(),
-            tables => format!(" Not everything you wrote could be read: {}.", tables.join(", ")),
-        };
-        let text = format!(
-            "What you wrote was kept where it could be read; the rest is fetched again.{lost} The damaged file is {}.",
-            what.quarantined.display()
-        );
-        engine.report_problem("The database was damaged", text).await?;
-    }
+    let damage = match recovered {
+        Some(what) => {
+            tracing::error!(?what, "the database was damaged; what could be read was kept");
+            Some(engine.report_damage(what).await?)
+        }
+        None => None,
+    };
     let shutdown = CancellationToken::new();
     let server = if background { Some(serve(&dirs, &engine, &shutdown).await?) } else { None };
-    Ok(Started::Running(Running { engine, shutdown, server, _lock: lock }))
+    Ok(Started::Running(Running { engine, damage, shutdown, server, _lock: lock }))
 }
 
 impl Running {

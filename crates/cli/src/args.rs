@@ -6,7 +6,7 @@ use crate::commands::device::{DeviceArgs, SignInArgs};
 use crate::commands::due::DueArgs;
 use crate::commands::focus::FocusArgs;
 use crate::commands::inspect::InspectArgs;
-use crate::commands::list::{InboxArgs, SearchArgs};
+use crate::commands::list::{InboxArgs, SearchArgs, StatusArgs};
 use crate::commands::member::MemberArgs;
 use crate::commands::profile::{HoursArgs, SettingsArgs};
 use crate::commands::secrets::SecretsArgs;
@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Run the engine without a window until it is ended
     Daemon,
     /// Who I am, what runs, what needs attention
-    Status,
+    Status(StatusArgs),
     /// The list: due today, due later, for information
     Inbox(InboxArgs),
     /// Search all messages, newest first

@@ -67,7 +67,7 @@ fn with_engine(command: Command, home: Option<&std::path::Path>, out: &mut Out) 
 
 async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result<(), Stop> {
     match command {
-        Command::Status => list::status(engine, out).await,
+        Command::Status(args) => list::status(engine, &args, out).await,
         Command::Inbox(args) => list::inbox(engine, args, out).await,
         Command::Search(args) => list::search(engine, args, out).await,
         Command::Show(args) => list::show(engine, args, out).await,
@@ -100,10 +100,10 @@ async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result
     }
 }
 
-/// The daemon tells what it does; a single command only what went wrong with
-/// the profile, unless it is asked for more.
+/// The daemon tells what it does; a single command has its own words, unless it
+/// is asked for more.
 fn log(command: &Command) {
-    let usual = if matches!(command, Command::Daemon) { "info" } else { "off,meantime_app=error" };
+    let usual = if matches!(command, Command::Daemon) { "info" } else { "off" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MEANTIME_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();

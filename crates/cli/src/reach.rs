@@ -1,6 +1,7 @@
 //! The engine a command talks to: the one that runs with this profile, or one
 //! that is started for this command.
 
+use crate::show::clean;
 use crate::stop::Stop;
 use meantime_app::{Options, Role, Running, Started};
 use meantime_engine::api::{Caller, Client, Failure, FailureCode};
@@ -43,7 +44,13 @@ pub(crate) fn dirs(home: Option<&Path>) -> Result<Dirs, Stop> {
 pub(crate) async fn reach(dirs: Dirs) -> Result<Reached, Stop> {
     let engine = match start(dirs, Role::Once).await? {
         Started::Elsewhere(connection) => Engine::Elsewhere(connection),
-        Started::Running(running) => Engine::Here(Box::new(running)),
+        Started::Running(running) => {
+            // Whatever was asked: this may be the only one to say it for long.
+            if let Some(damage) = &running.damage {
+                eprintln!("meantime: {}", clean(&damage.text));
+            }
+            Engine::Here(Box::new(running))
+        }
     };
     Ok(Client(engine))
 }

@@ -9,6 +9,9 @@ impl Commands for Arc<Engine> {
     async fn status(&self, _: Nothing) -> Result<Status, Failure> {
         self.status_now().await
     }
+    async fn damage_seen(&self, _: Nothing) -> Result<Nothing, Failure> {
+        self.damage_was_seen().await
+    }
     async fn inbox(&self, args: InboxQuery) -> Result<InboxPage, Failure> {
         self.list(args).await
     }

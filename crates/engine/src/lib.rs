@@ -11,6 +11,7 @@ pub mod api;
 mod attach;
 mod compose;
 mod conversation;
+mod damage;
 mod devices;
 mod drafts;
 mod dues;

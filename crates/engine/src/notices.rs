@@ -3,11 +3,12 @@
 //! marked. What people do with a notification comes back here too, late,
 //! twice or never.
 
-use crate::api::{Action, Tag, Target, Triage};
+use crate::api::{Action, Failure, Tag, Target, Triage};
 use crate::engine::Engine;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use meantime_model::{BlockId, ItemId};
 use meantime_platform::{Note, NoteEvent};
+use meantime_store::Tx;
 use meantime_store::notice::{self, Notice};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -74,16 +75,9 @@ impl Engine {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn report_problem(&self, title: &str, text: String) -> Result<(), crate::api::Failure> {
+    pub async fn report_problem(&self, title: &str, text: String) -> Result<(), Failure> {
         let (now, title) = (self.now(), title.to_owned());
-        self.write(move |tx| {
-            let body = serde_json::to_value(Body { text, urgent: true, block: None }).unwrap_or_default();
-            let key = format!("{PROBLEM}:{}", now.timestamp_millis());
-            let new = notice::NewNotice { key: &key, kind: PROBLEM, item: None, title: &title, body: &body, at: now };
-            notice::push(tx, &new)?;
-            Ok(())
-        })
-        .await?;
+        self.write(move |tx| push_problem(tx, &title, text, now)).await?;
         self.notices.notify_one();
         Ok(())
     }
@@ -213,6 +207,14 @@ impl Engine {
             self.notifier.withdraw(&key).await;
         }
     }
+}
+
+/// Something that went wrong with this profile itself is to be shown.
+pub(crate) fn push_problem(tx: &Tx<'_>, title: &str, text: String, now: DateTime<Utc>) -> Result<(), Failure> {
+    let body = serde_json::to_value(Body { text, urgent: true, block: None }).unwrap_or_default();
+    let key = format!("{PROBLEM}:{}", now.timestamp_millis());
+    notice::push(tx, &notice::NewNotice { key: &key, kind: PROBLEM, item: None, title, body: &body, at: now })?;
+    Ok(())
 }
 
 /// What a notice says beside its title, as its row keeps it.

@@ -24,7 +24,7 @@ impl Engine {
         let focus = self.focus_now().await?;
         let schedule = self.schedule_or_proposed().await;
         let computer = self.clock.zone();
-        let (me, counts, refusals, first_run) = self
+        let (me, counts, refusals, first_run, damage) = self
             .read(|db| {
                 let team = Team::load(db)?;
                 let me = team.as_ref().and_then(|team| {
@@ -38,7 +38,8 @@ impl Engine {
                     later: rows.later,
                     pending: outbox::count_waiting(db, None)?,
                 };
-                Ok((me, counts, outbox::count_refused(db)?, account::all(db)?.is_empty()))
+                let refusals = outbox::count_refused(db)?;
+                Ok((me, counts, refusals, account::all(db)?.is_empty(), crate::damage::unseen(db)?))
             })
             .await?;
         let accounts = self.list_accounts().await?;
@@ -60,6 +61,7 @@ impl Engine {
             refusals,
             broken_accounts: u32::try_from(broken).unwrap_or(u32::MAX),
             unreachable: sources().filter_map(|account| unreachable(account, now)).collect(),
+            damage,
             secrets,
             notifications: live.notifications.clone(),
         })

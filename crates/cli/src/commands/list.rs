@@ -10,6 +10,13 @@ use meantime_engine::api::{InboxQuery, ItemRef, Nothing, SearchQuery, View};
 use meantime_platform::{Clock, SystemClock};
 
 #[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// What it tells of a damaged database was seen: it is told no more
+    #[arg(long)]
+    seen: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct InboxArgs {
     /// Which list
     #[arg(long, value_enum, default_value_t)]
@@ -48,7 +55,10 @@ pub(crate) struct SearchArgs {
     before: Option<i64>,
 }
 
-pub(crate) async fn status(engine: &Reached, out: &mut Out) -> Result<(), Stop> {
+pub(crate) async fn status(engine: &Reached, args: &StatusArgs, out: &mut Out) -> Result<(), Stop> {
+    if args.seen {
+        engine.damage_seen(Nothing {}).await?;
+    }
     let status = engine.status(Nothing {}).await?;
     let times = Times::new(&status.zone, SystemClock.now());
     Ok(out.reply(&status, &times)?)

@@ -45,6 +45,9 @@ impl Show for Status {
             let since = times.when(*since);
             out.line(format!("{}: not reached since {since} ({})", clean(name), why.trim_end_matches('.')))?;
         }
+        for damage in &self.damage {
+            warn(out, &format!("{} Seen? `meantime status --seen`", clean(&damage.text)))?;
+        }
         if self.refusals > 0 {
             warn(
                 out,

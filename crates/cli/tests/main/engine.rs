@@ -97,6 +97,26 @@ fn day(world: &World) {
 }
 
 #[test]
+fn a_damaged_database_is_told_in_words_until_it_was_seen() {
+    let world = World::new();
+    let sentence = "The database was damaged (this is not a database file)";
+    assert!(!world.run(&["status"]).ok().out.contains(sentence));
+    let data = world.path().join("profile/data");
+    std::fs::write(data.join("meantime.db"), vec![0xa5; 70 * 4096]).unwrap();
+    let ran = world.run(&["inbox"]).ok();
+    assert!(ran.err.starts_with(&format!("meantime: {sentence}")) && !ran.err.contains("ERROR"), "{ran:?}");
+    let aside = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path().display().to_string());
+    let aside = aside.filter(|path| path.contains(".damaged-")).min().unwrap();
+    assert!(ran.err.contains(&aside) && ran.err.contains("Add your accounts"), "{ran:?}");
+    for args in [&["status"], &["status"]] {
+        let ran = world.run(args).ok();
+        assert!(ran.out.contains(sentence) && ran.err.is_empty(), "{ran:?}");
+    }
+    assert!(!world.run(&["status", "--seen"]).ok().out.contains(sentence));
+    assert!(!world.run(&["status"]).ok().out.contains(sentence));
+}
+
+#[test]
 fn what_is_no_mbox_is_not_imported() {
     let world = World::new();
     let text = world.file("diary.txt", "Dear diary,\n\nnothing new.\n");

@@ -63,6 +63,8 @@ macro_rules! commands {
 commands! {
     /// Who I am, what runs, what needs attention.
     status(Nothing) -> Status;
+    /// What the status tells of damage was seen; it tells no more of it.
+    damage_seen(Nothing) -> Nothing;
     /// A window of rows of one view.
     inbox(InboxQuery) -> InboxPage;
     /// One conversation with its messages. Marks nothing read.

@@ -35,6 +35,10 @@ pub struct Status {
     /// they are tried again by themselves.
     #[serde(default)]
     pub unreachable: Vec<Unreachable>,
+    /// The database was found damaged, and the person has not seen that yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Damage>>")]
+    pub damage: Vec<Damage>,
     /// Where secrets are kept.
     pub secrets: SecretsState,
     /// Notifications can't be shown: why.
@@ -50,6 +54,17 @@ pub struct Unreachable {
     pub since: DateTime<Utc>,
     /// Why, in plain words.
     pub message: String,
+}
+
+/// What became of a damaged database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Damage {
+    /// When it was found.
+    pub at: DateTime<Utc>,
+    /// What was found, what was kept and what to do, in plain words.
+    pub text: String,
+    /// Where the damaged file is now.
+    pub file: String,
 }
 
 /// Me in my team.

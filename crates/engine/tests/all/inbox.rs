@@ -190,6 +190,28 @@ async fn a_problem_of_the_profile_is_said_even_where_content_is_hidden() {
 }
 
 #[tokio::test]
+async fn a_damaged_database_is_told_until_it_was_seen() {
+    let rig = Rig::new().await;
+    let what = meantime_store::Recovered {
+        quarantined: rig.path("meantime.db.damaged-1"),
+        found: "this is not a database file".to_owned(),
+        unreadable: vec!["draft"],
+        outbox: 0,
+        drafts: 2,
+    };
+    let told = rig.engine.report_damage(what).await.unwrap();
+    for said in ["this is not a database file", "1 account, 2 drafts", "damaged-1", "Look through"] {
+        assert!(told.text.contains(said), "{said}: {}", told.text);
+    }
+    rig.until("it is shown", || async { rig.shown() == ["The database was damaged"] }).await;
+    let rig = rig.crash(TimeDelta::days(1)).await;
+    let damage = async || rig.engine.status(Nothing {}).await.unwrap().damage;
+    assert_eq!(damage().await, [told]);
+    rig.engine.damage_seen(Nothing {}).await.unwrap();
+    assert_eq!(damage().await, []);
+}
+
+#[tokio::test]
 async fn an_unknown_item_is_said_in_words() {
     let rig = Rig::new().await;
     for (id, code) in [("00000000", FailureCode::NotFound), ("xyz", FailureCode::NotFound)] {

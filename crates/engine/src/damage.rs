@@ -1,0 +1,113 @@
+//! A database that was found damaged, told in words: once as a notification,
+//! and in the status until the person has seen it. What is put aside and what
+//! is saved is the store's to decide.
+
+use crate::api::{Damage, Failure, Nothing, Tag};
+use crate::engine::Engine;
+use crate::notices;
+use meantime_store::{Read, Recovered, account, setting};
+
+/// Setting: what the person has not seen yet, a list of [`Damage`].
+const DAMAGE: &str = "damage";
+
+impl Engine {
+    /// Tells the person what became of a damaged database.
+    ///
+    /// # Errors
+    /// The new one failed.
+    pub async fn report_damage(&self, what: Recovered) -> Result<Damage, Failure> {
+        let now = self.now();
+        let told = self.write(move |tx| {
+            let text = words(&what, account::all(tx)?.len());
+            let damage = Damage { at: now, text, file: what.quarantined.display().to_string() };
+            let mut all = unseen(tx)?;
+            all.push(damage.clone());
+            setting::put(tx, DAMAGE, &all)?;
+            notices::push_problem(tx, "The database was damaged", damage.text.clone(), now)?;
+            Ok(damage)
+        });
+        let told = told.await?;
+        self.notices.notify_one();
+        Ok(told)
+    }
+
+    pub(crate) async fn damage_was_seen(&self) -> Result<Nothing, Failure> {
+        self.write(|tx| Ok(setting::remove(tx, DAMAGE)?)).await?;
+        self.tell(&[Tag::Status]);
+        Ok(Nothing {})
+    }
+}
+
+/// What the person has not seen yet.
+pub(crate) fn unseen(db: &Read<'_>) -> Result<Vec<Damage>, Failure> {
+    Ok(setting::get(db, DAMAGE)?.unwrap_or_default())
+}
+
+/// What was found, what was kept, where the old file is, and what to do.
+fn words(what: &Recovered, accounts: usize) -> String {
+    let Recovered { quarantined, found, unreadable, outbox, drafts } = what;
+    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let kept = [
+        count(accounts, "account", "accounts"),
+        count(*drafts as usize, "draft", "drafts"),
+        count(*outbox as usize, "change that was not sent yet", "changes that were not sent yet"),
+    ];
+    let lost = match unreadable.as_slice() {
+        [] => String::new(),
+        tables => {
+            let named: Vec<&str> = tables.iter().copied().map(plain).collect();
+            format!(" Not all could be read of: {}.", named.join(", "))
+        }
+    };
+    let step = match (accounts, unreadable.is_empty()) {
+        (0, _) => "Add your accounts and your team again",
+        (_, false) => "Look through your accounts and settings, and add again what is missing",
+        (_, true) => "Nothing is left for you to do",
+    };
+    format!(
+        "The database was damaged ({found}); a new one took its place. Kept: {}. Messages are fetched again from where \
+         they came.{lost} {step}; the damaged file is {}, keep it until you have seen that nothing is missing.",
+        kept.join(", "),
+        quarantined.display(),
+    )
+}
+
+/// A table, as people call what is in it.
+fn plain(table: &str) -> &str {
+    match table {
+        "account" => "accounts",
+        "setting" => "settings and working hours",
+        "draft" => "drafts",
+        "outbox" => "changes that were not sent yet",
+        "focus" => "focus blocks",
+        "notice" => "notifications",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_with_what_was_kept_and_the_next_step() {
+        let mut what = Recovered {
+            quarantined: "/p/data/meantime.db.damaged-1".into(),
+            found: "this is not a database file".to_owned(),
+            unreadable: Vec::new(),
+            outbox: 1,
+            drafts: 0,
+        };
+        assert_eq!(
+            words(&what, 2),
+            "The database was damaged (this is not a database file); a new one took its place. Kept: 2 accounts, 0 \
+             drafts, 1 change that was not sent yet. Messages are fetched again from where they came. Nothing is left \
+             for you to do; the damaged file is /p/data/meantime.db.damaged-1, keep it until you have seen that nothing \
+             is missing."
+        );
+        what.unreadable = vec!["account", "setting"];
+        let said = words(&what, 0);
+        assert!(said.contains(" Not all could be read of: accounts, settings and working hours. Add your "), "{said}");
+        assert!(words(&what, 1).contains(". Look through your accounts and settings, and add again what is missing; "));
+    }
+}
