@@ -20,7 +20,7 @@ impl Recipients {
         if answered.own {
             let (to, cc) = (others(&answered.to, mine), others(&answered.cc, mine));
             let to = if to.is_empty() && cc.is_empty() { answered.to.clone() } else { to };
-            return Self { to, cc }.to_somebody();
+            return Self { to, cc }.addressed();
         }
         let mut to = asked_to_answer(answered, mine);
         if to.is_empty() {
@@ -46,11 +46,11 @@ impl Recipients {
         let of = |list: Vec<Correspondent>| -> Vec<Correspondent> {
             list.into_iter().filter(|c| wanted.iter().any(|address| same(c, address))).collect()
         };
-        Ok(Self { to: of(self.to), cc: of(self.cc) }.to_somebody())
+        Ok(Self { to: of(self.to), cc: of(self.cc) }.addressed())
     }
 
     /// A mail is to somebody, and not only a copy.
-    fn to_somebody(self) -> Self {
+    fn addressed(self) -> Self {
         if self.to.is_empty() { Self { to: self.cc, cc: self.to } } else { self }
     }
 }
