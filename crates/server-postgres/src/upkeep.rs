@@ -20,16 +20,21 @@ const OTHERS: &str = "SELECT count(*), coalesce(string_agg(DISTINCT usename, ', 
 
 impl Postgres {
     /// Says that the data was restored from a backup: from now on it is
-    /// another life, and apps read their feeds from the start. No server may
-    /// be running on it.
+    /// another life, and apps read their feeds from the start. Invites and
+    /// links that wait to be used are ended, for in the life before they may
+    /// have been used since; how many. No server may be running on it.
     ///
     /// # Errors
     /// When the tables are missing, or who connects doesn't own them.
-    pub async fn begin_anew(settings: &Settings, epoch: Epoch) -> Result<(), OpenError> {
-        let owner = Owner::connect(settings).await?;
+    pub async fn begin_anew(settings: &Settings, epoch: Epoch) -> Result<u64, OpenError> {
+        let mut owner = Owner::connect(settings).await?;
+        let tx = owner.client.transaction().await.map_err(|e| OpenError::of(&e))?;
         let sql = "UPDATE meantime.life SET epoch = $1";
-        owner.client.execute(sql, &[&epoch.0.cast_signed()]).await.map_err(|e| OpenError::of(&e))?;
-        Ok(())
+        tx.execute(sql, &[&epoch.0.cast_signed()]).await.map_err(|e| OpenError::of(&e))?;
+        let sql = "DELETE FROM meantime.invite WHERE NOT used";
+        let ended = tx.execute(sql, &[]).await.map_err(|e| OpenError::of(&e))?;
+        tx.commit().await.map_err(|e| OpenError::of(&e))?;
+        Ok(ended)
     }
 
     /// Makes the role that the tables' rules name, if it isn't there, so that

@@ -49,18 +49,20 @@ pub fn check(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Begins another life of a database that nobody uses: devices find out that
-/// what they saw last may not be there any more, and start over. Brings its
-/// schema up to date first.
+/// what they saw last may not be there any more, and start over. Invites and
+/// links that wait to be used are ended, for in the life before they may have
+/// been used since; how many. Brings its schema up to date first.
 ///
 /// # Errors
 /// When it can't be opened.
-pub fn begin_life(path: &Path, epoch: Epoch) -> Result<(), OpenError> {
+pub fn begin_life(path: &Path, epoch: Epoch) -> Result<usize, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let mut db = there(path)?;
     schema::upgrade(&mut db, path)?;
-    db.execute("UPDATE life SET epoch = ?1", [epoch.0.cast_signed()]).map_err(sqlite)?;
+    let ended = anew(&mut db, epoch).map_err(sqlite)?;
     // Closed here and now, so that all of it is in the one file.
-    db.close().map_err(|(_, source)| sqlite(source))
+    db.close().map_err(|(_, source)| sqlite(source))?;
+    Ok(ended)
 }
 
 /// Takes everything of a team out; how many rows. The file may be in use.
@@ -108,6 +110,14 @@ fn pages(source: &Connection, target: &mut Connection) -> Result<(), Error> {
         }
     }
     Err(Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None))
+}
+
+fn anew(db: &mut Connection, epoch: Epoch) -> Result<usize, Error> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute("UPDATE life SET epoch = ?1", [epoch.0.cast_signed()])?;
+    let ended = tx.execute("DELETE FROM invite WHERE used = 0", [])?;
+    tx.commit()?;
+    Ok(ended)
 }
 
 fn rewrite(db: &mut Connection) -> Result<(), Error> {

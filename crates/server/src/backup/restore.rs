@@ -24,6 +24,8 @@ pub struct Restored {
     pub before: Option<PathBuf>,
     /// What became of the attachments, if it has any.
     pub attachments: Option<Attached>,
+    /// So many invites and links that waited to be used were ended.
+    pub links_ended: u64,
 }
 
 /// Puts a backup back into a data folder whose server is not running. What
@@ -48,19 +50,20 @@ pub async fn restore(data: &DataDir, from: &Path, incomplete: bool, now: DateTim
         fs::remove_dir_all(&fresh)?;
     }
     let put = async {
-        let files = prepared(&list, from, &fresh)?;
+        let (files, mut links_ended) = prepared(&list, from, &fresh)?;
         if list.has(DUMP) {
-            into_postgres(&settings, &from.join(DUMP), &aside).await?;
+            links_ended += into_postgres(&settings, &from.join(DUMP), &aside).await?;
         }
-        in_place(data, &files, &fresh, &aside)
+        in_place(data, &files, &fresh, &aside)?;
+        anyhow::Ok(links_ended)
     };
     let put = put.await;
     if fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
-    put?;
+    let links_ended = put?;
     let before = aside.exists().then_some(aside);
-    Ok(Restored { list, before, attachments })
+    Ok(Restored { list, before, attachments, links_ended })
 }
 
 async fn attachments_of(
@@ -84,21 +87,23 @@ async fn attachments_of(
     Ok(Some(attached))
 }
 
-/// The files to be, beside those that are; their names.
-fn prepared<'a>(list: &'a List, from: &Path, fresh: &Path) -> anyhow::Result<Vec<&'a str>> {
+/// The files to be, beside those that are; their names, and how many links were
+/// ended in the database.
+fn prepared<'a>(list: &'a List, from: &Path, fresh: &Path) -> anyhow::Result<(Vec<&'a str>, u64)> {
     make(fresh)?;
     let names = list.files.iter().map(|file| file.name.as_str());
     let names: Vec<&str> = names.filter(|name| ![ATTACHED, DUMP].contains(name)).collect();
     for name in &names {
         copy(&from.join(name), &fresh.join(name))?;
     }
-    if list.has(DATABASE) {
-        upkeep::begin_life(&fresh.join(DATABASE), new_epoch()?)?;
-    }
-    Ok(names)
+    let ended = match list.has(DATABASE) {
+        true => upkeep::begin_life(&fresh.join(DATABASE), new_epoch()?)?,
+        false => 0,
+    };
+    Ok((names, u64::try_from(ended)?))
 }
 
-async fn into_postgres(settings: &Settings, dump: &Path, aside: &Path) -> anyhow::Result<()> {
+async fn into_postgres(settings: &Settings, dump: &Path, aside: &Path) -> anyhow::Result<u64> {
     ensure!(settings.storage.kind == StorageKind::Postgres, "it has a dump of PostgreSQL, but settings of SQLite");
     let database = backend::postgres(settings)?;
     if Postgres::ready_for_restore(&database).await? {

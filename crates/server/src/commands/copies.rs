@@ -82,8 +82,8 @@ pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) ->
             bail!("--new-life is for PostgreSQL; of SQLite --from does all of it");
         }
         let _lock = data.lock()?;
-        Postgres::begin_anew(&backend::postgres(&settings)?, new_epoch()?).await?;
-        return say(&json!({ "new_life": true }).to_string());
+        let links_ended = Postgres::begin_anew(&backend::postgres(&settings)?, new_epoch()?).await?;
+        return say(&json!({ "new_life": true, "links_ended": links_ended }).to_string());
     }
     let Some(from) = from else { bail!("--from is the backup") };
     let data = place.data_there_or_not()?;
@@ -91,6 +91,9 @@ pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) ->
     let restored = backup::restore(&data, from, *incomplete, SystemClock.now()).await?;
     let files: Vec<&str> = restored.list.files.iter().map(|file| file.name.as_str()).collect();
     let attachments = restored.attachments.map_or_else(|| json!("none in this backup"), |attached| json!(attached));
-    let (made_at, before) = (restored.list.made_at, restored.before);
-    say(&json!({"restored": made_at, "files": files, "attachments": attachments, "before": before}).to_string())
+    let told = json!({
+        "restored": restored.list.made_at, "files": files, "attachments": attachments, "before": restored.before,
+        "links_ended": restored.links_ended,
+    });
+    say(&told.to_string())
 }

@@ -24,6 +24,12 @@ fn restore(data: &Path, from: &str) -> Output {
     command("restore", data).args(["--from", from]).output().unwrap()
 }
 
+fn invite(data: &Path) -> String {
+    let made = command("invite", data).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
 fn texts(rows: &[meantime_protocol::Record]) -> Vec<&str> {
     rows.iter().filter(|row| row.kind == Kind::MESSAGE).filter_map(|row| row.fields["text"].as_str()).collect()
 }
@@ -38,12 +44,14 @@ async fn what_was_backed_up_comes_back_as_another_life() {
     let ana = process.client(&data).join(&owner, "Ana").await;
     let thread = ana.thread("Drill").await;
     ana.push(vec![ana.message(thread, "before")]).await;
+    let invited = invite(&data);
     // The server goes on meanwhile.
     let made = said(&command("backup", &data).output().unwrap());
     let backup = made["backup"].as_str().unwrap();
     let lost = ana.message(thread, "after");
     ana.push(vec![lost.clone()]).await;
     let ahead = ana.bootstrap().await.start;
+    process.client(&data).join(&invited, "Fay").await;
 
     let running = restore(&data, backup);
     assert!(String::from_utf8_lossy(&running.stderr).contains("another meantime-server"));
@@ -52,6 +60,7 @@ async fn what_was_backed_up_comes_back_as_another_life() {
     let restored = said(&restore(&data, backup));
     let before = restored["before"].as_str().unwrap();
     assert!(Path::new(before).join("server.db").exists(), "what was there is not thrown away");
+    assert_eq!(restored["links_ended"], 1);
 
     let process = Process::serve(&data);
     // The device is known as before and trusts the server as before; where it
@@ -63,13 +72,17 @@ async fn what_was_backed_up_comes_back_as_another_life() {
     assert_eq!(texts(&page.rows), ["before"]);
     assert!(matches!(ana.push(vec![lost]).await[0].outcome, PushOutcome::Applied { .. }));
     assert_eq!(texts(&ana.all().await), ["before", "after"]);
+    // Used since: nobody else gets in by it.
+    let (status, problem) = process.client(&data).try_join(&invited, "Gus").await.err().unwrap();
+    assert_eq!((status, problem.code), (StatusCode::FORBIDDEN, Code::InviteInvalid));
+    process.client(&data).join(&invite(&data), "Fay").await;
 }
 
 #[tokio::test]
 async fn a_new_machine_gets_all_it_needs_from_a_backup() {
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-    let owner = init(&old);
+    init(&old);
     let to = dir.path().join("elsewhere");
     let made = said(&command("backup", &old).arg("--to").arg(&to).output().unwrap());
     let backup = Path::new(made["backup"].as_str().unwrap());
@@ -80,7 +93,7 @@ async fn a_new_machine_gets_all_it_needs_from_a_backup() {
     let settings = fs::read_to_string(new.join("server.toml")).unwrap();
     fs::write(new.join("server.toml"), settings.replace(old.to_str().unwrap(), new.to_str().unwrap())).unwrap();
     let process = Process::serve(&new);
-    Client::of(process.ready["listening"].as_str().unwrap(), &new).join(&owner, "Ana").await;
+    Client::of(process.ready["listening"].as_str().unwrap(), &new).join(&invite(&new), "Ana").await;
 }
 
 #[test]

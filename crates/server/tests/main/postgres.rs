@@ -297,6 +297,7 @@ async fn a_dump_comes_back_as_another_life() {
     let mut process = Process::serve(&data);
     let ana = process.client(&data).join(&owner, "Ana").await;
     ana.thread("Before").await;
+    assert!(command("invite", &data).status().unwrap().success());
     let made = said(&mut command("backup", &data));
     ana.thread("After").await;
     let ahead = ana.bootstrap().await.start;
@@ -308,8 +309,7 @@ async fn a_dump_comes_back_as_another_life() {
     restore.args(["--clean", "--if-exists", "--single-transaction", "--dbname", url]);
     let restored = restore.arg(Path::new(made["backup"].as_str().unwrap()).join("server.dump")).output().unwrap();
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
-    let life = command("restore", &data).arg("--new-life").output().unwrap();
-    assert!(life.status.success(), "{}", String::from_utf8_lossy(&life.stderr));
+    assert_eq!(said(command("restore", &data).arg("--new-life")), json!({"new_life": true, "links_ended": 1}));
 
     let process = Process::serve(&data);
     let ana = Someone::again(process.client(&data), ana.joined);
