@@ -10,7 +10,12 @@ use tokio_postgres::{Client, Error, Transaction};
 
 /// One step each, from the version of its index to the next. They name the
 /// role as [`ROLE`].
-const STEPS: [&str; 3] = [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// The role's name in the steps.
 const ROLE: &str = "meantime_app";

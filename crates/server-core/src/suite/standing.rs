@@ -5,7 +5,7 @@ use super::world::World;
 use crate::storage::{Account, Attempts, AuditEntry, Batch, Change, Commit, Device, Invite, Token, Totp, Tried};
 use crate::{SecretHash, Storage, TeamScope};
 use chrono::TimeDelta;
-use meantime_model::{DeviceId, OpId, PersonId};
+use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Kind, Scope};
 use std::sync::Arc;
@@ -110,6 +110,9 @@ pub async fn decisions_about_people_are_ordered<S: Storage>(storage: S) {
     let red = theirs.id();
     assert_eq!(storage.access_moved(&[(world.team, 3), (red, 7)]).await.unwrap(), [(red, 0)]);
     assert_eq!(storage.access_moved(&[(world.team, u64::MAX)]).await.unwrap(), [(world.team, 3)]);
+    // One that was taken out stands at none of them.
+    let gone = TeamId::new();
+    assert_eq!(storage.access_moved(&[(gone, 7)]).await.unwrap(), [(gone, 0)]);
 }
 
 fn invite(team: TeamScope, secret: &str, by: Option<PersonId>, person: Option<PersonId>, hours: i64) -> Invite {

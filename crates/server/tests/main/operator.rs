@@ -16,6 +16,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// The storage of the server that is told.
 #[derive(Clone, Copy, PartialEq)]
@@ -319,6 +320,8 @@ async fn a_team_goes_with_all_it_had(on: On) {
     written(&ana, &kofi).await;
     sent(&ana, ana.team(), &bytes(1, 1000)).await;
     assert!(refused(data, &["delete"]).contains("nothing was deleted"), "an empty answer is not the name");
+    let mut listening = ana.call(Method::GET, "/v1/live").send().await.unwrap();
+    listening.chunk().await.unwrap().expect("where every feed stands");
     let said = run(data, &["delete", "--yes"]);
     assert!(said[0]["rows"].as_u64().unwrap() > 10);
     assert_eq!(said[0]["files"], 1);
@@ -326,6 +329,8 @@ async fn a_team_goes_with_all_it_had(on: On) {
         ana.call(Method::GET, "/v1/me").send().await.unwrap().status() == StatusCode::UNAUTHORIZED
     })
     .await;
+    let ends = async { while listening.chunk().await.is_ok_and(|chunk| chunk.is_some()) {} };
+    tokio::time::timeout(Duration::from_secs(10), ends).await.expect("who listens hears of it");
     assert!(refused(data, &["user", "list"]).contains("has no team"));
     assert!(refused(data, &["invite"]).contains("has no team"));
     assert!(files(&data.join("attachments")).is_empty());
