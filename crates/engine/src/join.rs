@@ -6,7 +6,7 @@ use crate::api::*;
 use crate::devices::parse_server;
 use crate::engine::Engine;
 use crate::people::{self, TeamConfig};
-use meantime_model::AccountId;
+use meantime_model::{AccountId, DeviceId};
 use meantime_platform::Secrets as _;
 use meantime_platform::secrets::{Choice, Kept};
 use meantime_protocol::Invite;
@@ -19,13 +19,16 @@ const MAX_NAME: usize = 80;
 /// Setting: secrets are kept in memory, by the person's own choice.
 const IN_MEMORY: &str = "secrets_in_memory";
 
+/// The key of a server's own authority; none: the system's are trusted.
+type Pin = Option<[u8; 32]>;
+
 /// The account and the team that this device was in.
 type Before = (AccountId, TeamConfig);
 
 /// The server that was joined.
 struct Place {
     host: String,
-    pin: Option<[u8; 32]>,
+    pin: Pin,
     sample: bool,
 }
 
@@ -63,7 +66,9 @@ impl Engine {
     pub(crate) async fn sign_in_to_team(self: &Arc<Self>, args: SignInToTeam) -> Result<Joined, Failure> {
         let _one = self.joining.lock().await;
         let given = if args.server.trim().is_empty() { None } else { Some(parse_server(&args.server)?) };
-        let before = self.signed_out_of(|team| given.as_ref().is_none_or(|(host, _)| *host == team.host)).await?;
+        let key = given.as_ref().and_then(|(_, pin)| pin.map(Some));
+        let same = |team: &TeamConfig| given.as_ref().is_none_or(|(host, _)| *host == team.host);
+        let before = self.signed_out_of(same, key).await?;
         // The key it was joined with still holds where none is given.
         let (host, pin) = match (given, &before) {
             (Some((host, None)), Some((_, team))) => (host, team.pin()?),
@@ -81,17 +86,28 @@ impl Engine {
     }
 
     /// The team this device is in, if it is the `same` as is meant and its
-    /// server does not know this device any more; none if it is in no team.
-    async fn signed_out_of(&self, same: impl FnOnce(&TeamConfig) -> bool) -> Result<Option<Before>, Failure> {
+    /// server does not know this device any more, or has another key than the
+    /// one that this device trusts; none if it is in no team. `key`: what the
+    /// person was given to know the server by, if anything. It is trusted with
+    /// what they were given along with it, never with this device's token.
+    async fn signed_out_of(
+        &self,
+        same: impl FnOnce(&TeamConfig) -> bool,
+        key: Option<Pin>,
+    ) -> Result<Option<Before>, Failure> {
         let found = self.read(|db| Ok(people::team_account(db)?.map(|row| row.id).zip(people::config(db)?))).await?;
         let Some((id, config)) = found else { return Ok(None) };
         if config.sample || !same(&config) {
             return Err(in_a_team(&config));
         }
         let token = self.safe.get(&secret_name(id)).await?;
+        let pin = config.pin()?;
         let gone = match token {
             None => true,
-            Some(token) => crate::team_sync::is_signed_out(&config, token).await?,
+            Some(token) => match crate::team_sync::is_signed_out(&config, token).await {
+                Err(e) if e.code == FailureCode::Certificate && key.is_some_and(|key| key != pin) => true,
+                known => known?,
+            },
         };
         if gone { Ok(Some((id, config))) } else { Err(in_a_team(&config)) }
     }
@@ -111,7 +127,8 @@ impl Engine {
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Failure::new(FailureCode::Invalid, format!("name: 1 to {MAX_NAME} characters")));
         }
-        let before = self.signed_out_of(|team| invite.host == team.host || invite.team == team.team_name).await?;
+        let same = |team: &TeamConfig| invite.host == team.host || invite.team == team.team_name;
+        let before = self.signed_out_of(same, Some(invite.ca)).await?;
         self.room_for_the_token().await?;
         let joined = crate::team_sync::join(&invite, &name).await?;
         self.enter(Place { host: invite.host, pin: invite.ca, sample }, joined, before).await
@@ -152,6 +169,8 @@ impl Engine {
             position: -1,
         };
         let id = row.id;
+        // Where only the key was another, the server still knows it.
+        let replaced = before.as_ref().map(|(_, team)| team.device).filter(|device| *device != joined.device);
         self.safe.set(&secret_name(id), &joined.token).await?;
         self.safe.delete(&earlier_name(id)).await?;
         self.write(move |tx| {
@@ -166,8 +185,23 @@ impl Engine {
         })
         .await?;
         self.resume_team().await;
+        if let Some(device) = replaced {
+            self.end_replaced(device);
+        }
         self.tell(&[Tag::Accounts, Tag::Inbox, Tag::Team, Tag::Settings, Tag::Status]);
         Ok(Joined { person: joined.person, team: joined.team_name })
+    }
+
+    /// What this device was at the server before. That it is gone already, or
+    /// can't be ended now, does no harm: it stands in the person's list.
+    fn end_replaced(self: &Arc<Self>, device: DeviceId) {
+        let engine = self.clone();
+        self.tasks.spawn(async move {
+            let ended = async { Ok::<_, Failure>(engine.server().await?.1.end_device(device).await?) };
+            if let Err(failure) = ended.await {
+                tracing::debug!(%failure, "the device before was not ended");
+            }
+        });
     }
 
     pub(crate) async fn choose_safe(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure> {

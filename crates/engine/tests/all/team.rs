@@ -24,6 +24,7 @@ const TEAM: TeamId = TeamId(Uuid::from_u128(1));
 struct Server {
     invite: Invite,
     state: Arc<Mutex<State>>,
+    tls: Arc<Mutex<TlsAcceptor>>,
 }
 
 struct State {
@@ -39,6 +40,36 @@ struct State {
 
 impl Server {
     async fn start() -> Self {
+        let (pin, acceptor) = Self::certificate();
+        let tls = Arc::new(Mutex::new(acceptor));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
+        let state =
+            Arc::new(Mutex::new(State { person: ANA, team: TEAM, joins: 0, device: None, takes: Duration::ZERO }));
+        let (known_by, served) = (Arc::clone(&tls), Arc::clone(&state));
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let (acceptor, state) = (known_by.lock().unwrap().clone(), Arc::clone(&served));
+                tokio::spawn(async move {
+                    if let Ok(tls) = acceptor.accept(tcp).await {
+                        answer(tls, &state).await;
+                    }
+                });
+            }
+        });
+        let secret = "AAAAAAAAAAAAAAAAAAAAAA".to_owned();
+        Self { invite: Invite { host, ca: Some(pin), secret, team: "Blue Team".to_owned() }, state, tls }
+    }
+
+    /// From now on it is known by another key, which its invites name.
+    fn takes_another_key(&mut self) {
+        let (pin, acceptor) = Self::certificate();
+        self.invite.ca = Some(pin);
+        *self.tls.lock().unwrap() = acceptor;
+    }
+
+    /// A key of its own authority, and what is served under it.
+    fn certificate() -> ([u8; 32], TlsAcceptor) {
         let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -53,23 +84,7 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone(), ca], PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap())
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let state =
-            Arc::new(Mutex::new(State { person: ANA, team: TEAM, joins: 0, device: None, takes: Duration::ZERO }));
-        let (acceptor, served) = (TlsAcceptor::from(Arc::new(tls)), Arc::clone(&state));
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let (acceptor, state) = (acceptor.clone(), Arc::clone(&served));
-                tokio::spawn(async move {
-                    if let Ok(tls) = acceptor.accept(tcp).await {
-                        answer(tls, &state).await;
-                    }
-                });
-            }
-        });
-        let secret = "AAAAAAAAAAAAAAAAAAAAAA".to_owned();
-        Self { invite: Invite { host, ca: Some(pin), secret, team: "Blue Team".to_owned() }, state }
+        (pin, TlsAcceptor::from(Arc::new(tls)))
     }
 
     fn join(&self) -> Join {
@@ -181,6 +196,35 @@ async fn whoever_is_signed_out_joins_again_and_keeps_everything() {
         assert_eq!(kept.texts, unsent.unwrap().texts, "what waits goes out with the new sign-in");
         assert_eq!(rig.engine.join(server.join()).await.unwrap_err().code, FailureCode::NotPossible);
     }
+}
+
+#[tokio::test]
+async fn a_server_with_another_key_is_joined_again_by_a_link_that_names_it() {
+    let (rig, mut server) = (Rig::new().await, Server::start().await);
+    let first = server.join();
+    rig.engine.join(server.join()).await.unwrap();
+    write(&rig, "Budget").await;
+    let (before, token) = (team(&rig).await, rig.token(team(&rig).await.id).await);
+    server.takes_another_key();
+    rig.until("it is not trusted", || async {
+        matches!(team(&rig).await.state, AccountState::NeedsYou { message, .. } if message.contains("its key is not"))
+    })
+    .await;
+    assert_eq!(rig.engine.join(first).await.unwrap_err().code, FailureCode::Certificate, "the old link is no proof");
+    assert_eq!((server.joins(), rig.token(before.id).await), (1, token));
+
+    // Somebody gives them a link of the server as it is now: same team, same account.
+    let other = Server::start().await;
+    other.set(|state| state.team = TeamId::new());
+    assert_eq!(rig.engine.join(other.join()).await.unwrap_err().code, FailureCode::NotPossible, "another team's");
+    assert_eq!(rig.engine.join(server.join()).await.unwrap().person, ANA);
+    assert_eq!((team(&rig).await.id, server.joins(), found(&rig, "Budget").await), (before.id, 2, 1));
+    rig.until("it is trusted", || async {
+        !matches!(team(&rig).await.state, AccountState::NeedsYou { .. } | AccountState::New)
+    })
+    .await;
+    let again = rig.engine.join(server.join()).await.unwrap_err();
+    assert_eq!(again.code, FailureCode::NotPossible, "now it is in that team");
 }
 
 #[tokio::test]
