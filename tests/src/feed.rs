@@ -1,7 +1,8 @@
 //! A feed on this machine that a test can add to.
 
 use anyhow::Result;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use meantime_platform::{Clock, SystemClock};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,9 +55,9 @@ impl FeedServer {
         format!("http://127.0.0.1:{}/feed.xml", self.port)
     }
 
-    /// Adds an entry with a date of long ago: the first of January of 2026.
+    /// Adds an entry, written now.
     pub fn publish(&self, title: &str) {
-        self.publish_at(title, &format!("{title}."), DateTime::UNIX_EPOCH + TimeDelta::seconds(1_767_225_600));
+        self.publish_at(title, &format!("{title}."), SystemClock.now());
     }
 
     /// Adds an entry with some words, written at an instant.

@@ -6,6 +6,7 @@ use crate::wait::{Patience, wait_for};
 use crate::{App, Cli};
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
+use meantime_model::Zone;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Day<'_> {
         ensure!(seen == block["until"], "Amina sees {seen}, the block ends {}", block["until"]);
         Ok(format!(
             "the tray says \"{tooltip}\", Amina sees \"focusing\" until {}{}",
-            clock(&seen),
+            self.clock(&seen).await?,
             self.picture("2-focus").await?
         ))
     }
@@ -65,7 +66,8 @@ impl Day<'_> {
         let notes = self.desk.notes();
         ensure!(notes.is_empty(), "these were shown while Ana focused: {notes:?}");
         let banner = self.app.window.texts("[data-testid=held-banner]").await?;
-        Ok(format!("nothing was shown; the window says \"{}\"{}", banner.join(" "), self.picture("3-held").await?))
+        let (place, picture) = (self.zone().await?.city(), self.picture("3-held").await?);
+        Ok(format!("nothing was shown; the window says \"{}\" by the clock of {place}{picture}", banner.join(" ")))
     }
 
     /// Red, from the one on the list: shown once, and the item says why.
@@ -97,7 +99,20 @@ impl Day<'_> {
         self.app.wait_for("[data-testid=held-banner]").await?;
         let notes = self.desk.notes();
         ensure!(notes.is_empty(), "the start showed {notes:?}");
-        Ok(format!("the block goes on until {}, {} are held", clock(&after["until"]), after["held"]))
+        let until = self.clock(&after["until"]).await?;
+        Ok(format!("the block goes on until {until}, {} are held", after["held"]))
+    }
+
+    /// An instant as Ana's window says it, and where that is.
+    async fn clock(&self, instant: &Value) -> Result<String> {
+        let instant: DateTime<Utc> = instant.as_str().context("no time")?.parse()?;
+        let zone = self.zone().await?;
+        Ok(format!("{} in {}", zone.local(instant).format("%H:%M"), zone.city()))
+    }
+
+    async fn zone(&self) -> Result<Zone> {
+        let status = self.ana.json(&["status"]).await?;
+        status["zone"].as_str().and_then(|zone| zone.parse().ok()).context("Ana has no zone")
     }
 
     /// Time is up: one notification, and what was held is on top of the list.
@@ -139,12 +154,6 @@ pub(super) async fn check_feeds(cli: &Cli) -> Result<()> {
 pub(super) async fn block(cli: &Cli) -> Result<Option<Value>> {
     let mut status = cli.json(&["focus", "status"]).await?;
     Ok(status.get_mut("block").map(Value::take).filter(|block| !block.is_null()))
-}
-
-/// An instant as a person reads it.
-fn clock(instant: &Value) -> String {
-    let instant = instant.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    instant.map_or_else(|| "no time".to_owned(), |instant| instant.format("%H:%M UTC").to_string())
 }
 
 /// The row of that title in one of a person's lists.
