@@ -4,7 +4,7 @@ use crate::readers::{Gate, Readers};
 use crate::schema;
 use crate::writer::Writer;
 use meantime_protocol::Epoch;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,21 +75,37 @@ pub enum OpenError {
     #[error("SQLite {0} can damage databases; 3.51.3 or newer is needed")]
     OldSqlite(&'static str),
     /// SQLite said no.
-    #[error("{path} can't be opened: {source}")]
+    #[error("{path} can't be used: {why}")]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// Its reason.
-        source: rusqlite::Error,
+        /// Its reason; no `source`, so that nobody who prints all of those says it twice.
+        why: rusqlite::Error,
     },
     /// The operating system said no.
-    #[error("{path} can't be opened: {source}")]
+    #[error("{path} can't be opened: {why}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Its reason.
-        source: std::io::Error,
+        why: std::io::Error,
     },
+}
+
+impl OpenError {
+    /// What SQLite said of a file.
+    pub(crate) fn of(path: &Path, why: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match why.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, said: why.to_string() },
+            _ => Self::Sqlite { path, why },
+        }
+    }
+
+    /// What the operating system said of a file.
+    pub(crate) fn io(path: &Path, why: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), why }
+    }
 }
 
 impl Sqlite {
@@ -105,10 +121,10 @@ impl Sqlite {
         match options.open(path) {
             Ok(_) => {}
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Err(OpenError::Exists(path.to_owned())),
-            Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+            Err(why) => return Err(OpenError::io(path, why)),
         }
         let mut db = connect(path)?;
-        schema::create(&mut db, epoch).map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+        schema::create(&mut db, epoch).map_err(|why| OpenError::of(path, why))?;
         drop(db);
         Self::open(path)
     }
@@ -141,14 +157,14 @@ impl Sqlite {
         let epoch = look(&mut db, path)?;
         let gate = Gate::default();
         let writer = Writer::start(db, path, Arc::clone(&gate));
-        let writer = writer.map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+        let writer = writer.map_err(|why| OpenError::io(path, why))?;
         Ok(Self { writer, readers: Readers::new(path, gate), epoch, version: AtomicI64::new(-1) })
     }
 }
 
 /// A connection with everything set that is not kept in the file.
 pub(crate) fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     db.busy_timeout(PATIENCE).map_err(sqlite)?;

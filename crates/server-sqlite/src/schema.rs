@@ -183,7 +183,7 @@ pub(crate) fn create(db: &mut Connection, epoch: Epoch) -> Result<(), Error> {
 /// Brings a file up to date, and reads its epoch. What it was before stays
 /// beside it, named after the version it is brought to.
 pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     keep_the_old(db, path)?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
     let found = found(&tx, path)?;
@@ -198,7 +198,7 @@ pub(crate) fn upgrade(db: &mut Connection, path: &Path) -> Result<Epoch, OpenErr
 
 /// Reads the epoch of a file that is up to date; an older one stays as it is.
 pub(crate) fn look(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let tx = db.transaction().map_err(sqlite)?;
     match found(&tx, path)? {
         KNOWN => epoch(&tx).map_err(sqlite),
@@ -209,7 +209,7 @@ pub(crate) fn look(db: &mut Connection, path: &Path) -> Result<Epoch, OpenError>
 /// The version of a file that is one of ours, and not newer than what is known
 /// here.
 fn found(db: &Connection, path: &Path) -> Result<i64, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(sqlite);
     if pragma("application_id")? != APPLICATION {
         return Err(OpenError::Foreign(path.to_owned()));
@@ -227,7 +227,7 @@ fn epoch(db: &Connection) -> Result<Epoch, Error> {
 /// Copies a file that an upgrade is about to change, where that can be told
 /// before it is locked; whatever else is wrong with it is found out then.
 fn keep_the_old(db: &Connection, path: &Path) -> Result<(), OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).map_err(sqlite);
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
     if application != APPLICATION || !(1..KNOWN).contains(&found) {
@@ -238,7 +238,7 @@ fn keep_the_old(db: &Connection, path: &Path) -> Result<(), OpenError> {
     let old = path.with_file_name(name);
     // Left by an upgrade that came to nothing.
     match std::fs::remove_file(&old) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(OpenError::Io { path: old, source }),
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => Err(OpenError::io(&old, why)),
         _ => copy(path, &old),
     }
 }

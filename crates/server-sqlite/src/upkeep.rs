@@ -27,25 +27,27 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), OpenError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(to).map_err(|source| OpenError::Io { path: to.to_owned(), source })?;
-    let sqlite = |source| OpenError::Sqlite { path: to.to_owned(), source };
+    options.open(to).map_err(|why| OpenError::io(to, why))?;
+    let sqlite = |why| OpenError::of(to, why);
     let mut target = Connection::open(to).map_err(sqlite)?;
     // So that its name is on the disk too when this returns.
     target.pragma_update(None, "synchronous", "EXTRA").map_err(sqlite)?;
     pages(&source, &mut target).map_err(sqlite)?;
     // Alone it has no need of a log beside it.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(sqlite)?;
-    intact(&target, to)
+    intact(&target, to, true)
 }
 
-/// Reads all of a database, and fails if anything in it is damaged.
+/// Reads all of a database, and fails if anything in it is damaged; `deep`
+/// compares its indexes with what they are of as well, which takes longer. The
+/// file may be in use.
 ///
 /// # Errors
 /// When it is damaged, older, foreign or can't be read.
-pub fn check(path: &Path) -> Result<(), OpenError> {
+pub fn check(path: &Path, deep: bool) -> Result<(), OpenError> {
     let mut db = there(path)?;
     schema::look(&mut db, path)?;
-    intact(&db, path)
+    intact(&db, path, deep)
 }
 
 /// Begins another life of a database that nobody uses: devices find out that
@@ -56,12 +58,12 @@ pub fn check(path: &Path) -> Result<(), OpenError> {
 /// # Errors
 /// When it can't be opened.
 pub fn begin_life(path: &Path, epoch: Epoch) -> Result<usize, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let mut db = there(path)?;
     schema::upgrade(&mut db, path)?;
     let ended = anew(&mut db, epoch).map_err(sqlite)?;
     // Closed here and now, so that all of it is in the one file.
-    db.close().map_err(|(_, source)| sqlite(source))?;
+    db.close().map_err(|(_, why)| sqlite(why))?;
     Ok(ended)
 }
 
@@ -70,7 +72,7 @@ pub fn begin_life(path: &Path, epoch: Epoch) -> Result<usize, OpenError> {
 /// # Errors
 /// When the database can't be used; then nothing was taken out.
 pub fn erase_team(path: &Path, team: TeamId) -> Result<usize, OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let mut db = connect(path)?;
     erase(&mut db, team).map_err(sqlite)
 }
@@ -81,7 +83,7 @@ pub fn erase_team(path: &Path, team: TeamId) -> Result<usize, OpenError> {
 /// # Errors
 /// When the database can't be used; then nothing has changed.
 pub fn rewrite_accounts(path: &Path) -> Result<(), OpenError> {
-    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let sqlite = |why| OpenError::of(path, why);
     let mut db = there(path)?;
     rewrite(&mut db).map_err(sqlite)
 }
@@ -91,9 +93,10 @@ fn there(path: &Path) -> Result<Connection, OpenError> {
     if path.exists() { connect(path) } else { Err(OpenError::Missing(path.to_owned())) }
 }
 
-fn intact(db: &Connection, path: &Path) -> Result<(), OpenError> {
-    let said = db.query_row("PRAGMA integrity_check(1)", [], |r| r.get::<_, String>(0));
-    match said.map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })? {
+fn intact(db: &Connection, path: &Path, deep: bool) -> Result<(), OpenError> {
+    let ask = if deep { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
+    let said = db.query_row(ask, [], |r| r.get::<_, String>(0));
+    match said.map_err(|why| OpenError::of(path, why))? {
         said if said == "ok" => Ok(()),
         said => Err(OpenError::Damaged { path: path.to_owned(), said }),
     }
@@ -223,7 +226,7 @@ mod tests {
         let kinds: i64 =
             db.query_row("SELECT count(*) FROM record WHERE kind = ?1", [Kind::MEMBER.as_str()], |r| r.get(0)).unwrap();
         assert_eq!(kinds, 1);
-        check(&path).unwrap();
+        check(&path, true).unwrap();
     }
 
     #[tokio::test]
@@ -259,7 +262,7 @@ mod tests {
         let good = |account: &Account| account.totp.as_ref().is_some_and(|t| t.secret == [9; 69] && t.last_step == 7);
         assert_eq!(kept.iter().map(|account| account.person).collect::<Vec<_>>(), people);
         assert!(kept.iter().all(good));
-        check(&path).unwrap();
+        check(&path, true).unwrap();
     }
 
     #[test]
@@ -267,14 +270,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.db");
         drop(Sqlite::create(&path, Epoch(1)).unwrap());
-        check(&path).unwrap();
-        let mut bytes = std::fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle..].fill(0x55);
-        std::fs::write(&path, bytes).unwrap();
-        assert!(check(&path).is_err());
-        std::fs::write(&path, "").unwrap();
-        assert!(matches!(check(&path), Err(OpenError::Foreign(_))));
-        assert!(matches!(check(&dir.path().join("none")), Err(OpenError::Missing(_))));
+        let whole = std::fs::read(&path).unwrap();
+        for deep in [false, true] {
+            std::fs::write(&path, &whole).unwrap();
+            check(&path, deep).unwrap();
+            let mut bytes = whole.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle..].fill(0x55);
+            std::fs::write(&path, bytes).unwrap();
+            let found = check(&path, deep).unwrap_err();
+            assert!(matches!(found, OpenError::Damaged { .. }), "{found}");
+            std::fs::write(&path, "").unwrap();
+            assert!(matches!(check(&path, deep), Err(OpenError::Foreign(_))));
+            assert!(matches!(check(&dir.path().join("none"), deep), Err(OpenError::Missing(_))));
+        }
     }
 }

@@ -50,7 +50,7 @@ fn no_file_is_never_an_empty_one() {
     std::fs::write(&path, "").unwrap();
     assert!(matches!(Sqlite::open(&path), Err(OpenError::Foreign(_))));
     std::fs::write(&path, "not a database, but long enough to be taken for one by its size".repeat(99)).unwrap();
-    assert!(matches!(Sqlite::open(&path), Err(OpenError::Sqlite { .. })));
+    assert!(matches!(Sqlite::open(&path), Err(OpenError::Damaged { .. })));
 }
 
 #[test]
@@ -135,14 +135,14 @@ fn who_does_not_serve_leaves_an_older_file_as_it_is() {
     let refused = Sqlite::open_as_it_is(&path).unwrap_err();
     assert!(matches!(refused, OpenError::Older { found: 1, .. }));
     assert!(refused.to_string().contains("`meantime-server serve` brings it up to date"), "{refused}");
-    assert!(matches!(upkeep::check(&path), Err(OpenError::Older { found: 1, .. })));
+    assert!(matches!(upkeep::check(&path, true), Err(OpenError::Older { found: 1, .. })));
     // A copy of it is one of that version.
     let copy = dir.path().join("copy.db");
     upkeep::copy(&path, &copy).unwrap();
     assert_eq!((version(&path), version(&copy)), (1, 1));
     drop(Sqlite::open(&path).unwrap());
     drop(Sqlite::open_as_it_is(&path).unwrap());
-    upkeep::check(&path).unwrap();
+    upkeep::check(&path, true).unwrap();
     assert_eq!(version(&copy), 1);
 }
 

@@ -4,17 +4,19 @@
 use super::owner;
 use super::place::Place;
 use super::say;
-use super::secrets::private;
+use super::secrets::{owned, private};
 use crate::attachments::{Attachments, Wrong, look};
 use crate::backend::{Backend, is_older};
+use crate::backup::STORE;
 use crate::clock::SystemClock;
 use crate::data::DataDir;
 use crate::seal;
-use crate::settings::{Settings, TlsKind};
+use crate::settings::{Settings, StorageKind, TlsKind};
 use crate::tls::Certificate;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use meantime_server_core::{Clock as _, Core, Shared, Storage as _, TeamScope};
+use meantime_server_sqlite::upkeep;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ pub struct Check {
     /// The settings alone: neither files nor the database.
     #[arg(long)]
     settings_only: bool,
-    /// Read every byte of every attachment, and compare its hash.
+    /// Read every byte of every attachment, and compare its hash; of SQLite, look at the indexes too.
     #[arg(long, conflicts_with = "settings_only")]
     deep: bool,
 }
@@ -49,9 +51,10 @@ pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Resu
             say(&format!("FAULT: {what}: {error:#}"))
         }
     };
+    told("the files are the server's own", owned(&data).map(|()| String::new()))?;
     told("only their owner reads the secrets", private(&data, &settings).map(|()| String::new()))?;
     told("the certificate", certificate(&data, &settings))?;
-    let core = match database(&data, &settings).await {
+    let core = match database(&data, &settings, *deep).await {
         Ok((core, said)) => {
             told("the database", Ok(said))?;
             Some(core)
@@ -73,7 +76,7 @@ pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Resu
         told("the attachments", attachments(&core, &settings, *deep).await)?;
     }
     if faults > 0 {
-        bail!("{faults} of these have to be mended");
+        bail!("{faults} of these {} to be mended", if faults == 1 { "has" } else { "have" });
     }
     Ok(())
 }
@@ -121,8 +124,13 @@ fn covered(host: &str, names: &[String]) -> bool {
     })
 }
 
-async fn database(data: &DataDir, settings: &Settings) -> anyhow::Result<(Core<Shared>, String)> {
-    let storage = Backend::open_as_it_is(data, settings).await?.shared(Arc::new(()));
+async fn database(data: &DataDir, settings: &Settings, deep: bool) -> anyhow::Result<(Core<Shared>, String)> {
+    let backend = Backend::open_as_it_is(data, settings).await?;
+    if let Backend::Sqlite(_) = backend {
+        let path = data.database();
+        tokio::task::spawn_blocking(move || upkeep::check(&path, deep)).await??;
+    }
+    let storage = backend.shared(Arc::new(()));
     let teams = storage.teams().await?.len();
     let said = format!(" answers and has {}", counted(teams as u64, "team"));
     Ok((Core::new(storage, Arc::new(SystemClock)), said))
@@ -155,7 +163,17 @@ async fn attachments(core: &Core<Shared>, settings: &Settings, deep: bool) -> an
         unknown_bytes += found.unknown_bytes;
     }
     if wrong > 0 {
-        bail!("{wrong} of {noted} are missing or damaged; restore a backup, or let people send them again");
+        let several = match settings.storage.kind {
+            StorageKind::Postgres if settings.attachments.in_a_folder() => {
+                " If several processes work on this database, those may just lie in another one's folder: all of them \
+                 have to share one, or use a store"
+            }
+            _ => "",
+        };
+        bail!(
+            "{wrong} of {noted} are missing or damaged. Copy them from `{STORE}` beside a backup, where they have the \
+             same names, or let people send them again.{several}"
+        );
     }
     let how = if deep { "all there and as they were sent" } else { "all there" };
     let rest = match unknown {

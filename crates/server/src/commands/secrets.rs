@@ -19,6 +19,44 @@ pub fn private(data: &DataDir, settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Looks whose the files of the data folder are: what root or somebody else
+/// made there, the server can't use.
+///
+/// # Errors
+/// Which are not whose the folder is, or not this process's to use.
+#[cfg(unix)]
+pub fn owned(data: &DataDir) -> anyhow::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = data.folder();
+    let unread = || format!("{} can't be read", folder.display());
+    let owner = fs::metadata(folder).with_context(unread)?.uid();
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder).with_context(unread)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = OURS.iter().any(|begin| name.starts_with(begin));
+        // What is gone by now is nobody's.
+        let uid = entry.metadata().ok().map(|found| found.uid());
+        if let Some(uid) = uid.filter(|uid| ours && *uid != owner) {
+            others.push(format!("{} is user {uid}'s", entry.path().display()));
+        }
+    }
+    others.sort();
+    ensure!(others.is_empty(), "{}; the folder is user {owner}'s: chown -R {owner} it", others.join(", "));
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub fn owned(_: &DataDir) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// How the names of what a server makes in its folder begin.
+#[cfg(unix)]
+const OURS: [&str; 9] =
+    ["server.", "ca.", "seal.key", "acme", "address", "lock", "attachments", "backups", "before-restore-"];
+
 fn all(data: &DataDir, settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     // Keys, an account, the database and what it was before.
@@ -122,6 +160,23 @@ mod tests {
         fs::write(data.file("ca.pem"), "no secret").unwrap();
         mode(&data.file("ca.pem"), 0o644);
         assert_eq!(private(&data, &settings).unwrap_err().to_string().matches("chmod").count(), 2);
+    }
+
+    #[test]
+    fn what_somebody_else_made_there_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::new(dir.path());
+        fs::write(data.file("server.db"), "").unwrap();
+        fs::write(data.file("notes.txt"), "").unwrap();
+        owned(&data).unwrap();
+        let other = rustix::process::geteuid().as_raw() + 1;
+        if chown(data.file("server.db"), Some(other), None).is_err() {
+            return;
+        }
+        chown(data.file("notes.txt"), Some(other), None).unwrap();
+        let said = owned(&data).unwrap_err().to_string();
+        assert!(said.contains("server.db is user") && said.contains("chown -R"), "{said}");
+        assert!(!said.contains("notes.txt"), "what is not the server's own is nobody's business: {said}");
     }
 
     #[test]
