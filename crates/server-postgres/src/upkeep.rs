@@ -3,6 +3,7 @@
 //! a team out.
 
 use crate::open::Owner;
+use crate::settings::SERVING;
 use crate::{OpenError, Postgres, Settings, schema};
 use meantime_model::TeamId;
 use meantime_protocol::Epoch;
@@ -17,6 +18,10 @@ const OTHERS: &str = "SELECT count(*), coalesce(string_agg(DISTINCT usename, ', 
         to_regclass('meantime.life') IS NOT NULL
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL";
+
+/// Whether anybody is connected by that name.
+const SERVED: &str = "SELECT count(*) > 0 FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = $1";
 
 impl Postgres {
     /// Says that the data was restored from a backup: from now on it is
@@ -44,7 +49,7 @@ impl Postgres {
     /// When anybody else is connected to the database, or the role can't be made.
     pub async fn ready_for_restore(settings: &Settings) -> Result<bool, OpenError> {
         let owner = Owner::connect(settings).await?;
-        schema::ready(&owner.client, settings.role()?).await?;
+        schema::ready(&owner.client, settings).await?;
         let began = Instant::now();
         loop {
             let row = owner.client.query_one(OTHERS, &[]).await.map_err(|e| OpenError::of(&e))?;
@@ -59,6 +64,27 @@ impl Postgres {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Whether there are tables in the database.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn has_tables(settings: &Settings) -> Result<bool, OpenError> {
+        let owner = Owner::connect(settings).await?;
+        let row = owner.client.query_one("SELECT to_regclass('meantime.life') IS NOT NULL", &[]).await;
+        row.and_then(|row| row.try_get(0)).map_err(|e| OpenError::of(&e))
+    }
+
+    /// Whether a server process, or one of its commands, works on the database
+    /// just now; asked before this one opens it.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn is_served(settings: &Settings) -> Result<bool, OpenError> {
+        let owner = Owner::connect(settings).await?;
+        let row = owner.client.query_one(SERVED, &[&SERVING]).await.map_err(|e| OpenError::of(&e))?;
+        row.try_get(0).map_err(|e| OpenError::of(&e))
     }
 
     /// Takes everything of a team out; how many rows. Servers may be running:

@@ -1,6 +1,7 @@
 //! The data folder: the database, the keys, and what the operator chose.
 //! Readable for its owner only.
 
+use crate::seal;
 use crate::settings::{self, Beginning, Settings};
 use anyhow::{Context as _, anyhow, bail};
 use meantime_protocol::Epoch;
@@ -73,10 +74,11 @@ impl DataDir {
         self.folder.join(name)
     }
 
-    /// Whether a server lives in it.
+    /// By which of its files a server lives in it, if one does.
     #[must_use]
-    pub fn has_server(&self) -> bool {
-        self.database().exists() || self.settings.exists()
+    pub fn has_server(&self) -> Option<PathBuf> {
+        let keys = ["ca.key", "ca.pem", seal::FILE].map(|name| self.file(name));
+        [self.settings.clone(), self.database()].into_iter().chain(keys).find(|file| file.exists())
     }
 
     /// Begins a server on SQLite whose settings are the defaults, but for
@@ -121,8 +123,9 @@ impl DataDir {
         Ok(Sqlite::open(&self.database())?)
     }
 
-    /// The settings. Those of a server made before there was such a file are
-    /// written into one.
+    /// The settings, as they are understood for this folder even if they name
+    /// another. Those of a server made before there was such a file are written
+    /// into one.
     ///
     /// # Errors
     /// When they can't be read or have faults.
@@ -135,7 +138,7 @@ impl DataDir {
             let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
             write(&self.settings, Beginning { hosts: config.hosts, listen, ..Beginning::default() }.text().as_bytes())?;
         }
-        Ok(Settings::read(&self.settings)?)
+        Ok(Settings::read_for(&self.settings, self)?)
     }
 
     /// The file with the settings.
@@ -210,12 +213,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Writes a file for its owner only that must not be there yet.
 pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let write = || {
-        let mut file = options.open(path)?;
+        let mut file = fresh(path)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if written.is_err() {
             // A part of it is worse than none.
@@ -224,6 +223,15 @@ pub(crate) fn write_once(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         written
     };
     write().with_context(|| format!("{} can't be written", path.display()))
+}
+
+/// Makes a file for its owner only, where none is yet.
+pub(crate) fn fresh(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Opens a file for its owner only, made if missing.

@@ -1,13 +1,13 @@
 //! What a backup says about itself, and whether it is still so.
 
 use crate::{data, seal};
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use chrono::{DateTime, Utc};
 use meantime_protocol::Sha256;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 const LIST: &str = "backup.json";
@@ -67,7 +67,13 @@ impl List {
     /// Of a backup whose files are as they were written.
     pub(super) fn verified(from: &Path) -> anyhow::Result<Self> {
         let path = from.join(LIST);
-        let text = fs::read(&path).with_context(|| format!("{} is no backup: {LIST} can't be read", from.display()))?;
+        let text = fs::read(&path).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => anyhow!("{} is no backup: there is no {LIST} in it", from.display()),
+            ErrorKind::PermissionDenied => {
+                anyhow!("{}: {e}; the backup has to be the user's that this runs as (chown -R)", path.display())
+            }
+            _ => anyhow!("{} can't be read: {e}", path.display()),
+        })?;
         let list: Self =
             serde_json::from_slice(&text).with_context(|| format!("{} is not of its form", path.display()))?;
         ensure!(

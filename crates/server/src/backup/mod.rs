@@ -19,7 +19,7 @@ mod schedule;
 
 pub use attached::Attached;
 pub use list::{Entry, List};
-pub use restore::{Restored, restore};
+pub use restore::{How, Restored, restore};
 pub use schedule::scheduled;
 
 use crate::data::{self, DataDir, make};
@@ -149,7 +149,9 @@ async fn alone(folder: &Path) -> anyhow::Result<File> {
         file.lock().map(|()| file)
     };
     let locked = tokio::task::spawn_blocking(lock).await?;
-    locked.with_context(|| format!("{} can't be locked", folder.display()))
+    locked.with_context(|| {
+        format!("nothing can be written into {}; it has to be a folder of the user that this runs as", folder.display())
+    })
 }
 
 async fn fill(

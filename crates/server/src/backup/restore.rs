@@ -5,8 +5,8 @@ use super::list::{ATTACHED, BESIDE, DATABASE, DUMP, SETTINGS, copy};
 use super::{Attached, List, NAME, attached, postgres};
 use crate::attachments::Attachments;
 use crate::backend;
-use crate::data::{DataDir, make, new_epoch};
-use crate::settings::{Settings, StorageKind};
+use crate::data::{self, DataDir, make, new_epoch};
+use crate::settings::{Elsewhere, Faults, Settings, StorageKind};
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use meantime_server_blobs::disk;
@@ -28,22 +28,38 @@ pub struct Restored {
     pub links_ended: u64,
 }
 
+/// In which way it is put back.
+#[derive(Debug, Default)]
+pub struct How {
+    /// Even if attachments of it can't be had.
+    pub incomplete: bool,
+    /// PostgreSQL: even into a database with tables that are not this folder's.
+    pub replace_database: bool,
+    /// PostgreSQL: into another database than the settings name; the files with
+    /// its URL and that of the tables' owner.
+    pub urls: Option<(PathBuf, Option<PathBuf>)>,
+}
+
 /// Puts a backup back into a data folder whose server is not running. What
 /// was there before is moved aside; of PostgreSQL a dump of it is made.
 ///
 /// Attachments are only added. If some of the backup's can't be had, nothing
-/// else is done, unless it is told to go on `incomplete`.
+/// else is done, unless it is told to go on incomplete. The settings name this
+/// folder from then on.
 ///
 /// # Errors
-/// When the backup is not whole, others use the database, or something can't
-/// be moved or written.
-pub async fn restore(data: &DataDir, from: &Path, incomplete: bool, now: DateTime<Utc>) -> anyhow::Result<Restored> {
+/// When the backup is not whole, others use the database, it is another
+/// server's, or something can't be moved or written.
+pub async fn restore(data: &DataDir, from: &Path, how: &How, now: DateTime<Utc>) -> anyhow::Result<Restored> {
     let list = List::verified(from)?;
+    ensure!(how.urls.is_none() || list.has(DUMP), "this backup is of SQLite; it can't be put into PostgreSQL");
     data.make()?;
     let _lock = data.lock()?;
-    // As they will be in force; paths in the data folder are those of this one.
-    let settings = Settings::read_for(&from.join(SETTINGS), data)?;
-    let attachments = attachments_of(&list, &settings, from, incomplete).await?;
+    let (text, settings) = settings_for(data, from, how)?;
+    if list.has(DUMP) {
+        allowed(data, &settings, how).await?;
+    }
+    let attachments = attachments_of(&list, &settings, from, how.incomplete).await?;
     let aside = data.file(&format!("before-restore-{}", now.format(NAME)));
     let fresh = data.file("restore.part");
     if fresh.exists() {
@@ -51,6 +67,7 @@ pub async fn restore(data: &DataDir, from: &Path, incomplete: bool, now: DateTim
     }
     let put = async {
         let (files, mut links_ended) = prepared(&list, from, &fresh)?;
+        data::write(&fresh.join(SETTINGS), text.as_bytes())?;
         if list.has(DUMP) {
             links_ended += into_postgres(&settings, &from.join(DUMP), &aside).await?;
         }
@@ -64,6 +81,43 @@ pub async fn restore(data: &DataDir, from: &Path, incomplete: bool, now: DateTim
     let links_ended = put?;
     let before = aside.exists().then_some(aside);
     Ok(Restored { list, before, attachments, links_ended })
+}
+
+/// The settings as they shall be in force, paths in the data folder being those
+/// of this one; and their text.
+fn settings_for(data: &DataDir, from: &Path, how: &How) -> anyhow::Result<(String, Settings)> {
+    let path = from.join(SETTINGS);
+    let text = fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))?;
+    let folder: PathBuf = std::path::absolute(data.folder())?.components().collect();
+    let (place, file) =
+        (Elsewhere { data: folder, urls: how.urls.clone() }, std::path::absolute(data.settings_file())?);
+    let faults = |faults| Faults { file: path.clone(), faults };
+    let text = place.rewrite(&text, file.parent().unwrap_or(Path::new(""))).map_err(faults)?;
+    let settings = Settings::parse_for(&text, data).map_err(faults)?;
+    let url_file = settings.storage.url_file.as_ref();
+    ensure!(
+        how.urls.as_ref().is_none_or(|(url, _)| url_file == Some(url)),
+        "the variable MEANTIME_POSTGRES_URL_FILE names another file than --postgres-url-file"
+    );
+    Ok((text, settings))
+}
+
+/// Makes sure that the database is empty or this folder's own: the settings of
+/// a backup name the one of the server that it was made of, which may be alive.
+async fn allowed(data: &DataDir, settings: &Settings, how: &How) -> anyhow::Result<()> {
+    let database = backend::postgres(settings)?;
+    let own = |before: Settings| backend::postgres(&before).is_ok_and(|before| before == database);
+    if how.replace_database || Settings::read_for(data.settings_file(), data).is_ok_and(own) {
+        return Ok(());
+    }
+    ensure!(
+        !Postgres::has_tables(&database).await?,
+        "the database has a team in it, and {} is no folder of its server: it may be the one that people use. Make an \
+         empty database, and name the file with its URL by --postgres-url-file; or say --replace-database if what is \
+         in it shall go",
+        data.folder().display()
+    );
+    Ok(())
 }
 
 async fn attachments_of(

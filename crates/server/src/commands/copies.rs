@@ -5,7 +5,7 @@ use super::place::Place;
 use super::say;
 use crate::attachments::Attachments;
 use crate::backend;
-use crate::backup::{self, Source};
+use crate::backup::{self, How, Source};
 use crate::clock::SystemClock;
 use crate::data::new_epoch;
 use crate::settings::StorageKind;
@@ -43,6 +43,15 @@ pub struct Restore {
     /// Go on even if attachments of the backup are missing or damaged.
     #[arg(long, requires = "from")]
     incomplete: bool,
+    /// PostgreSQL: into the database whose URL stands in this file, instead of the one the backup's settings name.
+    #[arg(long, requires = "from")]
+    postgres_url_file: Option<PathBuf>,
+    /// The same for who owns the tables, where that is somebody else.
+    #[arg(long, requires = "postgres_url_file")]
+    postgres_owner_url_file: Option<PathBuf>,
+    /// PostgreSQL: go on even if the database has a team in it and this folder is not one of its server.
+    #[arg(long, requires = "from")]
+    replace_database: bool,
     /// PostgreSQL, after a restore by its own ways: only say that the data is another life now.
     #[arg(long, conflicts_with = "from")]
     new_life: bool,
@@ -73,7 +82,8 @@ pub async fn backup(Backup { place, to, with_s3, keep }: &Backup) -> anyhow::Res
 }
 
 /// Puts one back; prints what it was, and where the data before went.
-pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) -> anyhow::Result<()> {
+pub async fn restore(arguments: &Restore) -> anyhow::Result<()> {
+    let Restore { place, from, incomplete, new_life, replace_database, .. } = arguments;
     if *new_life {
         let data = place.data()?;
         owner::go_on_as(&data)?;
@@ -88,7 +98,11 @@ pub async fn restore(Restore { place, from, incomplete, new_life }: &Restore) ->
     let Some(from) = from else { bail!("--from is the backup") };
     let data = place.data_there_or_not()?;
     owner::go_on_as(&data)?;
-    let restored = backup::restore(&data, from, *incomplete, SystemClock.now()).await?;
+    let absolute = |path: &PathBuf| std::path::absolute(path);
+    let url = arguments.postgres_url_file.as_ref().map(absolute).transpose()?;
+    let owner = arguments.postgres_owner_url_file.as_ref().map(absolute).transpose()?;
+    let how = How { incomplete: *incomplete, replace_database: *replace_database, urls: url.map(|url| (url, owner)) };
+    let restored = backup::restore(&data, from, &how, SystemClock.now()).await?;
     let files: Vec<&str> = restored.list.files.iter().map(|file| file.name.as_str()).collect();
     let attachments = restored.attachments.map_or_else(|| json!("none in this backup"), |attached| json!(attached));
     let told = json!({

@@ -11,16 +11,20 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use meantime_server_core::storage::Team;
 use meantime_server_core::{Clock as _, Core, Shared, Storage as _};
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+const NO_TEAM: &str = "this server has no team; `meantime-server init` in an empty folder begins another";
 
 /// A data folder, or a settings file that names one.
 #[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
 pub struct Place {
     /// The data folder; its settings are server.toml in it.
-    #[arg(long, required_unless_present = "config")]
+    #[arg(long)]
     data: Option<PathBuf>,
-    /// The settings file, where it lies elsewhere; it names the data folder.
+    /// The settings file, where it lies elsewhere; it names the data folder, unless --data does.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -57,11 +61,25 @@ impl Place {
         }
     }
 
-    /// For a server that may be there or not, as before a restore.
+    /// For a server that may be there or not, as before a restore. Settings that
+    /// name one folder are never made those of another.
     pub fn data_there_or_not(&self) -> anyhow::Result<DataDir> {
-        match &self.config {
-            Some(config) if self.data.is_none() && config.exists() => DataDir::of_settings(config),
-            _ => self.new_data(),
+        let (Some(config), data) = (&self.config, &self.data) else { return self.new_data() };
+        let there = config.exists().then(|| DataDir::of_settings(config));
+        match (data, there) {
+            (None, Some(there)) => there,
+            (None, None) => bail!(
+                "there is no {}, so nothing says where the data shall go; add --data FOLDER, as for `init`",
+                config.display()
+            ),
+            // What can't be read names nothing.
+            (Some(data), Some(Ok(there))) if !same(data, there.folder()) => bail!(
+                "{} are the settings of {}, not of {}; leave --config out, and those of the backup go into --data",
+                config.display(),
+                there.folder().display(),
+                data.display()
+            ),
+            (Some(_), _) => self.new_data(),
         }
     }
 
@@ -73,6 +91,12 @@ impl Place {
         let backend = Backend::open_as_it_is(&data, &settings).await?;
         Ok(Opened::of(data, settings, &backend))
     }
+}
+
+/// Whether two paths are of one folder.
+fn same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
+    real(one) == real(other)
 }
 
 impl Opened {
@@ -99,8 +123,8 @@ impl Opened {
             teams.retain(|team| team.name == wanted || team.id.to_string() == wanted);
         }
         match (teams.len(), wanted) {
-            (1, _) => teams.pop().context("this server has no team"),
-            (0, None) => bail!("this server has no team"),
+            (1, _) => teams.pop().context(NO_TEAM),
+            (0, None) => bail!(NO_TEAM),
             (0, Some(wanted)) => bail!("no team here is called {wanted}"),
             (_, None) => bail!("this server has several teams; --team says which, by its name or id"),
             (_, Some(wanted)) => bail!("several teams are called {wanted}; give the id"),

@@ -4,12 +4,14 @@
 //! line. Secrets never stand in it: it names files that hold them.
 
 mod attachments;
+mod elsewhere;
 mod faults;
 mod sense;
 mod template;
 mod values;
 
 pub use attachments::{Attachments, AttachmentsKind};
+pub use elsewhere::Elsewhere;
 pub use faults::{Fault, Faults};
 pub use template::Beginning;
 pub use values::{
@@ -19,7 +21,7 @@ pub use values::{
 
 use crate::data::DataDir;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The settings file's name in a data folder.
 pub const FILE: &str = "server.toml";
@@ -33,16 +35,26 @@ impl Settings {
         Ok(Self::of_file(path)?.in_force(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// Reads a settings file that lies somewhere else, such as in a backup, as
-    /// it would be understood for that data folder.
+    /// Reads a settings file, which may lie somewhere else, such as in a backup,
+    /// as it is understood for that data folder, whichever it names itself.
     ///
     /// # Errors
     /// As [`Settings::read`].
     pub fn read_for(path: &Path, data: &DataDir) -> Result<Self, Faults> {
-        let folder = data.folder();
-        let settings =
-            Self { data: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()), ..Self::of_file(path)? };
-        Ok(settings.in_force(data.settings_file().parent().unwrap_or(Path::new(""))))
+        Ok(Self::of_file(path)?.of(data))
+    }
+
+    /// Reads the text of a settings file as it is understood for that folder.
+    ///
+    /// # Errors
+    /// As [`Settings::parse`].
+    pub fn parse_for(text: &str, data: &DataDir) -> Result<Self, Vec<Fault>> {
+        Ok(Self::parse(text)?.of(data))
+    }
+
+    fn of(self, data: &DataDir) -> Self {
+        let settings = Self { data: absolute(data.folder()), ..self };
+        settings.in_force(data.settings_file().parent().unwrap_or(Path::new("")))
     }
 
     fn of_file(path: &Path) -> Result<Self, Faults> {
@@ -52,7 +64,7 @@ impl Settings {
     }
 
     fn in_force(mut self, folder: &Path) -> Self {
-        self.relative_to(&std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+        self.relative_to(&absolute(folder));
         self.heed_environment();
         self
     }
@@ -66,6 +78,10 @@ impl Settings {
         let faults = settings.faults(text);
         if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Beginning {
 }
 
 /// As it may stand between quotation marks in TOML.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
