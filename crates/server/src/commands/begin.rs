@@ -54,8 +54,8 @@ pub struct Invite {
     /// What the new person may do.
     #[arg(long, value_enum, default_value = "member")]
     role: As,
-    /// Hours until the link lapses.
-    #[arg(long, default_value_t = INVITE_HOURS)]
+    /// Hours until the link lapses, 1 to 72.
+    #[arg(long, default_value_t = INVITE_HOURS, value_parser = clap::value_parser!(u32).range(1..=i64::from(INVITE_HOURS)))]
     hours: u32,
 }
 
@@ -97,8 +97,9 @@ pub async fn init(arguments: &Init) -> anyhow::Result<()> {
     let Init { place, team, host, port, monitoring, postgres_url_file, postgres_owner_url_file } = arguments;
     let data = place.new_data()?;
     owner::go_on_as(&data)?;
-    if data.has_server() {
-        bail!("there is a server in {} already; `meantime-server serve` starts it", data.folder().display());
+    if let Some(file) = data.has_server() {
+        let (folder, file) = (data.folder().display(), file.display());
+        bail!("there is a server in {folder} already ({file}); `meantime-server serve` starts it");
     }
     let storage = if postgres_url_file.is_some() { StorageKind::Postgres } else { StorageKind::Sqlite };
     let absolute = |path: &Option<PathBuf>| path.as_deref().map(std::path::absolute).transpose();
@@ -112,11 +113,11 @@ pub async fn init(arguments: &Init) -> anyhow::Result<()> {
         metrics: monitoring.0,
     };
     data.make()?;
-    // Before anything is kept: names that no certificate takes are refused here.
-    let authority = Authority::of(&data, SystemClock.now())?;
-    authority.certificate(&data, host, SystemClock.now())?;
-    let settings = data.begin(&beginning)?;
     let made = async {
+        // Before anything else is kept: names that no certificate takes are refused here.
+        let authority = Authority::of(&data, SystemClock.now())?;
+        authority.certificate(&data, host, SystemClock.now())?;
+        let settings = data.begin(&beginning)?;
         let backend = Backend::create(&data, &settings).await?;
         let opened = Opened::of(data.clone(), settings, &backend);
         if !opened.core.storage().teams().await?.is_empty() {
@@ -133,7 +134,9 @@ pub async fn init(arguments: &Init) -> anyhow::Result<()> {
         Ok(link) => say(&link),
         Err(error) => {
             // So that it can be called again; a database is never removed.
-            let _ = std::fs::remove_file(data.settings_file());
+            for file in [data.settings_file(), &data.file("ca.key"), &data.file("ca.pem"), &data.file(seal::FILE)] {
+                let _ = std::fs::remove_file(file);
+            }
             Err(error)
         }
     }

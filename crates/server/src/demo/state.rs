@@ -1,6 +1,7 @@
 //! What the sample team has to remember: who they are on the server.
 
 use crate::data::DataDir;
+use crate::seal;
 use anyhow::Context as _;
 use meantime_protocol::http::JoinResponse;
 use serde::{Deserialize, Serialize};
@@ -57,14 +58,14 @@ impl State {
 pub(super) fn begin(data: &DataDir) -> anyhow::Result<()> {
     let path = data.file(UNFINISHED);
     if path.exists() {
-        for name in ["server.db", "server.db-wal", "server.db-shm", "server.toml"] {
+        for name in ["server.db", "server.db-wal", "server.db-shm", "server.toml", "ca.key", "ca.pem", seal::FILE] {
             match fs::remove_file(data.file(name)) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.into()),
                 _ => {}
             }
         }
     }
-    if data.has_server() {
+    if data.has_server().is_some() {
         anyhow::bail!("{} holds a team that is not the sample one; give another --data", data.file("").display());
     }
     data.write(UNFINISHED, b"")
