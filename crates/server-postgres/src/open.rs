@@ -63,11 +63,14 @@ pub enum OpenError {
     Exists,
     /// The role isn't there, and can't be made.
     #[error(
-        "the role {role} can't be made ({why}); let somebody who may run: CREATE ROLE {role} NOLOGIN; GRANT {role} TO the users of meantime-server"
+        "the role {role} can't be made or used ({why}); let PostgreSQL's superuser run what is still missing of: \
+         CREATE ROLE {role} NOLOGIN; GRANT {role} TO {users};"
     )]
     NoRole {
         /// Its name.
         role: String,
+        /// Who has to be a member of it: everybody who connects.
+        users: String,
         /// PostgreSQL's reason.
         why: String,
     },
@@ -113,7 +116,7 @@ impl Postgres {
     /// When there are some already, or the owner may not make them.
     pub async fn create(settings: &Settings, epoch: Epoch) -> Result<Self, OpenError> {
         let mut owner = Owner::connect(settings).await?;
-        schema::create(&mut owner.client, settings.role()?, epoch).await?;
+        schema::create(&mut owner.client, settings, epoch).await?;
         drop(owner);
         Self::open(settings).await
     }

@@ -2,8 +2,8 @@
 //! whoever starts first. Additive: a column or table is never renamed or
 //! dropped, so that servers that still run are not disturbed.
 
-use crate::OpenError;
 use crate::failure::words;
+use crate::{OpenError, Settings};
 use meantime_protocol::Epoch;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
@@ -44,10 +44,10 @@ pub(crate) async fn look(client: &Client) -> Result<Life, Error> {
 }
 
 /// Fills an empty database.
-pub(crate) async fn create(owner: &mut Client, role: &str, epoch: Epoch) -> Result<(), OpenError> {
+pub(crate) async fn create(owner: &mut Client, settings: &Settings, epoch: Epoch) -> Result<(), OpenError> {
     let database = |e: Error| OpenError::Database(words(&e));
-    old_enough(owner).await?;
-    make_role(owner, role).await?;
+    ready(owner, settings).await?;
+    let role = settings.role()?;
     let tx = owner.transaction().await.map_err(database)?;
     alone(&tx).await?;
     let there = tx.query_one("SELECT to_regnamespace('meantime') IS NOT NULL", &[]).await.map_err(database)?;
@@ -68,9 +68,20 @@ pub(crate) async fn create(owner: &mut Client, role: &str, epoch: Epoch) -> Resu
 }
 
 /// Makes what tables need that come from elsewhere, from a dump.
-pub(crate) async fn ready(owner: &Client, role: &str) -> Result<(), OpenError> {
+pub(crate) async fn ready(owner: &Client, settings: &Settings) -> Result<(), OpenError> {
     old_enough(owner).await?;
-    make_role(owner, role).await
+    let role = settings.role()?;
+    let no_role = |why| OpenError::NoRole { role: role.to_owned(), users: settings.users(), why };
+    make_role(owner, role).await.map_err(|e| no_role(words(&e)))?;
+    // Whoever serves has to be a member too; some owners may see to that.
+    let Some(user) = settings.serving() else { return Ok(()) };
+    let sql = "SELECT pg_has_role(rolname, $2::name, 'MEMBER') FROM pg_roles WHERE rolname = $1";
+    let member = owner.query_opt(sql, &[&user, &role]).await.map_err(|e| no_role(words(&e)))?;
+    if member.is_some_and(|row| row.try_get(0).unwrap_or(true)) {
+        return Ok(());
+    }
+    let granted = owner.batch_execute(&format!("GRANT {role} TO {}", quoted(&user))).await;
+    granted.map_err(|e| no_role(words(&e)))
 }
 
 /// Fails where the tables are older, and leaves them as they are.
@@ -139,21 +150,25 @@ async fn steps(tx: &Transaction<'_>, known: &[&str], role: &str, from: usize) ->
 
 /// Roles belong to all databases of a PostgreSQL, so another may just have
 /// made it.
-async fn make_role(owner: &Client, role: &str) -> Result<(), OpenError> {
-    let no_role = |e: Error| OpenError::NoRole { role: role.to_owned(), why: words(&e) };
+async fn make_role(owner: &Client, role: &str) -> Result<(), Error> {
     let there = owner.query_one("SELECT count(*) > 0 FROM pg_roles WHERE rolname = $1", &[&role]).await;
-    let there: bool = there.and_then(|row| row.try_get(0)).map_err(no_role)?;
+    let there: bool = there.and_then(|row| row.try_get(0))?;
     if !there && let Err(e) = owner.batch_execute(&format!("CREATE ROLE {role} NOLOGIN")).await {
         let made = [SqlState::DUPLICATE_OBJECT, SqlState::UNIQUE_VIOLATION];
         if !e.code().is_some_and(|code| made.contains(code)) {
-            return Err(no_role(e));
+            return Err(e);
         }
     }
     let member = owner.query_one("SELECT pg_has_role(current_user, $1, 'MEMBER')", &[&role]).await;
-    if !member.and_then(|row| row.try_get::<_, bool>(0)).map_err(no_role)? {
-        owner.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await.map_err(no_role)?;
+    if !member.and_then(|row| row.try_get::<_, bool>(0))? {
+        owner.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
     }
     Ok(())
+}
+
+/// A name as it may stand in a statement.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 async fn old_enough(owner: &Client) -> Result<(), OpenError> {
@@ -171,7 +186,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::{Postgres, Settings};
+    use crate::Postgres;
     use meantime_server_postgres::kit::PostgresServer;
     use std::sync::Arc;
     use tokio::sync::Barrier;
@@ -188,7 +203,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn of_many_that_start_at_once_one_takes_each_step() {
         let url = PostgresServer::shared().database().url;
-        create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
+        create(&mut owner(&url).await, &Settings::new(&url), Epoch(7)).await.unwrap();
         let begin = Arc::new(Barrier::new(8));
         let starts: Vec<_> = (0..8)
             .map(|_| {
@@ -233,7 +248,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_step_that_fails_leaves_everything_as_it_was() {
         let url = PostgresServer::shared().database().url;
-        create(&mut owner(&url).await, "meantime_app", Epoch(7)).await.unwrap();
+        create(&mut owner(&url).await, &Settings::new(&url), Epoch(7)).await.unwrap();
         let steps = [STEPS[0], STEPS[1], STEPS[2], ADDED, FILLED, "SELECT 1 / 0"];
         let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &steps).await.unwrap_err();
         assert!(failed.to_string().contains("division by zero"), "{failed}");

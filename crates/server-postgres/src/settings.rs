@@ -1,6 +1,7 @@
 //! Where the database is, who connects, and how its certificate is checked.
 
 use crate::OpenError;
+use crate::schema::quoted;
 use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -19,6 +20,9 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(30);
 /// What was sent must be acknowledged by then, or the connection is dead.
 const UNHEARD: Duration = Duration::from_secs(15);
+
+/// What the connections of a process that serves are called.
+pub(crate) const SERVING: &str = "meantime-server";
 
 /// How to reach the database.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +62,7 @@ impl Settings {
     /// For those who only use them. A statement or a wait for another's lock
     /// is given up long before a request is.
     pub(crate) fn app(&self) -> Result<Config, OpenError> {
-        let mut config = self.config(&self.url, "meantime-server")?;
+        let mut config = self.config(&self.url, SERVING)?;
         let given = config.get_options().unwrap_or_default().to_owned();
         let role = self.role()?;
         config.options(format!(
@@ -66,6 +70,19 @@ impl Settings {
              -c idle_in_transaction_session_timeout=10s"
         ));
         Ok(config)
+    }
+
+    /// Who serves, where that is not the tables' owner.
+    pub(crate) fn serving(&self) -> Option<String> {
+        self.owner_url.as_ref()?;
+        self.url.parse::<Config>().ok()?.get_user().map(str::to_owned)
+    }
+
+    /// Everybody who connects, as they may stand in a statement.
+    pub(crate) fn users(&self) -> String {
+        let urls = [self.owner_url.as_ref(), Some(&self.url)];
+        let users = urls.into_iter().flatten().filter_map(|url| Some(quoted(url.parse::<Config>().ok()?.get_user()?)));
+        users.collect::<Vec<_>>().join(", ")
     }
 
     /// The role's name, harmless in any statement.

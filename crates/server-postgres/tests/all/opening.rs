@@ -105,3 +105,34 @@ async fn tls_is_checked_against_the_given_authority() {
     let refused = Postgres::open(&fooled).await.unwrap_err().to_string();
     assert!(refused.contains("certificate"), "{refused}");
 }
+
+/// Two users who may make nothing but tables, as the handbook says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_make_the_role_is_told_what_to_run() {
+    let server = PostgresServer::shared();
+    let plain = server.database();
+    let password = "PASSWORD 'only on 127.0.0.1'";
+    server.sql(
+        "postgres",
+        &format!("CREATE ROLE plain_owner LOGIN {password}; CREATE ROLE \"Plain app\" LOGIN {password}"),
+    );
+    server.sql("postgres", &format!("ALTER DATABASE {} OWNER TO plain_owner", name_of(&plain)));
+    let settings = Settings {
+        role: "role_of_plain".to_owned(),
+        owner_url: Some(server.url("plain_owner", name_of(&plain))),
+        ..Settings::new(&server.url("Plain%20app", name_of(&plain)))
+    };
+    for said in ["permission denied", "role_of_plain"] {
+        let refused = Postgres::create(&settings, EPOCH).await.unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+        let (_, run) = refused.split_once("CREATE ROLE").unwrap();
+        let (role, grant) = run.split_once(';').unwrap();
+        assert_eq!(grant.trim(), "GRANT role_of_plain TO \"plain_owner\", \"Plain app\";");
+        // One after the other: half of it is not enough.
+        server.sql("postgres", &if said == "role_of_plain" { grant.to_owned() } else { format!("CREATE ROLE{role}") });
+    }
+    assert!(!Postgres::is_served(&settings).await.unwrap());
+    let postgres = Postgres::create(&settings, EPOCH).await.unwrap();
+    team(&postgres).await;
+    assert!(Postgres::is_served(&settings).await.unwrap(), "others see that it is");
+}
