@@ -60,16 +60,6 @@ impl Backend {
             }
         }
     }
-
-    /// For the rules.
-    #[must_use]
-    pub fn shared(&self, watch: Arc<dyn Watch>) -> Shared {
-        let storage: Arc<dyn Storage> = match self {
-            Self::Sqlite(sqlite) => Arc::clone(sqlite) as _,
-            Self::Postgres(postgres) => Arc::clone(postgres) as _,
-        };
-        Shared::watched(storage, watch)
-    }
 }
 
 /// Whether that is why [`Backend::open_as_it_is`] did not open it: it is of an
@@ -91,6 +81,19 @@ pub fn postgres(settings: &Settings) -> anyhow::Result<meantime_server_postgres:
     let usual = meantime_server_postgres::Settings::new(&url);
     let (ca_file, connections) = (storage.ca.clone(), storage.connections);
     Ok(meantime_server_postgres::Settings { owner_url, ca_file, connections, ..usual })
+}
+
+/// Whether another process works on the database of the settings; asked before
+/// this one opens it.
+///
+/// # Errors
+/// When it can't be asked.
+pub async fn is_served(settings: &Settings) -> anyhow::Result<bool> {
+    match settings.storage.kind {
+        // One process only, by the lock of its folder.
+        StorageKind::Sqlite => Ok(false),
+        StorageKind::Postgres => Ok(Postgres::is_served(&postgres(settings)?).await?),
+    }
 }
 
 /// What carries pokes. On SQLite too somebody else may write: the operator's

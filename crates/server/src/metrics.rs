@@ -3,6 +3,7 @@
 //!
 //! Counts; never names a person, a team or what they wrote.
 
+use crate::http::ROUTES;
 use meantime_protocol::http::{OpResult, PushOutcome};
 use meantime_server_core::{StorageError, Watch};
 use prometheus_client::encoding::text::encode;
@@ -15,6 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 type Labels<const N: usize> = [(&'static str, String); N];
+
+/// What can be counted of each kind, so that it stands at 0 before the first:
+/// a number that begins at 1 is no growth to who watches.
+const LIMITS: [&str; 6] = ["downloads", "push_bytes", "requests", "secrets", "streams", "streams_per_second"];
+const OUTCOMES: [&str; 3] = ["applied", "duplicate", "rejected"];
+const WHYS: [&str; 3] = ["busy", "unsure", "failed"];
 
 /// The numbers. Fields are shared by all clones of what they count.
 pub struct Metrics {
@@ -79,6 +86,7 @@ impl Default for Metrics {
             started_at: Gauge::default(),
         };
         metrics.register();
+        metrics.begin();
         metrics
     }
 }
@@ -108,6 +116,26 @@ impl Metrics {
         r.register("backups_failed", "Backups that failed", self.backups_failed.clone());
         let started = "When this process started, as a Unix time";
         r.register_with_unit("start_time", started, Unit::Seconds, self.started_at.clone());
+    }
+
+    fn begin(&self) {
+        for limit in LIMITS {
+            drop(self.shed.get_or_create(&[("limit", limit.to_owned())]));
+        }
+        for outcome in OUTCOMES {
+            drop(self.ops.get_or_create(&[("outcome", outcome.to_owned())]));
+        }
+        for route in ROUTES {
+            let (method, path) = (route.method.to_owned(), route.path.to_owned());
+            drop(self.requests.get_or_create(&[("method", method), ("route", path), ("status", "500".to_owned())]));
+        }
+        self.can_fail("commit");
+    }
+
+    fn can_fail(&self, call: &str) {
+        for why in WHYS {
+            drop(self.storage_errors.get_or_create(&[("call", call.to_owned()), ("why", why.to_owned())]));
+        }
     }
 
     /// A request was answered. `route` as it stands in the router.
@@ -149,7 +177,10 @@ pub struct Storages(pub Arc<Metrics>);
 
 impl Watch for Storages {
     fn ended(&self, call: &'static str, error: Option<&StorageError>) {
-        self.0.storage.get_or_create(&[("call", call.to_owned())]).inc();
+        let before = self.0.storage.get_or_create(&[("call", call.to_owned())]).inc();
+        if before == 0 {
+            self.0.can_fail(call);
+        }
         if let Some(error) = error {
             let why = match error {
                 StorageError::Busy => "busy",

@@ -64,6 +64,7 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     let settings = data.settings()?;
     let lock = data.lock()?;
     limits::raise_open_files();
+    let beside = backend::is_served(&settings).await?;
     let backend = Backend::open(&data, &settings).await?;
     let metrics = Arc::new(Metrics::default());
     metrics.started_at.set(clock.now().timestamp());
@@ -104,7 +105,14 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
         tokio::spawn(hear_others(Arc::clone(&app))),
         tokio::spawn(tls.keep(Arc::clone(&clock), Arc::clone(&metrics), stop.clone())),
     ];
-    chores.extend(backup::scheduled(&data, &settings, &app).map(tokio::spawn));
+    chores.push(tokio::spawn(backup::scheduled(&data, &settings, &app)));
+    if beside && settings.attachments.in_a_folder() && settings.attachments.folder.starts_with(&settings.data) {
+        tracing::warn!(
+            folder = %settings.attachments.folder.display(),
+            "another process works on this database, and the folder of attachments is this one's alone: what is sent to \
+             one is missing at the other; attachments.folder has to be one that all of them share, or attachments.kind s3"
+        );
+    }
     tracing::info!(%address, monitoring = observed.as_ref().map(|o| o.address().to_string()), "serving");
     Ok(Running { address, app, handle, stop, served, chores, observed, _lock: lock })
 }

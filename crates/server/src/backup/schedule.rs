@@ -14,23 +14,17 @@ const NAP: Duration = Duration::from_secs(5);
 const AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// The work of making backups while the server runs, if the settings want
-/// them. On PostgreSQL there is none: a dump that nobody asked for can be as
-/// large as the database, and each of many processes would make one.
-pub fn scheduled(
-    data: &DataDir,
-    settings: &Settings,
-    app: &Arc<App>,
-) -> Option<impl Future<Output = ()> + Send + 'static> {
-    let every = TimeDelta::hours(i64::try_from(settings.backup.every_hours).ok()?);
-    if every.is_zero() {
-        return None;
-    }
+/// them. On PostgreSQL none are made: a dump that nobody asked for can be as
+/// large as the database, and each of many processes would make one. When the
+/// last was made is told in any case, whoever made it.
+pub fn scheduled(data: &DataDir, settings: &Settings, app: &Arc<App>) -> impl Future<Output = ()> + Send + 'static {
+    let every = i64::try_from(settings.backup.every_hours).ok().map(TimeDelta::hours).filter(|every| !every.is_zero());
+    let every = every.filter(|_| settings.storage.kind == StorageKind::Sqlite);
     if settings.storage.kind == StorageKind::Postgres {
         tracing::info!("on PostgreSQL no backups are made by themselves: let a timer call `meantime-server backup`");
-        return None;
     }
     let (data, settings, app) = (data.clone(), settings.clone(), Arc::clone(app));
-    Some(async move {
+    async move {
         let (folder, keep) = (&settings.backup.folder, settings.backup.keep);
         let mut not_before = None;
         loop {
@@ -38,7 +32,7 @@ pub fn scheduled(
             let last = backups(folder).ok().and_then(|all| all.into_iter().map(|(at, _)| at).max());
             app.metrics.backup_at.set(last.map_or(0, |at| at.timestamp()));
             // One of the future was made by a clock that was wrong.
-            let fresh = last.is_some_and(|at| at <= now && now - at < every);
+            let fresh = every.is_none_or(|every| last.is_some_and(|at| at <= now && now - at < every));
             if !fresh && not_before.is_none_or(|at| at <= now) {
                 let attachments = settings.attachments.in_a_folder().then_some(&app.attachments.blobs);
                 let source = Source { data: &data, settings: &settings, core: &app.core, attachments };
@@ -70,5 +64,5 @@ pub fn scheduled(
                 () = app.stop.cancelled() => return,
             }
         }
-    })
+    }
 }
