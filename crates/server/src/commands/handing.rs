@@ -10,13 +10,13 @@ use crate::data;
 use crate::erase;
 use crate::export::Export as Writer;
 use crate::settings::StorageKind;
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use clap::Args;
 use meantime_server_core::{Clock as _, TeamScope};
 use meantime_server_postgres::Postgres;
 use meantime_server_sqlite::upkeep;
 use serde_json::json;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::PathBuf;
 
 /// Arguments of `export`.
@@ -30,7 +30,7 @@ pub struct Export {
     /// Only what is this person's, by name or id.
     #[arg(long)]
     person: Option<String>,
-    /// The file to write; standard output when absent.
+    /// The file to write, which must not be there yet; standard output when absent.
     #[arg(long)]
     to: Option<PathBuf>,
 }
@@ -64,9 +64,20 @@ pub async fn export(Export { place, team, person, to }: &Export) -> anyhow::Resu
     match to {
         None => Writer::new(&opened.core, &team, of, std::io::stdout().lock()).write(now).await.map(drop),
         Some(path) => {
-            let file = data::private(path, true).with_context(|| format!("{} can't be written", path.display()))?;
-            let records = Writer::new(&opened.core, &team, of, BufWriter::new(file)).write(now).await?;
-            say(&json!({"exported": path, "records": records}).to_string())
+            let file = data::fresh(path).map_err(|e| match e.kind() {
+                ErrorKind::AlreadyExists => anyhow!("{} is there already; name another file", path.display()),
+                ErrorKind::PermissionDenied => anyhow!(
+                    "{}: {e}; a folder of the server's user is needed, or no --to: it goes to standard output then",
+                    path.display()
+                ),
+                _ => anyhow!("{} can't be written: {e}", path.display()),
+            })?;
+            let written = Writer::new(&opened.core, &team, of, BufWriter::new(file)).write(now).await;
+            if written.is_err() {
+                // Half of it is in the way of the next try.
+                let _ = std::fs::remove_file(path);
+            }
+            say(&json!({"exported": path, "records": written?}).to_string())
         }
     }
 }
