@@ -40,7 +40,7 @@ pub fn init(data: &Path, files: &Path, postgres: &meantime_server_postgres::Sett
 }
 
 /// Another process's folder: the same keys and settings.
-fn beside(data: &Path, other: &Path) {
+pub fn beside(data: &Path, other: &Path) {
     fs::create_dir(other).unwrap();
     for name in ["ca.key", "ca.pem", "seal.key", "server.toml"] {
         fs::copy(data.join(name), other.join(name)).unwrap();
