@@ -46,12 +46,14 @@ pub(crate) fn unseen(db: &Read<'_>) -> Result<Vec<Damage>, Failure> {
 /// What was found, what was kept, where the old file is, and what to do.
 fn words(what: &Recovered, accounts: usize) -> String {
     let Recovered { quarantined, found, unreadable, outbox, drafts } = what;
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
-    let kept = [
-        count(accounts, "account", "accounts"),
-        count(*drafts as usize, "draft", "drafts"),
-        count(*outbox as usize, "change that was not sent yet", "changes that were not sent yet"),
+    let counts = [
+        (accounts, "account", "accounts"),
+        (*drafts as usize, "draft", "drafts"),
+        (*outbox as usize, "change that was not sent yet", "changes that were not sent yet"),
     ];
+    let there = counts.into_iter().filter(|(n, ..)| *n > 0);
+    let kept: Vec<String> = there.map(|(n, one, many)| format!("{n} {}", if n == 1 { one } else { many })).collect();
+    let kept = if kept.is_empty() { String::new() } else { format!(" Kept: {}.", kept.join(", ")) };
     let lost = match unreadable.as_slice() {
         [] => String::new(),
         tables => {
@@ -60,14 +62,13 @@ fn words(what: &Recovered, accounts: usize) -> String {
         }
     };
     let step = match (accounts, unreadable.is_empty()) {
-        (0, _) => "Add your accounts and your team again",
-        (_, false) => "Look through your accounts and settings, and add again what is missing",
-        (_, true) => "Nothing is left for you to do",
+        (0, _) => "Add your accounts and your team again: messages come back from there",
+        (_, false) => "Messages are fetched again; look through your accounts and settings, and add what is missing",
+        (_, true) => "Messages are fetched again; nothing is left for you to do",
     };
     format!(
-        "The database was damaged ({found}); a new one took its place. Kept: {}. Messages are fetched again from where \
-         they came.{lost} {step}; the damaged file is {}, keep it until you have seen that nothing is missing.",
-        kept.join(", "),
+        "The database was damaged ({found}); a new one took its place.{kept}{lost} {step}. The damaged file is {}: keep \
+         it until you have seen that nothing is missing.",
         quarantined.display(),
     )
 }
@@ -100,14 +101,16 @@ mod tests {
         };
         assert_eq!(
             words(&what, 2),
-            "The database was damaged (this is not a database file); a new one took its place. Kept: 2 accounts, 0 \
-             drafts, 1 change that was not sent yet. Messages are fetched again from where they came. Nothing is left \
-             for you to do; the damaged file is /p/data/meantime.db.damaged-1, keep it until you have seen that nothing \
-             is missing."
+            "The database was damaged (this is not a database file); a new one took its place. Kept: 2 accounts, 1 \
+             change that was not sent yet. Messages are fetched again; nothing is left for you to do. The damaged file \
+             is /p/data/meantime.db.damaged-1: keep it until you have seen that nothing is missing."
         );
         what.unreadable = vec!["account", "setting"];
+        let said = words(&what, 1);
+        assert!(said.contains(" Not all could be read of: accounts, settings and working hours. Messages"), "{said}");
+        assert!(said.contains("; look through your accounts and settings, and add what is missing. "), "{said}");
+        what.outbox = 0;
         let said = words(&what, 0);
-        assert!(said.contains(" Not all could be read of: accounts, settings and working hours. Add your "), "{said}");
-        assert!(words(&what, 1).contains(". Look through your accounts and settings, and add again what is missing; "));
+        assert!(said.contains("took its place. Not all ") && said.contains(" Add your accounts"), "{said}");
     }
 }
