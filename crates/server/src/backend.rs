@@ -60,6 +60,16 @@ impl Backend {
             }
         }
     }
+
+    /// For the rules.
+    #[must_use]
+    pub fn shared(&self, watch: Arc<dyn Watch>) -> Shared {
+        let storage: Arc<dyn Storage> = match self {
+            Self::Sqlite(sqlite) => Arc::clone(sqlite) as _,
+            Self::Postgres(postgres) => Arc::clone(postgres) as _,
+        };
+        Shared::watched(storage, watch)
+    }
 }
 
 /// Whether that is why [`Backend::open_as_it_is`] did not open it: it is of an
