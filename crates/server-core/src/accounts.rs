@@ -218,8 +218,7 @@ impl<S: Storage> Core<S> {
     async fn account_batch(&self, actor: &Actor, old: Option<&Account>) -> Result<Batch, Problem> {
         let team = actor.team_scope();
         let access = self.storage.access(team).await.map_err(failed)?;
-        let standing = self.storage.standing(team, actor.device).await.map_err(failed)?;
-        standing.as_ref().and_then(Actor::of).ok_or_else(crate::devices::unauthorized)?;
+        self.still_known(actor).await?;
         if self.storage.account(team, actor.person).await.map_err(failed)?.as_ref() != old {
             return Err(Problem::new(Code::Conflict, "how you sign in was changed meanwhile; look at it again"));
         }

@@ -3,7 +3,6 @@
 //! here when they are whole.
 
 use crate::core::{TRIES, busy, failed};
-use crate::devices::unauthorized;
 use crate::rules::{self, Kept};
 use crate::storage::{Batch, Commit, Storage, StorageError};
 use crate::{Actor, Core, Key, Row, Run, TeamScope, feed};
@@ -85,8 +84,7 @@ impl<S: Storage> Core<S> {
         let keys = [rules::attachment_key(team.id(), scope, sha256), total_key(team.id())];
         for _ in 0..TRIES {
             // It took a while to come: they may not be who they were.
-            let standing = self.storage.standing(team, actor.device).await.map_err(failed)?;
-            let actor = standing.as_ref().and_then(Actor::of).ok_or_else(unauthorized)?;
+            let actor = self.still_known(actor).await?;
             reach(&actor, scope)?;
             let mut rows = self.storage.get(team, &keys).await.map_err(failed)?.into_iter();
             let (row, total) = (rows.next().flatten(), rows.next().flatten());

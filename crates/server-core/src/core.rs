@@ -34,8 +34,8 @@ pub(crate) const TRIES: usize = 200;
 pub struct Core<S> {
     pub(crate) storage: Arc<S>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) hub: Hub,
-    pub(crate) held_changed: Notify,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) held_changed: Arc<Notify>,
     pub(crate) passwords: Passwords,
     pub(crate) seals: Seals,
     pub(crate) addresses: Addresses,
@@ -55,8 +55,8 @@ impl<S: Storage> Core<S> {
         Self {
             storage: Arc::new(storage),
             clock,
-            hub: Hub::default(),
-            held_changed: Notify::new(),
+            hub: Arc::default(),
+            held_changed: Arc::default(),
             passwords: Passwords::new(costs),
             seals: Seals::default(),
             addresses: Addresses::new(ADDRESSES),
@@ -69,7 +69,7 @@ impl<S: Storage> Core<S> {
     /// them of what this one does. [`Core::hear_others`] has to run then.
     #[must_use]
     pub fn beside(self, pokes: Arc<dyn Pokes>) -> Self {
-        Self { hub: Hub::new(pokes), ..self }
+        Self { hub: Arc::new(Hub::new(pokes)), ..self }
     }
 
     /// The same, sealing what authenticators share with the server. Without a
@@ -146,21 +146,32 @@ impl<S: Storage> Core<S> {
         Ok(rows.into_iter().next().flatten())
     }
 
-    /// Commits, and tells open streams of it.
+    /// Commits, and tells open streams of it, in a task of its own: what is
+    /// committed is told although the caller went away meanwhile.
     pub(crate) async fn carry_out(&self, team: TeamScope, batch: Batch) -> Result<Commit, StorageError> {
-        let scopes: Vec<Scope> = batch.writes.iter().map(|row| row.record.scope).collect();
-        let concerned: Vec<Concerned> = batch.changes.iter().filter_map(Concerned::by).collect();
-        let commit = self.storage.commit(team, batch).await?;
-        if let Commit::Done(seqs) = &commit {
-            for concerned in &concerned {
-                self.hub.concerns(team.id(), concerned);
+        let (storage, hub) = (Arc::clone(&self.storage), Arc::clone(&self.hub));
+        let held_changed = Arc::clone(&self.held_changed);
+        let work = tokio::spawn(async move {
+            let scopes: Vec<Scope> = batch.writes.iter().map(|row| row.record.scope).collect();
+            let concerned: Vec<Concerned> = batch.changes.iter().filter_map(Concerned::by).collect();
+            let holds = batch.writes.iter().any(|row| row.held);
+            let commit = storage.commit(team, batch).await?;
+            if let Commit::Done(seqs) = &commit {
+                for concerned in &concerned {
+                    hub.concerns(team.id(), concerned);
+                }
+                let upto: BTreeMap<Scope, u64> = scopes.into_iter().zip(seqs.iter().copied()).collect();
+                for (scope, seq) in upto {
+                    hub.moved(team.id(), scope, seq);
+                }
+                if holds {
+                    held_changed.notify_one();
+                }
             }
-            let upto: BTreeMap<Scope, u64> = scopes.into_iter().zip(seqs.iter().copied()).collect();
-            for (scope, seq) in upto {
-                self.hub.moved(team.id(), scope, seq);
-            }
-        }
-        Ok(commit)
+            Ok(commit)
+        });
+        // A panic in it is its request's: nobody knows how far it came.
+        work.await.map_err(|error| StorageError::Unsure(error.to_string()))?
     }
 
     pub(crate) async fn team_name(&self, team: TeamScope) -> Result<String, Problem> {

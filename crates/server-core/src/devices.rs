@@ -56,7 +56,7 @@ impl<S: Storage> Core<S> {
         for _ in 0..TRIES {
             let now = self.now();
             let access = self.storage.access(team).await.map_err(failed)?;
-            self.storage.standing(team, actor.device).await.map_err(failed)?.ok_or_else(unauthorized)?;
+            self.still_known(actor).await?;
             let tokens = self.storage.tokens(team, actor.device).await.map_err(failed)?;
             if tokens.iter().filter(|t| now - t.issued_at < TimeDelta::hours(1)).count() >= TOKENS_PER_HOUR {
                 return Err(slow_down("this device asks for a new token too often", 3600));
@@ -93,23 +93,43 @@ impl<S: Storage> Core<S> {
     }
 
     /// Ends a device: its tokens are good for nothing from then on, and its
-    /// open streams end. Links that its person made for further devices are
-    /// good for nothing either: it may have made one for whoever has it now.
+    /// open streams end. Invites and links that its person made and nobody
+    /// used are good for nothing either: whoever has it now may have made them.
     ///
     /// # Errors
-    /// `not_found` for a device that is not there or not theirs to end.
+    /// `not_found` for a device that is not there or not theirs to end;
+    /// `unauthorized` for who was ended meanwhile.
     pub async fn revoke(&self, who: By<'_>, device: DeviceId) -> Result<(), Problem> {
         let gone = || Problem::new(Code::NotFound, "there is no such device, or not for you");
-        let (team, now) = (who.team(), self.now());
-        let standing = self.storage.standing(team, device).await.map_err(failed)?.ok_or_else(gone)?;
-        self.decides_about(who, standing.device.person).await.map_err(|p| match p.code {
-            Code::NotFound => gone(),
-            _ => p,
-        })?;
-        let audit = vec![by(who.actor(), entry(now, Event::DeviceRevoked, Some(device.0)))];
-        let changes = vec![Change::RemoveDevice(device), Change::DropDeviceLinks(standing.device.person)];
-        let batch = Batch { at: now, changes, audit, ..Batch::default() };
-        self.carry_out(team, batch).await.map_err(failed).map(drop)
+        let team = who.team();
+        for _ in 0..TRIES {
+            let now = self.now();
+            let access = Some(self.storage.access(team).await.map_err(failed)?);
+            if let Some(actor) = who.actor() {
+                self.still_known(actor).await?;
+            }
+            let standing = self.storage.standing(team, device).await.map_err(failed)?.ok_or_else(gone)?;
+            let person = standing.device.person;
+            self.decides_about(who, person).await.map_err(|p| match p.code {
+                Code::NotFound => gone(),
+                _ => p,
+            })?;
+            let audit = vec![by(who.actor(), entry(now, Event::DeviceRevoked, Some(device.0)))];
+            let changes = vec![Change::RemoveDevice(device), Change::DropInvitesBy(person)];
+            let batch = Batch { at: now, access, changes, audit, ..Batch::default() };
+            if let Commit::Done(_) = self.carry_out(team, batch).await.map_err(failed)? {
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    /// Whoever asks as they stand now; `unauthorized` when their device was
+    /// ended, or they were removed, since they were known. A decision relies
+    /// on it by the access number, read before.
+    pub(crate) async fn still_known(&self, actor: &Actor) -> Result<Actor, Problem> {
+        let standing = self.storage.standing(actor.team_scope(), actor.device).await.map_err(failed)?;
+        standing.as_ref().and_then(Actor::of).ok_or_else(unauthorized)
     }
 
     /// `not_found` unless somebody may decide about a person's devices.
@@ -135,7 +155,7 @@ impl<S: Storage> Core<S> {
         tracing::warn!(device = %id, "a token was shown that had been replaced: its device was ended");
         let noted = entry(self.now(), Event::TokenReused, Some(id.0));
         let audit = vec![crate::storage::AuditEntry { by: Some(person), device: Some(id), ..noted }];
-        let changes = vec![Change::RemoveDevice(id), Change::DropDeviceLinks(person)];
+        let changes = vec![Change::RemoveDevice(id), Change::DropInvitesBy(person)];
         let batch = Batch { at: self.now(), changes, audit, ..Batch::default() };
         self.carry_out(TeamScope::operator(team), batch).await.map_err(failed).map(drop)
     }

@@ -134,7 +134,7 @@ impl Concerned {
             Change::AddInvite(_)
             | Change::UseInvite(_)
             | Change::DropInvites(_)
-            | Change::DropDeviceLinks(_)
+            | Change::DropInvitesBy(_)
             | Change::AddDevice(..)
             | Change::AddToken(_)
             | Change::UseToken { .. }

@@ -192,8 +192,7 @@ impl<S: Storage> Core<S> {
                 // Of two that are made at once, the second is counted anew, and
                 // a device that is ended meanwhile makes none.
                 batch.access = Some(self.storage.access(team).await.map_err(failed)?);
-                let standing = self.storage.standing(team, actor.device).await.map_err(failed)?;
-                standing.ok_or_else(crate::devices::unauthorized)?;
+                self.still_known(actor).await?;
                 let open = self.storage.invites(team, now).await.map_err(failed)?;
                 if open.iter().filter(|invite| invite.by == maker).count() >= INVITES_PER_PERSON {
                     let message = format!("{INVITES_PER_PERSON} of your invites wait to be used already");

@@ -138,6 +138,7 @@ impl<S: Storage> Core<S> {
         let row = self.member(team, person).await?;
         let is = row.as_ref().and_then(active_role);
         if let Some(actor) = who.actor() {
+            self.still_known(actor).await?;
             let own = self.member(team, actor.person).await?.ok_or_else(not_there)?;
             let role = active_role(&own).ok_or_else(crate::devices::unauthorized)?;
             batch.expects.push((own.key(), own.record.seq));

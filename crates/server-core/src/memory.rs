@@ -136,6 +136,7 @@ impl Storage for Memory {
         if batch.access.is_some_and(|relied| relied != access)
             || batch.expects.iter().any(|(key, seq)| seq_of(key) != *seq)
             || batch.taken.iter().any(|(device, n, _)| state.taken.contains_key(&(team.id(), *device, *n)))
+            || batch.taken.iter().any(|(device, ..)| !state.people.has_device(team.id(), *device))
         {
             return Ok(Commit::Stale);
         }

@@ -62,18 +62,17 @@ impl<S: Storage> Core<S> {
         }
         for _ in 0..TRIES {
             let Plan { batch, outcomes, .. } = self.plan(actor, ops).await?;
-            let holds = batch.writes.iter().any(|row| row.held);
             let seqs = if batch.taken.is_empty() {
                 Vec::new()
             } else {
                 match self.carry_out(actor.team_scope(), batch).await.map_err(failed)? {
                     Commit::Done(seqs) => seqs,
-                    Commit::Stale | Commit::InviteGone => continue,
+                    Commit::Stale | Commit::InviteGone => {
+                        self.still_known(actor).await?;
+                        continue;
+                    }
                 }
             };
-            if holds {
-                self.held_changed.notify_one();
-            }
             let results = ops.iter().zip(outcomes).map(|(incoming, outcome)| OpResult {
                 n: incoming.n,
                 outcome: match outcome {

@@ -232,7 +232,8 @@ pub struct Batch {
     pub access: Option<u64>,
     /// Rows that the decision relied on, with their seq; 0: must not exist.
     pub expects: Vec<(Key, u64)>,
-    /// Ops that are now taken. One that is there already makes the batch stale.
+    /// Ops that are now taken. One that is there already, or of a device that
+    /// is not there any more, makes the batch stale.
     pub taken: Vec<(DeviceId, u64, OpId)>,
     /// What becomes of people's devices, invites and the like, in this order.
     /// One that [`Change::moves_access`] adds 1 to the access number, several

@@ -1,6 +1,6 @@
 //! The commit: one transaction that first takes the locks, always in the same
-//! order (the team's row, then the counters by name), so that commits wait
-//! for each other instead of getting in each other's way.
+//! order (the team's row, then the counters by name, then devices), so that
+//! commits wait for each other instead of getting in each other's way.
 //!
 //! Who holds a scope's counter is the only one that writes in it, until the
 //! end: its numbers follow the order of commit, and what was looked at stays.
@@ -274,6 +274,7 @@ const TAKE: &str = "WITH took AS (
         INSERT INTO taken (team_id, device_id, n, op_id, at)
         SELECT $1, t.device_id, t.n, t.op_id, $5
         FROM unnest($2::uuid[], $3::bigint[], $4::uuid[]) AS t (device_id, n, op_id)
+        JOIN device AS d ON d.team_id = $1 AND d.device_id = t.device_id FOR KEY SHARE OF d
         ON CONFLICT DO NOTHING RETURNING 1)
     SELECT count(*) FROM took";
 

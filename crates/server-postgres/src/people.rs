@@ -90,8 +90,8 @@ pub(crate) async fn change(client: &Object, team: TeamScope, change: &Change) ->
             let sql = "DELETE FROM invite WHERE team_id = $1 AND NOT used AND (by_person = $2 OR for_person = $2)";
             run(client, team, sql, &[&person.0]).await.map(drop)
         }
-        Change::DropDeviceLinks(person) => {
-            let sql = "DELETE FROM invite WHERE team_id = $1 AND NOT used AND by_person = $2 AND for_person = $2";
+        Change::DropInvitesBy(person) => {
+            let sql = "DELETE FROM invite WHERE team_id = $1 AND NOT used AND by_person = $2";
             run(client, team, sql, &[&person.0]).await.map(drop)
         }
         Change::AddDevice(device, token) => {

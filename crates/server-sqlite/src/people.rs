@@ -135,9 +135,8 @@ pub(crate) fn change(db: &Connection, team: TeamScope, change: &Change) -> Resul
                        WHERE team_id = ?1 AND used = 0 AND (by_person = ?2 OR for_person = ?2)";
             db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()])?;
         }
-        Change::DropDeviceLinks(person) => {
-            let sql = "DELETE FROM invite
-                       WHERE team_id = ?1 AND used = 0 AND by_person = ?2 AND for_person = ?2";
+        Change::DropInvitesBy(person) => {
+            let sql = "DELETE FROM invite WHERE team_id = ?1 AND used = 0 AND by_person = ?2";
             db.prepare_cached(sql)?.execute(params![bytes(team), person.0.as_bytes()])?;
         }
         Change::AddDevice(device, token) => {

@@ -349,7 +349,8 @@ fn commit(db: &Connection, team: TeamScope, batch: Batch) -> Result<Done<Commit>
             return Ok(Done::Undo(Commit::Stale));
         }
     }
-    let sql = "INSERT OR IGNORE INTO taken (team_id, device_id, n, op_id, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT OR IGNORE INTO taken (team_id, device_id, n, op_id, at)
+               SELECT team_id, device_id, ?3, ?4, ?5 FROM device WHERE team_id = ?1 AND device_id = ?2";
     let mut take = db.prepare_cached(sql)?;
     let at = batch.at.timestamp_millis();
     for (device, n, op) in &batch.taken {

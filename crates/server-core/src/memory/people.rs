@@ -48,9 +48,9 @@ impl State {
             Change::DropInvites(person) => people.invites.retain(|invite| {
                 invite.team != team || invite.used || (invite.by != Some(person) && invite.person != Some(person))
             }),
-            Change::DropDeviceLinks(person) => people.invites.retain(|invite| {
-                invite.team != team || invite.used || invite.by != Some(person) || invite.person != Some(person)
-            }),
+            Change::DropInvitesBy(person) => {
+                people.invites.retain(|invite| invite.team != team || invite.used || invite.by != Some(person));
+            }
             Change::AddDevice(device, token) => {
                 people.devices.push(Device { team, ..device });
                 people.tokens.push((team, token));
@@ -86,6 +86,10 @@ impl State {
 }
 
 impl People {
+    pub(super) fn has_device(&self, team: TeamId, device: DeviceId) -> bool {
+        self.devices.iter().any(|d| d.team == team && d.id == device)
+    }
+
     pub(super) fn circles_of(&self, team: TeamScope, person: PersonId) -> Vec<Uuid> {
         let theirs = self.circles.iter().filter(|((of, _), members)| *of == team.id() && members.contains(&person));
         theirs.map(|((_, circle), _)| *circle).collect()

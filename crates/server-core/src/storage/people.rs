@@ -152,8 +152,8 @@ pub enum Change {
     UseInvite(SecretHash),
     /// Forgets the unused invites that a person made, or that are for them.
     DropInvites(PersonId),
-    /// Forgets the unused links that a person made for devices of their own.
-    DropDeviceLinks(PersonId),
+    /// Forgets the unused invites and links that a person made.
+    DropInvitesBy(PersonId),
     /// Keeps a device with its first token.
     AddDevice(Device, Token),
     /// Forgets a device, its tokens and its op numbers.
@@ -193,7 +193,7 @@ impl Change {
             Self::AddInvite(invite) => invite.by.is_some(),
             Self::UseInvite(_) | Self::AddToken(_) | Self::UseToken { .. } => false,
             Self::DropInvites(_)
-            | Self::DropDeviceLinks(_)
+            | Self::DropInvitesBy(_)
             | Self::AddDevice(..)
             | Self::RemoveDevice(_)
             | Self::PutAccount(_)

@@ -15,6 +15,7 @@ mod concurrency;
 mod conflicts;
 mod devices;
 mod feeds;
+mod gone;
 mod later;
 mod members;
 mod people;
@@ -30,6 +31,7 @@ pub use concurrency::*;
 pub use conflicts::*;
 pub use devices::*;
 pub use feeds::*;
+pub use gone::*;
 pub use later::*;
 pub use members::*;
 pub use people::*;
@@ -57,6 +59,7 @@ macro_rules! suite {
             nothing_appears_before_its_thread, many_release_one_appearance, who_was_removed_says_nothing_later,
             who_left_a_circle_says_nothing_later, nothing_appears_in_a_thread_that_is_gone,
             nothing_is_skipped_under_many_writers, one_push_many_times_is_one, many_change_one_record,
+            what_is_committed_is_told_whoever_listens, a_device_that_was_ended_does_nothing_more,
             streams_are_told, a_stale_commit_leaves_nothing, a_commit_uses_an_invite_up, counters_have_no_gap,
             feeds_are_listed, teams_are_apart, a_try_to_write_changes_nothing,
             tokens_follow_each_other, decisions_about_people_are_ordered, invites_are_whose_they_are,
