@@ -173,6 +173,8 @@ fn came_back(tx: &Tx<'_>, scope: Scope, upto: u64, at_end: bool, stale: &mut Sta
 /// The end of a bootstrap: what it did not bring is gone, or sent again.
 fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stale) -> Result<()> {
     let name = scope.to_string();
+    // Those kept before in which nothing waits any more go with the rest.
+    lost::keep_threads(tx, team, scope, false)?;
     let mut q = tx.conn.prepare_cached("SELECT * FROM record WHERE scope = ?1 AND old = 1 ORDER BY seq")?;
     let old = q.query_map([&name], record::read)?.collect::<Result<Vec<_>, _>>()?;
     for row in &old {

@@ -40,6 +40,9 @@ pub fn rejoin(
                AND scope IN (SELECT scope FROM scope WHERE account_id = ?3)";
     let (was, is) = (before.to_string(), me.to_string());
     tx.conn.execute(sql, params![Id(before.0), Id(me.0), Id(account.0), was, is])?;
+    // A circle that is on its way has to have its maker in it.
+    let sql = "UPDATE outbox SET body = replace(body, ?2, ?3) WHERE account_id = ?1 AND kind = 'space'";
+    tx.conn.execute(sql, params![Id(account.0), was, is])?;
     let sql = "DELETE FROM outbox WHERE account_id = ?1 AND record_id = ?2 AND state <> 'sent' AND text = ''";
     tx.conn.execute(sql, params![Id(account.0), Id(before.0)])?;
     let marks = marks_of(tx, account, before)?;

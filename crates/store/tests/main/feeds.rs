@@ -8,7 +8,7 @@ use meantime_protocol::{Code, Cursor, Epoch, Fields, Kind, Problem, Record, Scop
 use meantime_store::account::AccountKind;
 use meantime_store::outbox::{Change, Entry, NewOp, Target};
 use meantime_store::team::{self, Applied, Settled, Team};
-use meantime_store::{StoreError, item, list, message, outbox, record, scope, search};
+use meantime_store::{StoreError, draft, item, list, message, outbox, record, scope, search};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -302,6 +302,47 @@ fn what_was_seen_in_another_life_of_the_server_counts_no_more() {
     assert_eq!(sent(), [None]);
     edit();
     assert_eq!(sent(), [None, Some(57)], "what is seen from now on does");
+}
+
+#[test]
+fn a_thread_that_a_restored_server_lost_stays_while_something_waits_in_it() {
+    let t = TeamWorld::new();
+    let [answered, typed, gone] = [7, 17, 27].map(|n| t.simple_thread(n));
+    t.push(t.reply(answered.0, Uuid::from_u128(50), "an answer", 6));
+    t.w.store.write(|tx| draft::put(tx, Some(typed), "half an ans", at(6))).unwrap();
+    let begun_anew = |lost| {
+        t.w.store.write(|tx| team::begin_anew(tx, TEAM, lost)).unwrap();
+        t.bootstrap(vec![], cursor(2, 9), None);
+    };
+    let there = || [answered, typed, gone].map(|id| t.w.store.read(|r| item::get(r, id)).unwrap().is_some());
+    begun_anew(true);
+    assert_eq!(there(), [true, true, false]);
+    assert_eq!(t.next_ops(9), [], "the answer waits for its thread");
+    begun_anew(false);
+    assert_eq!(there(), [true, true, false], "however often");
+    let titled = json!({"title": "T", "urgency": "yellow", "asked": [ME]});
+    t.pull(vec![t.row(1, Kind::THREAD, answered.0, MEI, 5, titled)]);
+    assert_eq!(t.next_ops(9).len(), 1, "whoever began it has brought it back");
+    t.w.store.write(|tx| draft::clear(tx, Some(typed))).unwrap();
+    begun_anew(false);
+    assert_eq!(there(), [false, false, false], "deleted is deleted");
+}
+
+#[test]
+fn nobody_is_named_whom_a_restored_server_does_not_know() {
+    let t = TeamWorld::new();
+    let (ours, urgent) = (Uuid::from_u128(7), Uuid::from_u128(8));
+    let member = |seq, id: PersonId| t.row(seq, Kind::MEMBER, id.0, id, 1, json!({"name": "N", "role": "member"}));
+    let thread = |seq, id, asked: &[PersonId]| {
+        t.row(seq, Kind::THREAD, id, ME, 5, json!({"title": "T", "urgency": "red", "asked": asked}))
+    };
+    t.pull(vec![member(1, MEI), member(2, KOFI), thread(3, ours, &[MEI, KOFI]), thread(4, urgent, &[KOFI])]);
+    t.w.store.write(|tx| team::begin_anew(tx, TEAM, true)).unwrap();
+    t.bootstrap(vec![member(1, MEI)], cursor(2, 1), None);
+    let sent = |id| t.next_ops(30).into_iter().find(|op| op.id == id).unwrap().fields;
+    let what = |id| (sent(id)["asked"].clone(), sent(id)["urgency"].clone());
+    assert_eq!(what(ours), (json!([MEI]), json!("red")));
+    assert_eq!(what(urgent), (json!([]), json!("yellow")), "what is urgent asks somebody");
 }
 
 #[test]

@@ -34,7 +34,7 @@ const QUICK: Tuning = Tuning {
 
 pub async fn start(folder: &Path) -> Running {
     let data = DataDir::new(folder);
-    if !data.has_server() {
+    if data.has_server().is_none() {
         let storage = data.create(&Config { hosts: Vec::new(), port: 0 }).unwrap();
         Core::new(storage, Arc::new(SystemClock)).found("Blue Team").await.unwrap();
     }

@@ -75,6 +75,7 @@ async fn whoever_came_after_the_backup_brings_everything_with_them() {
     signed_out(&eve).await;
     signed_out(&desk).await;
     eve.say(of_eve, "Eve, signed out.");
+    let (new_circle, new_private) = eve.ask_in_private("Signed out, between us", &[ana.joined.person]);
     assert_eq!(sorted(&eve, of_eve).len(), 6);
     // What waits for Eve to come back stays where it was, in sight.
     eventually("Ana is through", || {
@@ -110,7 +111,10 @@ async fn whoever_came_after_the_backup_brings_everything_with_them() {
     }
     let rows = |app: &App, scope| app.store.read(|r| record::of_scope(r, scope)).unwrap();
     eventually("the same rows", || apps.iter().all(|app| rows(app, app.feed()) == rows(&ana, ana.feed()))).await;
-    eventually("in the circle too", || rows(&eve, circle) == rows(&ana, circle)).await;
+    eventually("a circle of then arrives", || ana.texts(new_private) == ["Signed out, between us"]).await;
+    for circle in [circle, new_circle] {
+        eventually("in the circles too", || rows(&eve, circle) == rows(&ana, circle)).await;
+    }
     let author = |id: ItemId| rows(&ana, ana.feed()).into_iter().find(|row| row.id == id.0).unwrap().author;
     assert_eq!((author(of_eve), author(of_desk)), (eve.joined.person, bob.joined.person));
     for app in apps {
