@@ -220,3 +220,32 @@ pub(crate) async fn pipelined(
     rows.truncate(rows.len() - usize::from(after.is_some()));
     Ok(rows.split_off(usize::from(before.is_some())))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::open::Owner;
+    use crate::{Postgres, Settings};
+    use meantime_protocol::Epoch;
+    use meantime_server_postgres::kit::PostgresServer;
+    use tokio_postgres::Client;
+
+    async fn waits(client: &Client) -> String {
+        client.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nobody_elses_settings_make_it_less_durable() {
+        let server = PostgresServer::shared();
+        let settings = Settings::new(&server.database().url);
+        let (_, name) = settings.url.rsplit_once('/').unwrap();
+        drop(Postgres::create(&settings, Epoch(7)).await.unwrap());
+        for (set, kept) in [("off", "on"), ("local", "on"), ("remote_write", "on"), ("remote_apply", "remote_apply")] {
+            server.sql("postgres", &format!("ALTER DATABASE {name} SET synchronous_commit = {set}"));
+            let postgres = Postgres::open(&settings).await.unwrap();
+            assert_eq!(waits(&postgres.connections.take().await.unwrap()).await, kept, "{set}");
+            assert_eq!(waits(&Owner::connect(&settings).await.unwrap().client).await, kept, "the owner's, {set}");
+        }
+    }
+}

@@ -158,7 +158,9 @@ impl Owner {
         let (client, connection) = connected.map_err(|e| OpenError::Database(words(&e)))?;
         // How it ended shows in the calls.
         let connection = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { client, connection })
+        let owner = Self { client, connection };
+        owner.client.batch_execute(schema::DURABLE).await.map_err(|e| OpenError::Database(words(&e)))?;
+        Ok(owner)
     }
 }
 

@@ -26,6 +26,12 @@ const LOCK: i64 = 0x4d6e_746d;
 /// Oldest PostgreSQL, as `server_version_num` has it.
 const OLDEST: i32 = 150_000;
 
+/// What a database, a role or the whole server may have lowered for the sake
+/// of speed is put right for this connection: what was acknowledged is on the
+/// disk, and on that of a synchronous standby. What asks for more stays.
+pub(crate) const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') <> 'remote_apply'";
+
 /// What a connection sees of the whole.
 pub(crate) struct Life {
     pub(crate) epoch: u64,
@@ -33,8 +39,10 @@ pub(crate) struct Life {
     pub(crate) bypasses: bool,
 }
 
-/// Who is connected, and to which life of the data.
+/// Who is connected, and to which life of the data. What it writes is durable
+/// from now on.
 pub(crate) async fn look(client: &Client) -> Result<Life, Error> {
+    client.batch_execute(DURABLE).await?;
     let sql = "SELECT epoch, (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)
                    OR pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = 'meantime.record'::regclass), 'USAGE')
                FROM meantime.life";
