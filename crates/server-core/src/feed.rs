@@ -1,6 +1,6 @@
 //! Reads feeds: what changed since a cursor, and everything there is.
 
-use crate::core::failed;
+use crate::core::{busy, failed};
 use crate::row::{goes_first, json_bytes};
 use crate::storage::{Changes, Current, Limit, Page, Storage};
 use crate::{Actor, Core, Key, rules};
@@ -33,6 +33,7 @@ impl<S: Storage> Core<S> {
             Changes { scope: query.scope, reader: actor.person, guest: actor.is_guest_in(&query.scope), after, limit };
         let Page { rows, more, upto, min_seq } =
             self.storage.changes(actor.team_scope(), &changes).await.map_err(failed)?;
+        self.still(epoch).await?;
         if query.cursor.epoch != epoch || after > upto || after < min_seq {
             return Err(cursor_gone());
         }
@@ -103,7 +104,15 @@ impl<S: Storage> Core<S> {
             rows.retain(|row| row.kind != Kind::SPACE);
             rows.insert(0, space.record);
         }
+        self.still(epoch).await?;
         Ok(BootstrapPage { rows, next_page: more.then(|| place.text()), start: place.start })
+    }
+
+    /// What was read since an epoch was asked for is of that one. A backup may
+    /// have been put back meanwhile, under another process that goes on.
+    async fn still(&self, epoch: Epoch) -> Result<(), Problem> {
+        let now = self.storage.epoch().await.map_err(failed)?;
+        if now == epoch { Ok(()) } else { Err(busy()) }
     }
 
     /// Adds the threads of a page's messages that are not on it themselves. The

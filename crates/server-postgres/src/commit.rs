@@ -5,7 +5,7 @@
 //! Who holds a scope's counter is the only one that writes in it, until the
 //! end: its numbers follow the order of commit, and what was looked at stays.
 
-use crate::connections::{Query, begin, discard, pipelined};
+use crate::connections::{Query, discard, pipelined};
 use crate::failure::{Failure, undone, unsure};
 use crate::row::{signed, text, unsigned};
 use crate::{Postgres, people};
@@ -49,9 +49,9 @@ impl Postgres {
     /// In a task of its own: a caller that goes away leaves no transaction
     /// half way, with its locks.
     pub(crate) async fn carry_out(&self, team: TeamScope, batch: Batch) -> Result<Commit, StorageError> {
-        let client = self.connections.take().await?;
+        let (client, begin) = (self.connections.take().await?, self.connections.begin(team));
         let work = tokio::spawn(async move {
-            let done = tokio::time::timeout(PATIENCE, attempt(&client, team, &batch)).await;
+            let done = tokio::time::timeout(PATIENCE, attempt(&client, &begin, team, &batch)).await;
             let (result, clean) = done.unwrap_or_else(|_| (Err(StorageError::Unsure("no answer".to_owned())), false));
             if !clean {
                 discard(client);
@@ -63,8 +63,8 @@ impl Postgres {
 }
 
 /// What became of it, and whether the connection can be used again.
-async fn attempt(client: &Object, team: TeamScope, batch: &Batch) -> (Result<Commit, StorageError>, bool) {
-    let seqs = match look(client, team, batch).await {
+async fn attempt(client: &Object, begin: &str, team: TeamScope, batch: &Batch) -> (Result<Commit, StorageError>, bool) {
+    let seqs = match look(client, begin, team, batch).await {
         Ok(seqs) => seqs,
         Err(stop) => {
             let clean = client.batch_execute("ROLLBACK").await.is_ok();
@@ -93,7 +93,7 @@ async fn attempt(client: &Object, team: TeamScope, batch: &Batch) -> (Result<Com
 
 /// Takes the locks and looks whether everything is as the decision relied on;
 /// carries out the changes about people. The seqs that the writes get.
-async fn look(client: &Object, team: TeamScope, batch: &Batch) -> Result<Vec<u64>, Stop> {
+async fn look(client: &Object, begin: &str, team: TeamScope, batch: &Batch) -> Result<Vec<u64>, Stop> {
     let id = team.id().0;
     // Sorted, so that no two commits wait for each other.
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
@@ -129,7 +129,7 @@ async fn look(client: &Object, team: TeamScope, batch: &Batch) -> Result<Vec<u64
     queries.push(Query { sql: MOVED, values: &look_values });
     queries.push(Query { sql: TAKE, values: &take_values });
 
-    let answers = pipelined(client, Some(&begin(team)), &queries, None).await?;
+    let answers = pipelined(client, Some(begin), &queries, None).await?;
     let mut answers = answers.iter();
     let number = |rows: Option<&Vec<tokio_postgres::Row>>, i: usize| match rows.and_then(|rows| rows.first()) {
         Some(row) => unsigned(row, i),

@@ -57,8 +57,9 @@ impl Connections {
         let known = Arc::clone(&epoch);
         let look = Hook::async_fn(move |client, _| {
             let known = Arc::clone(&known);
-            // The epoch changes only while nobody is connected, so whoever
-            // connects learns of it.
+            // The epoch changes while nobody is connected, so whoever connects
+            // learns of it. Who was connected nevertheless is refused from then
+            // on (`in_life`), and connects anew.
             Box::pin(async move {
                 let life = schema::look(client).await.map_err(HookError::Backend)?;
                 if life.bypasses {
@@ -98,16 +99,21 @@ impl Connections {
         Ok(rows.into_iter().next().unwrap_or_default())
     }
 
+    /// Begins a transaction that may change things.
+    pub(crate) fn begin(&self, team: TeamScope) -> String {
+        format!("BEGIN; {}", self.in_the_name_of(team))
+    }
+
     /// Statements that change nothing, on one state; their rows in their order.
     pub(crate) async fn read(&self, team: TeamScope, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, StorageError> {
-        let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", in_the_name_of(team));
+        let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", self.in_the_name_of(team));
         self.run(Some(&begin), queries, true).await
     }
 
     /// Statements that are carried out together or not at all; durable when
     /// this returns.
     pub(crate) async fn write(&self, team: TeamScope, queries: &[Query<'_>]) -> Result<Vec<Vec<Row>>, StorageError> {
-        self.run(Some(&begin(team)), queries, false).await
+        self.run(Some(&self.begin(team)), queries, false).await
     }
 
     /// A connection, for a transaction that is not sent in one go.
@@ -162,6 +168,13 @@ impl Connections {
         Err(StorageError::Busy)
     }
 
+    /// And in the life of the data that this process knows: in another one
+    /// nothing is carried out.
+    fn in_the_name_of(&self, team: TeamScope) -> String {
+        let epoch = self.epoch().0.cast_signed();
+        format!("SET LOCAL meantime.team = '{}'; SELECT meantime.in_life({epoch})", team.id())
+    }
+
     fn unreachable(&self, why: &str) -> StorageError {
         if !self.down.swap(true, Ordering::Relaxed) {
             tracing::warn!(why, "the database can't be reached; requests are answered with \"busy\" until it can");
@@ -170,18 +183,9 @@ impl Connections {
     }
 }
 
-/// Begins a transaction that may change things.
-pub(crate) fn begin(team: TeamScope) -> String {
-    format!("BEGIN; {}", in_the_name_of(team))
-}
-
 /// Closes a connection whose state is not known.
 pub(crate) fn discard(client: Object) {
     drop(Object::take(client));
-}
-
-fn in_the_name_of(team: TeamScope) -> String {
-    format!("SET LOCAL meantime.team = '{}'", team.id())
 }
 
 /// Sends everything before it waits for the first answer. When `before`

@@ -5,6 +5,9 @@ use std::error::Error as _;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+/// What `meantime.in_life` raises.
+const OTHER_LIFE: &str = "MT001";
+
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -13,7 +16,8 @@ pub(crate) enum Failure {
     /// A row with that key is there already.
     Duplicate,
     /// The connection is gone, or the database ends. What was under way may
-    /// have been carried out.
+    /// have been carried out. Or the database was put back from a backup, which
+    /// who connects anew finds out.
     Lost,
     /// The database is overloaded or starts up.
     Busy,
@@ -39,6 +43,7 @@ impl Failure {
             SqlState::READ_ONLY_SQL_TRANSACTION,
         ]
         .contains(code)
+            || code.code() == OTHER_LIFE
         {
             Self::Lost
         } else if [

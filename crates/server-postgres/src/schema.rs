@@ -10,11 +10,12 @@ use tokio_postgres::{Client, Error, Transaction};
 
 /// One step each, from the version of its index to the next. They name the
 /// role as [`ROLE`].
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// The role's name in the steps.
@@ -58,21 +59,26 @@ pub(crate) async fn create(owner: &mut Client, settings: &Settings, epoch: Epoch
     let role = settings.role()?;
     let tx = owner.transaction().await.map_err(database)?;
     alone(&tx).await?;
-    let there = tx.query_one("SELECT to_regnamespace('meantime') IS NOT NULL", &[]).await.map_err(database)?;
-    if there.try_get(0).map_err(database)? {
-        // Ours or another's: both are left as they are.
-        return Err(tx.query_one("SELECT epoch, version FROM meantime.life", &[]).await.map_or_else(
-            |e| match OpenError::of(&e) {
-                OpenError::Missing => OpenError::Foreign,
-                other => other,
-            },
-            |_| OpenError::Exists,
-        ));
+    if is_there(tx.client()).await? {
+        return Err(OpenError::Exists);
     }
     steps(&tx, &STEPS, role, 0).await.map_err(database)?;
     let sql = "INSERT INTO meantime.life (epoch, version) VALUES ($1, $2)";
     tx.execute(sql, &[&epoch.0.cast_signed(), &version(&STEPS)]).await.map_err(database)?;
     tx.commit().await.map_err(database)
+}
+
+/// Whether there are tables; another program's, in their place, are a fault.
+pub(crate) async fn is_there(owner: &Client) -> Result<bool, OpenError> {
+    let there = owner.query_one("SELECT to_regnamespace('meantime') IS NOT NULL", &[]).await;
+    if !there.and_then(|row| row.try_get(0)).map_err(|e| OpenError::Database(words(&e)))? {
+        return Ok(false);
+    }
+    match owner.query_one("SELECT epoch, version FROM meantime.life", &[]).await.map_err(|e| OpenError::of(&e)) {
+        Ok(_) => Ok(true),
+        Err(OpenError::Missing) => Err(OpenError::Foreign),
+        Err(other) => Err(other),
+    }
 }
 
 /// Makes what tables need that come from elsewhere, from a dump.
@@ -202,6 +208,11 @@ mod tests {
     const ADDED: &str = "CREATE TABLE meantime.added (n integer); GRANT SELECT ON meantime.added TO meantime_app";
     const FILLED: &str = "INSERT INTO meantime.added VALUES (1)";
 
+    /// The steps, and further ones.
+    fn and(further: &[&'static str]) -> Vec<&'static str> {
+        [&STEPS, further].concat()
+    }
+
     async fn owner(url: &str) -> Client {
         let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -219,7 +230,7 @@ mod tests {
                 tokio::spawn(async move {
                     let mut owner = owner(&url).await;
                     begin.wait().await;
-                    upgrade_by(&mut owner, "meantime_app", &[STEPS[0], STEPS[1], STEPS[2], ADDED, FILLED]).await
+                    upgrade_by(&mut owner, "meantime_app", &and(&[ADDED, FILLED])).await
                 })
             })
             .collect();
@@ -229,9 +240,10 @@ mod tests {
         let (sql, reader) =
             ("SELECT count(*), (SELECT version FROM meantime.life) FROM meantime.added", owner(&url).await);
         let row = reader.query_one(sql, &[]).await.unwrap();
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, 5));
+        let added = version(&STEPS) + 2;
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i32>(1)), (1, added));
         let refused = upgrade(&mut owner(&url).await, "meantime_app").await.unwrap_err();
-        assert!(matches!(refused, OpenError::Newer { found: 5, known: 3 }), "{refused}");
+        assert!(matches!(refused, OpenError::Newer { found, .. } if found == added), "{refused}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,12 +269,13 @@ mod tests {
     async fn a_step_that_fails_leaves_everything_as_it_was() {
         let url = PostgresServer::shared().database().url;
         create(&mut owner(&url).await, &Settings::new(&url), Epoch(7)).await.unwrap();
-        let steps = [STEPS[0], STEPS[1], STEPS[2], ADDED, FILLED, "SELECT 1 / 0"];
-        let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &steps).await.unwrap_err();
+        let failed = upgrade_by(&mut owner(&url).await, "meantime_app", &and(&[ADDED, FILLED, "SELECT 1 / 0"]))
+            .await
+            .unwrap_err();
         assert!(failed.to_string().contains("division by zero"), "{failed}");
         let left = owner(&url).await.query_one("SELECT to_regclass('meantime.added') IS NULL", &[]).await.unwrap();
         assert!(left.get::<_, bool>(0));
         upgrade(&mut owner(&url).await, "meantime_app").await.unwrap();
-        upgrade_by(&mut owner(&url).await, "meantime_app", &steps[..5]).await.unwrap();
+        upgrade_by(&mut owner(&url).await, "meantime_app", &and(&[ADDED, FILLED])).await.unwrap();
     }
 }

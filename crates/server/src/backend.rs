@@ -61,6 +61,18 @@ impl Backend {
         }
     }
 
+    /// What its database may lose although it was acknowledged, because of how
+    /// it is set up; in words.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub async fn risks(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(postgres) => Ok(postgres.risks().await?),
+        }
+    }
+
     /// For the rules.
     #[must_use]
     pub fn shared(&self, watch: Arc<dyn Watch>) -> Shared {

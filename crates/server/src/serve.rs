@@ -66,6 +66,9 @@ pub async fn start(Options { data, listen, clock }: Options) -> anyhow::Result<R
     limits::raise_open_files();
     let beside = backend::is_served(&settings).await?;
     let backend = Backend::open(&data, &settings).await?;
+    for risk in backend.risks().await? {
+        tracing::warn!("{risk}");
+    }
     let metrics = Arc::new(Metrics::default());
     metrics.started_at.set(clock.now().timestamp());
     let storage = backend.shared(Arc::new(Storages(Arc::clone(&metrics))));

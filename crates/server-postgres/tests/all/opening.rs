@@ -2,9 +2,11 @@
 
 use crate::tools::{EPOCH, name_of, opened, put, row, team};
 use meantime_protocol::{Epoch, Scope};
-use meantime_server_core::Storage as _;
+use meantime_server_core::storage::{Batch, Commit};
+use meantime_server_core::{Storage as _, StorageError};
 use meantime_server_postgres::kit::PostgresServer;
 use meantime_server_postgres::{OpenError, Postgres, Settings};
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_is_what_it_was() {
@@ -66,9 +68,52 @@ async fn of_many_that_begin_at_once_one_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restore_it_is_another_life() {
     let (postgres, settings) = opened().await;
+    let refused = Postgres::begin_anew(&settings, Epoch(6)).await.unwrap_err();
+    assert!(matches!(refused, OpenError::InUse { .. }), "{refused}");
+    assert_eq!(Postgres::open(&settings).await.unwrap().epoch().await.unwrap(), EPOCH);
     drop(postgres);
     Postgres::begin_anew(&settings, Epoch(7)).await.unwrap();
     assert_eq!(Postgres::open(&settings).await.unwrap().epoch().await.unwrap(), Epoch(7));
+}
+
+/// Put back by other ways, while a process was left running.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_answered_under_an_epoch_that_was() {
+    let (postgres, settings) = opened().await;
+    let team = team(&postgres).await;
+    let scopes = [Scope::Team(team.id())];
+    put(&postgres, team, vec![row(team, Default::default())]).await;
+    // Several connections that know the life before.
+    let (a, b, c) =
+        tokio::join!(postgres.upto(team, &scopes), postgres.upto(team, &scopes), postgres.upto(team, &scopes));
+    assert_eq!([a.unwrap(), b.unwrap(), c.unwrap()], [[1], [1], [1]]);
+    PostgresServer::shared().sql(name_of(&settings), "UPDATE meantime.life SET epoch = 7");
+    let batch = || Batch { writes: vec![row(team, Default::default())], ..Batch::default() };
+    let refused = postgres.commit(team, batch()).await;
+    assert!(matches!(refused, Err(StorageError::Busy)), "{refused:?}");
+    let begin = Instant::now();
+    loop {
+        let answer = postgres.upto(team, &scopes).await;
+        let epoch = postgres.epoch().await.unwrap();
+        match answer {
+            Ok(upto) => break assert_eq!((epoch, upto), (Epoch(7), vec![1])),
+            Err(StorageError::Busy) => {}
+            Err(other) => panic!("{other}"),
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20), "it never finds out");
+    }
+    assert_eq!(postgres.commit(team, batch()).await.unwrap(), Commit::Done(vec![2]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_lose_what_was_acknowledged_is_said() {
+    // The shared one keeps nothing safe.
+    let (postgres, _) = opened().await;
+    let risks = postgres.risks().await.unwrap();
+    assert!(risks.len() == 2 && risks[0].contains("fsync = off") && risks[1].contains("full_page_writes"), "{risks:?}");
+    let server = PostgresServer::start();
+    let safe = Postgres::create(&server.database(), EPOCH).await.unwrap();
+    assert_eq!(safe.risks().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,9 +2,12 @@
 
 use crate::data::private;
 use anyhow::{Context as _, bail};
+use meantime_protocol::Epoch;
 use meantime_server_postgres::Settings;
 use std::path::Path;
-use tokio::process::Command;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
 use url::Url;
 
 /// Lets `pg_dump` write all of it into one file.
@@ -15,13 +18,44 @@ pub(super) async fn dump(postgres: &Settings, to: &Path) -> anyhow::Result<()> {
     run(dump, "pg_dump").await
 }
 
-/// Lets `pg_restore` put a dump in the place of what is there, all of it or
-/// nothing.
-pub(super) async fn put_back(postgres: &Settings, from: &Path) -> anyhow::Result<()> {
-    let (mut restore, database) = program("pg_restore", postgres)?;
-    restore.args(["--clean", "--if-exists", "--no-owner", "--single-transaction", "--no-password", "--dbname"]);
-    restore.arg(database).arg(from);
-    run(restore, "pg_restore").await
+/// Puts a dump in the place of what is there, as another life: all of it or
+/// nothing, whenever this process or one of the programs ends. How many invites
+/// and links were ended.
+///
+/// `pg_restore` writes the statements, `psql` carries them out. Were
+/// `pg_restore` to do that by itself, the dump would be there with its own
+/// epoch for a moment, or for good if nobody comes to change it.
+pub(super) async fn put_back(postgres: &Settings, from: &Path, epoch: Epoch) -> anyhow::Result<u64> {
+    let (begin, end) = meantime_server_postgres::Postgres::around_a_dump(epoch);
+    let (mut psql, _) = program("psql", postgres)?;
+    psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--no-password", "--file=-"]);
+    psql.args(["--set", "ON_ERROR_STOP=1"]).env("PGOPTIONS", "-c client_min_messages=warning");
+    let mut psql = started(psql, "psql", Stdio::piped())?;
+    let mut into = psql.stdin.take().context("psql reads nothing")?;
+    let (mut restore, _) = program("pg_restore", postgres)?;
+    restore.args(["--no-owner", "--file=-"]).arg(from);
+    let mut restore = started(restore, "pg_restore", Stdio::null())?;
+    let mut statements = restore.stdout.take().context("pg_restore writes nothing")?;
+    let told = tokio::spawn(ended(psql, "psql"));
+    let fed = async {
+        into.write_all(begin.as_bytes()).await?;
+        tokio::io::copy(&mut statements, &mut into).await?;
+        // What it wrote may be half of it.
+        ended(restore, "pg_restore").await?;
+        into.write_all(end.as_bytes()).await?;
+        into.shutdown().await?;
+        anyhow::Ok(())
+    };
+    let fed = fed.await;
+    // Without the last statements it goes back to what was.
+    drop(into);
+    let told = match (told.await?, fed) {
+        (Err(refused), _) => return Err(refused),
+        (Ok(_), Err(failed)) => return Err(failed),
+        (Ok(told), Ok(())) => told,
+    };
+    let last = told.lines().last().unwrap_or_default();
+    last.parse().with_context(|| format!("psql answered `{last}`"))
 }
 
 /// One of the programs, told by its environment where the database is: other
@@ -49,13 +83,22 @@ fn program(name: &str, postgres: &Settings) -> anyhow::Result<(Command, String)>
     Ok((program, database))
 }
 
-async fn run(mut program: Command, name: &str) -> anyhow::Result<()> {
-    let output = program.output().await;
-    let output = output.with_context(|| format!("{name} can't be started; install PostgreSQL's client programs"))?;
+async fn run(program: Command, name: &str) -> anyhow::Result<()> {
+    ended(started(program, name, Stdio::null())?, name).await.map(drop)
+}
+
+fn started(mut program: Command, name: &str, input: Stdio) -> anyhow::Result<Child> {
+    let child = program.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    child.with_context(|| format!("{name} can't be started; install PostgreSQL's client programs"))
+}
+
+/// What it said, or what was wrong.
+async fn ended(child: Child, name: &str) -> anyhow::Result<String> {
+    let output = child.wait_with_output().await?;
     if !output.status.success() {
         bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A part of a URL as it was meant.

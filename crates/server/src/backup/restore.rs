@@ -164,8 +164,7 @@ async fn into_postgres(settings: &Settings, dump: &Path, aside: &Path) -> anyhow
         make(aside)?;
         postgres::dump(&database, &aside.join(DUMP)).await?;
     }
-    postgres::put_back(&database, dump).await?;
-    Ok(Postgres::begin_anew(&database, new_epoch()?).await?)
+    postgres::put_back(&database, dump, new_epoch()?).await
 }
 
 /// Moves what was there aside, and what shall be in its place.

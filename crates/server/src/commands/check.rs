@@ -55,8 +55,9 @@ pub async fn check(Check { place, settings_only, deep }: &Check) -> anyhow::Resu
     told("only their owner reads the secrets", private(&data, &settings).map(|()| String::new()))?;
     told("the certificate", certificate(&data, &settings))?;
     let core = match database(&data, &settings, *deep).await {
-        Ok((core, said)) => {
+        Ok((core, said, risks)) => {
             told("the database", Ok(said))?;
+            risks.iter().try_for_each(|risk| say(&format!("note: {risk}")))?;
             Some(core)
         }
         // No fault: so it is between a new version's installation and its start.
@@ -124,7 +125,11 @@ fn covered(host: &str, names: &[String]) -> bool {
     })
 }
 
-async fn database(data: &DataDir, settings: &Settings, deep: bool) -> anyhow::Result<(Core<Shared>, String)> {
+async fn database(
+    data: &DataDir,
+    settings: &Settings,
+    deep: bool,
+) -> anyhow::Result<(Core<Shared>, String, Vec<String>)> {
     let backend = Backend::open_as_it_is(data, settings).await?;
     if let Backend::Sqlite(_) = backend {
         let path = data.database();
@@ -133,7 +138,7 @@ async fn database(data: &DataDir, settings: &Settings, deep: bool) -> anyhow::Re
     let storage = backend.shared(Arc::new(()));
     let teams = storage.teams().await?.len();
     let said = format!(" answers and has {}", counted(teams as u64, "team"));
-    Ok((Core::new(storage, Arc::new(SystemClock)), said))
+    Ok((Core::new(storage, Arc::new(SystemClock)), said, backend.risks().await?))
 }
 
 /// Each that is wrong on a line of its own, on standard error: there may be

@@ -145,6 +145,51 @@ async fn a_backup_comes_back_as_another_life() {
     ana.thread("Goes on").await;
 }
 
+/// It ends in the moment after `pg_restore` did, as by a power cut.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_restore_that_is_killed_has_changed_nothing() {
+    if !PostgresServer::is_installed() || Command::new("pg_dump").arg("--version").output().is_err() {
+        eprintln!("PostgreSQL is not installed: this was not tried");
+        return;
+    }
+    let (dir, server) = (tempfile::tempdir().unwrap(), PostgresServer::shared());
+    let data = dir.path().join("server");
+    let owner = init(&data, dir.path(), &server.database());
+    let mut process = Process::serve(&data);
+    let ana = process.client(&data).join(&owner, "Ana").await;
+    ana.thread("Before").await;
+    let made = said(&mut command("backup", &data));
+    ana.thread("After").await;
+    let ahead = ana.bootstrap().await.start;
+    process.terminate();
+    process.ends(Duration::from_secs(10)).await;
+
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("pg_restore")).find(|real| real.exists()).unwrap();
+    let programs = dir.path().join("programs");
+    fs::create_dir(&programs).unwrap();
+    let program = programs.join("pg_restore");
+    fs::write(&program, format!("#!/bin/sh\n{} \"$@\"\nkill -9 $PPID\n", real.display())).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let mut restore = command("restore", &data);
+    restore.arg("--from").arg(made["backup"].as_str().unwrap());
+    let killed = restore.env("PATH", format!("{}:{path}", programs.display())).output().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&killed.status), Some(9), "{killed:?}");
+
+    let mut process = Process::serve(&data);
+    let ana = Someone::again(process.client(&data), ana.joined);
+    ana.pull(ahead, 10).await.expect("the life is the one it was, and all of it is there");
+    assert_eq!(titles(&ana).await, ["Before", "After"]);
+    process.terminate();
+    process.ends(Duration::from_secs(10)).await;
+    said(restore.env("PATH", path));
+    let process = Process::serve(&data);
+    let ana = Someone::again(process.client(&data), ana.joined);
+    assert_eq!(ana.pull(ahead, 10).await.unwrap_err(), (StatusCode::GONE, Code::CursorGone));
+    assert_eq!(titles(&ana).await, ["Before"]);
+}
+
 /// Another cluster, where there is neither the role nor a table.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
