@@ -13,7 +13,7 @@
 use crate::pokes::{Alone, Heard, Moved, Pokes};
 use crate::storage::Change;
 use crate::watched::{Concerned, Watched, Watching};
-use crate::{Actor, Storage, StorageError};
+use crate::{Actor, Storage, StorageError, TeamScope};
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
 use meantime_protocol::http::Poke;
@@ -111,14 +111,25 @@ impl Hub {
         Ok(())
     }
 
-    /// Looks whether somebody came or went in a team that has a stream here.
-    /// Of one that is looked at for the first time that is not known, so its
-    /// streams look themselves.
+    /// Looks whether somebody came or went in a team that has a stream here, and
+    /// has those look how they stand whom it concerns. Of a team that is looked
+    /// at for the first time that is not known, so all of its streams do.
     async fn look_at_teams(&self, storage: &impl Storage) -> Result<(), StorageError> {
         let teams = self.watched.teams().into_iter().map(|(team, access)| (team, access.unwrap_or(UNKNOWN)));
         for teams in teams.collect::<Vec<_>>().chunks(AT_ONCE) {
             for (team, access) in storage.access_moved(teams).await? {
-                self.watched.access(team, access);
+                let known = teams.iter().find(|(looked_at, _)| *looked_at == team).map(|(_, known)| *known);
+                let concerned = match known.filter(|known| *known < access) {
+                    Some(known) => storage.concerned(TeamScope::operator(team), known, access).await?,
+                    None => None,
+                };
+                match concerned {
+                    Some(concerned) => {
+                        concerned.iter().for_each(|concerned| self.watched.concerns(team, concerned));
+                        self.watched.stands_at(team, access);
+                    }
+                    None => self.watched.access(team, access),
+                }
             }
         }
         Ok(())
@@ -127,7 +138,8 @@ impl Hub {
 
 impl Concerned {
     /// Whose streams have to look how they stand after a change.
-    pub(crate) fn by(change: &Change) -> Option<Self> {
+    #[must_use]
+    pub fn by(change: &Change) -> Option<Self> {
         match change {
             Change::RemoveDevice(device) => Some(Self::Device(*device)),
             Change::Circle { circle, members } => Some(Self::Circle(*circle, members.clone())),
@@ -187,6 +199,9 @@ impl<S: Storage> Live<S> {
     /// The next poke: first where every feed stands, then what moved. Several
     /// that wait become one. Safe to drop and call again.
     ///
+    /// While the storage is busy, a stream that has to read something waits: it
+    /// would come back at once, and so would all the others.
+    ///
     /// # Errors
     /// When the device was ended or has too many newer streams, or the storage
     /// fails.
@@ -200,10 +215,17 @@ impl<S: Storage> Live<S> {
             }
             // In boxes: for as long as a stream rests, it doesn't need the room
             // that reading takes.
-            match self.anew {
-                Anew::Nothing => {}
-                Anew::Standing => Box::pin(self.stand_anew()).await?,
-                Anew::All => Box::pin(self.read_all()).await?,
+            let read = match self.anew {
+                Anew::Nothing => Ok(()),
+                Anew::Standing => Box::pin(self.stand_anew()).await,
+                Anew::All => Box::pin(self.read_all()).await,
+            };
+            match read {
+                Err(Ended::Failed(StorageError::Busy)) => {
+                    Box::pin(tokio::time::sleep(self.a_while())).await;
+                    continue;
+                }
+                read => read?,
             }
             let scopes = self.watching.news();
             if !scopes.is_empty() || !self.gone.is_empty() {
@@ -211,6 +233,13 @@ impl<S: Storage> Live<S> {
             }
             self.watching.rung().await;
         }
+    }
+
+    /// How long it waits for a storage that is busy: each device its own time,
+    /// so that they don't come together.
+    fn a_while(&self) -> Duration {
+        let (_, low) = self.actor.device.0.as_u64_pair();
+        Duration::from_millis(1_000 + low % 2_000)
     }
 
     /// Where everything stands.
@@ -236,7 +265,9 @@ impl<S: Storage> Live<S> {
     /// are gone as gone.
     async fn look_at_oneself(&mut self) -> Result<(), Ended> {
         let team = self.actor.team_scope();
+        let turn = self.watching.turn().await;
         let standing = self.storage.standing(team, self.actor.device).await?;
+        drop(turn);
         let now = standing.as_ref().and_then(Actor::of).ok_or(Ended::Revoked)?;
         // What moves from here on is heard.
         self.watching.set(now.scopes());

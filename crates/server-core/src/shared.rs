@@ -6,8 +6,8 @@
 
 use crate::pokes::Moved;
 use crate::storage::{
-    Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Page, Standing, Storage,
-    StorageError, Sweep, Taken, Team, Token, Tried,
+    Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Concerned, Current, Device, Invite, Page, Standing,
+    Storage, StorageError, Sweep, Taken, Team, Token, Tried,
 };
 use crate::{Key, Row, SecretHash, TeamScope};
 use async_trait::async_trait;
@@ -119,6 +119,10 @@ impl Storage for Shared {
 
     async fn access_moved(&self, known: &[(TeamId, u64)]) -> Result<Vec<(TeamId, u64)>, StorageError> {
         self.told("access_moved", self.storage.access_moved(known)).await
+    }
+
+    async fn concerned(&self, team: TeamScope, after: u64, upto: u64) -> Result<Option<Vec<Concerned>>, StorageError> {
+        self.told("concerned", self.storage.concerned(team, after, upto)).await
     }
 
     async fn others_wrote(&self) -> Result<bool, StorageError> {

@@ -10,6 +10,7 @@ use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Record, Scope};
 use uuid::Uuid;
 
+pub use crate::watched::Concerned;
 pub use people::{Account, Attempts, AuditEntry, Bearer, Change, Device, Invite, Standing, Token, Totp, Tried};
 
 /// Keeps teams, people's devices and records. Called from many tasks at
@@ -96,6 +97,18 @@ pub trait Storage: Send + Sync + 'static {
             }
         }
         Ok(moved)
+    }
+
+    /// Whom the changes concern that moved a team's access number from `after`
+    /// to `upto`; none where that is not known (any more), so that it may be
+    /// everybody. For the server's own streams, as [`Storage::newer`].
+    async fn concerned(
+        &self,
+        _team: TeamScope,
+        _after: u64,
+        _upto: u64,
+    ) -> Result<Option<Vec<Concerned>>, StorageError> {
+        Ok(None)
     }
 
     /// Whether another process may have committed something since the last

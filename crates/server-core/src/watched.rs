@@ -10,12 +10,28 @@ use meantime_protocol::Scope;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use uuid::Uuid;
+
+/// So many streams read how they stand at once: however many have to, the
+/// storage has room for requests meanwhile.
+const LOOKING: usize = 8;
 
 /// The feeds that somebody here listens to.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watched(Arc<Mutex<Feeds>>);
+pub(crate) struct Watched(Arc<All>);
+
+#[derive(Debug)]
+struct All {
+    feeds: Mutex<Feeds>,
+    looking: Semaphore,
+}
+
+impl Default for All {
+    fn default() -> Self {
+        Self { feeds: Mutex::default(), looking: Semaphore::new(LOOKING) }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Feeds {
@@ -48,8 +64,8 @@ const STANDING: u8 = 1;
 const REPLACED: u8 = 2;
 
 /// Whose place in the team changed.
-#[derive(Debug)]
-pub(crate) enum Concerned {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Concerned {
     /// A device was ended.
     Device(DeviceId),
     /// Who is in a circle: those who were and are in it.
@@ -107,13 +123,18 @@ impl Watched {
         }
     }
 
-    /// A team's access number was looked at, and was not known or another one:
-    /// all of its streams look how they stand.
-    pub(crate) fn access(&self, team: TeamId, access: u64) {
-        let mut feeds = self.lock();
-        if let Some(known) = feeds.teams.get_mut(&team) {
+    /// A team's access number is this, and whom that concerns was told.
+    pub(crate) fn stands_at(&self, team: TeamId, access: u64) {
+        if let Some(known) = self.lock().teams.get_mut(&team) {
             *known = Some(access);
         }
+    }
+
+    /// A team's access number is this, and nobody knows whom that concerns: all
+    /// of its streams look how they stand.
+    pub(crate) fn access(&self, team: TeamId, access: u64) {
+        self.stands_at(team, access);
+        let feeds = self.lock();
         if let Some(feed) = feeds.feeds.get(&(team, Scope::Team(team))) {
             feed.bells.iter().for_each(|bell| bell.ring(STANDING));
         }
@@ -136,7 +157,7 @@ impl Watched {
     }
 
     fn lock(&self) -> MutexGuard<'_, Feeds> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,6 +172,13 @@ impl Watching {
     /// Returns when something may be new. Safe to drop and call again.
     pub(crate) async fn rung(&self) {
         self.bell.rung.notified().await;
+    }
+
+    /// Waits for its turn to read how it stands; until what is returned is
+    /// dropped.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.all.0.looking.acquire().await.ok()
     }
 
     /// Whether its person's standing has to be looked at; asked once.

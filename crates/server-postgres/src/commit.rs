@@ -8,7 +8,7 @@
 use crate::connections::{Query, discard, pipelined};
 use crate::failure::{Failure, undone, unsure};
 use crate::row::{signed, text, unsigned};
-use crate::{Postgres, people};
+use crate::{Postgres, concerned, people};
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Object;
 use meantime_protocol::Scope;
@@ -135,10 +135,10 @@ async fn look(client: &Object, begin: &str, team: TeamScope, batch: &Batch) -> R
         Some(row) => unsigned(row, i),
         None => Ok(0),
     };
-    let mut noted = 0;
+    let (mut access, mut noted) = (0, 0);
     if before_counters > 0 {
         let row = answers.next();
-        let access = number(row, 0)?.saturating_sub(moves.unsigned_abs());
+        access = number(row, 0)?.saturating_sub(moves.unsigned_abs());
         noted = number(row, 1)?.saturating_sub(notes.unsigned_abs());
         if batch.access.is_some_and(|relied| relied != access) {
             return Err(Stop::Answer(Commit::Stale));
@@ -154,6 +154,9 @@ async fn look(client: &Object, begin: &str, team: TeamScope, batch: &Batch) -> R
     }
     for change in &batch.changes {
         people::change(client, team, change).await?;
+    }
+    if moves > 0 {
+        concerned::note(client, team, access + 1, &batch.changes).await?;
     }
     people::note(client, team, noted, &batch.audit).await?;
     let mut count = |scope: &Scope| {

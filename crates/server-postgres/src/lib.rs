@@ -9,6 +9,7 @@
 //! processes either; what moved is read from the counters.
 
 mod commit;
+mod concerned;
 mod connections;
 mod failure;
 #[cfg(all(feature = "kit", unix))]

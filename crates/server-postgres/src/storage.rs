@@ -13,8 +13,8 @@ use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Scope};
 use meantime_server_core::pokes::Moved;
 use meantime_server_core::storage::{
-    Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Current, Device, Invite, Limit, Page, Standing,
-    Sweep, Taken, Team, Token, Tried,
+    Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Concerned, Current, Device, Invite, Limit, Page,
+    Standing, Sweep, Taken, Team, Token, Tried,
 };
 use meantime_server_core::{Key, Row, SecretHash, Storage, StorageError, TeamScope};
 use tokio_postgres::Row as Columns;
@@ -235,6 +235,10 @@ impl Storage for Postgres {
             }
         }
         Ok(moved)
+    }
+
+    async fn concerned(&self, team: TeamScope, after: u64, upto: u64) -> Result<Option<Vec<Concerned>>, StorageError> {
+        self.find_concerned(team, after, upto).await
     }
 
     async fn scopes(&self, team: TeamScope, after: Option<Scope>, limit: usize) -> Result<Vec<Scope>, StorageError> {
