@@ -9,6 +9,7 @@ use crate::rules::{View, members_of, space_key};
 use crate::storage::{Batch, Storage, StorageError, Sweep};
 use crate::{Core, Key, Row, TeamScope};
 use chrono::{DateTime, Utc};
+use meantime_model::TeamId;
 use meantime_protocol::kinds::Role;
 use meantime_protocol::{Fields, Kind, Record, Scope};
 use serde_json::Value;
@@ -26,12 +27,18 @@ impl<S: Storage> Core<S> {
     /// one is due.
     ///
     /// # Errors
-    /// When the storage fails; what was not released stays held.
+    /// When the storage fails; what was not released stays held. A record that
+    /// can't be read holds up its own team, no other.
     pub async fn release_due(&self) -> Result<Option<DateTime<Utc>>, StorageError> {
         let now = self.now();
         for _ in 0..TRIES {
             match self.storage.next_held().await? {
-                Some((at, team)) if at <= now => self.release(TeamScope::operator(team), now).await?,
+                Some((at, team)) if at <= now => {
+                    if let Err(error) = self.release(TeamScope::operator(team), now).await {
+                        self.release_others(team, now).await?;
+                        return Err(error);
+                    }
+                }
                 next => return Ok(next.map(|(at, _)| at)),
             }
         }
@@ -65,8 +72,21 @@ impl<S: Storage> Core<S> {
         Ok(swept)
     }
 
+    /// What is due in all teams but one, which fails.
+    async fn release_others(&self, failing: TeamId, now: DateTime<Utc>) -> Result<(), StorageError> {
+        for team in self.storage.teams().await?.into_iter().map(|team| team.id).filter(|team| *team != failing) {
+            if let Err(error) = self.release(TeamScope::operator(team), now).await {
+                tracing::error!(%team, %error, "what is due to appear in a team could not be released");
+            }
+        }
+        Ok(())
+    }
+
     async fn release(&self, team: TeamScope, now: DateTime<Utc>) -> Result<(), StorageError> {
         let due = self.storage.held(team, now, AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
         let around: HashSet<Key> = due.iter().flat_map(|row| stands_on(team, row)).collect();
         let around: Vec<Key> = around.into_iter().collect();
         let rows = self.storage.get(team, &around).await?;

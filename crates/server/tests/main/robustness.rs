@@ -1,10 +1,13 @@
 //! Whatever comes in, the answer is 4xx with a code and a sentence, and the
 //! server stays up.
 
-use crate::world::{Someone, World};
+use crate::attachments::stranger;
+use crate::world::{Someone, World, eventually};
+use chrono::TimeDelta;
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Code, MAX_BODY_BYTES, MAX_OPS, Problem};
+use meantime_protocol::{Code, Kind, MAX_BODY_BYTES, MAX_OPS, Problem};
 use reqwest::{Method, StatusCode};
+use rusqlite::Connection;
 use serde_json::json;
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -111,4 +114,35 @@ async fn truncated_and_plain_connections_do_no_harm(world: World) {
     assert!(answer.map_or(true, |answer| answer.status() == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
     let patient = ana.call(Method::GET, "/v1/me").timeout(Duration::from_secs(10)).send().await.unwrap();
     assert_eq!(patient.status(), StatusCode::OK);
+}
+
+/// A record that can't be read holds up nobody else's.
+#[tokio::test]
+async fn one_bad_record_stops_no_other_team() {
+    let world = World::new().await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let red = stranger(&world, "Rosa").await;
+    let now = world.running.core().now();
+    let later = async |who: &Someone, minutes: i64| {
+        let thread = who.thread("Later").await;
+        let mut op = who.message(thread, "soon");
+        op.visible_from = Some(now + TimeDelta::minutes(minutes));
+        let id = op.id;
+        who.push(vec![op]).await;
+        id
+    };
+    let bad = later(&ana, 10).await;
+    let good = later(&red, 20).await;
+    let db = Connection::open(world.data.file("server.db")).unwrap();
+    db.busy_timeout(Duration::from_secs(10)).unwrap();
+    let broken = "UPDATE record SET fields = '{' WHERE id = ?";
+    assert_eq!(db.execute(broken, [bad.as_bytes().as_slice()]).unwrap(), 1);
+    world.clock.pass(TimeDelta::hours(1));
+    // Whoever sends later wakes the clockwork.
+    later(&red, 600).await;
+    let seen = async || red.all().await.into_iter().find(|row| row.kind == Kind::MESSAGE && row.id == good);
+    eventually("the other team's to appear", async || {
+        seen().await.is_some_and(|row| row.updated_at > now + TimeDelta::minutes(30))
+    })
+    .await;
 }
