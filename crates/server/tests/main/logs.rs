@@ -12,6 +12,24 @@ use std::time::Duration;
 #[cfg(unix)]
 #[tokio::test]
 async fn no_secret_and_no_word_of_anybody_is_logged() {
+    nothing_of_anybodys_is_logged(None).await;
+}
+
+/// Nor what libraries would say about what is sent.
+#[cfg(unix)]
+#[tokio::test]
+async fn nor_is_one_when_everything_is_asked_for() {
+    let logged = nothing_of_anybodys_is_logged(Some("trace")).await;
+    for line in logged.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (target, level) = (line["target"].as_str().unwrap(), line["level"].as_str().unwrap());
+        assert!(target.starts_with("meantime") || matches!(level, "WARN" | "ERROR"), "{line}");
+    }
+}
+
+/// A run of a server and all that it logged.
+#[cfg(unix)]
+async fn nothing_of_anybodys_is_logged(asked: Option<&str>) -> String {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("server");
     let owner = init(&data);
@@ -22,6 +40,7 @@ async fn no_secret_and_no_word_of_anybody_is_logged() {
     let log = dir.path().join("log");
     let mut serve: Command = command("serve", &data);
     serve.args(["--listen", "127.0.0.1:0"]).env_remove("MEANTIME_LOG");
+    serve.envs(asked.map(|asked| ("MEANTIME_LOG", asked)));
     let mut process = Process::logging(serve, fs::File::create(&log).unwrap());
     let client = process.client(&data);
 
@@ -78,4 +97,5 @@ async fn no_secret_and_no_word_of_anybody_is_logged() {
     for word in said {
         assert!(!logged.contains(word), "{word} was logged:\n{logged}");
     }
+    logged
 }
