@@ -3,10 +3,10 @@
 
 use crate::live::Stream;
 use crate::world::{Someone, World, eventually};
-use meantime_protocol::http::{InviteResponse, JoinResponse, Me};
+use meantime_protocol::http::{InviteResponse, JoinResponse, Me, PushOutcome};
 use meantime_protocol::kinds::Role;
 use meantime_protocol::people::{AccountInfo, AuditPage, DevicesResponse, TokenResponse};
-use meantime_protocol::{Code, Problem};
+use meantime_protocol::{Code, Kind, Problem};
 use meantime_server_core::storage::Tried;
 use meantime_server_core::{Storage as _, TeamScope};
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -151,4 +151,34 @@ async fn a_try_that_is_broken_off_counts() {
         eventually("it to be counted", async || failures().await == tries).await;
     }
     assert!(broken_off > 0);
+}
+
+/// Who is taken out takes their own words along, and no others'.
+#[tokio::test]
+async fn an_outcome_stays_with_whoever_wrote_it() {
+    let world = World::new().await;
+    let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Member).await);
+    let decide = async |who: &Someone, thread, outcome: &str| {
+        let result = who.push(vec![who.change(Kind::THREAD, thread, json!({"outcome": outcome}))]).await.remove(0);
+        assert!(matches!(result.outcome, PushOutcome::Applied { .. }));
+    };
+    let (own, decided, others) = (kofi.thread("His own").await, kofi.thread("Asks").await, ana.thread("Hers").await);
+    decide(&kofi, own, "his words").await;
+    decide(&ana, decided, "her words").await;
+    decide(&kofi, others, "his words").await;
+    let core = world.running.core();
+    let team = TeamScope::operator(ana.joined.team);
+    meantime_server::erase::person(core, team, kofi.joined.person).await.unwrap();
+    let rows = ana.all().await;
+    let fields = |id| &rows.iter().find(|row| row.id == id).unwrap().fields;
+    assert_eq!(fields(own).get("outcome"), None);
+    assert_eq!(
+        (fields(decided)["outcome"].as_str(), fields(decided)["title"].as_str()),
+        (Some("her words"), Some("(removed)"))
+    );
+    assert_eq!((fields(others).get("outcome"), fields(others)["title"].as_str()), (None, Some("Hers")));
+    assert!(rows.iter().all(|row| !json!(row.fields).to_string().contains("his words")));
+    // Calling it again takes no more.
+    meantime_server::erase::person(core, team, kofi.joined.person).await.unwrap();
+    assert!(ana.all().await.iter().any(|row| row.id == decided && row.fields.contains_key("outcome")));
 }
