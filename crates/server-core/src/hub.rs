@@ -17,6 +17,7 @@ use crate::{Actor, Storage, StorageError, TeamScope};
 use meantime_model::TeamId;
 use meantime_protocol::Scope;
 use meantime_protocol::http::Poke;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -77,9 +78,14 @@ impl Hub {
             let unsure = tokio::select! {
                 () = time_to_look => false,
                 heard = self.others.heard() => match heard {
-                    Heard::Moved(Moved { team, scope, seq }) => {
-                        self.watched.tell(team, scope, seq);
-                        continue;
+                    Heard::Moved(moved) => {
+                        let (told, unsure) = self.told(moved).await;
+                        // Looked at again with all others if that fails.
+                        feeds |= self.look_at_told(storage, told).await.is_err();
+                        if !unsure {
+                            continue;
+                        }
+                        true
                     }
                     Heard::Unsure => true,
                 }
@@ -99,6 +105,38 @@ impl Hub {
                 teams = teams && self.look_at_teams(storage).await.is_err();
             }
         }
+    }
+
+    /// Looks at the counter of a feed that is said to have moved. Where it is
+    /// said to be is not believed: one number that is too great, and nobody
+    /// here would hear of that feed again.
+    async fn look_at_told(&self, storage: &impl Storage, told: Vec<Moved>) -> Result<(), StorageError> {
+        let known = told.into_iter().filter_map(|told| self.watched.before(told));
+        let known: BTreeMap<(TeamId, Scope), Moved> = known.map(|feed| ((feed.team, feed.scope), feed)).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        for Moved { team, scope, seq } in storage.newer(&known.into_values().collect::<Vec<_>>()).await? {
+            self.watched.tell(team, scope, seq);
+        }
+        Ok(())
+    }
+
+    /// A poke and those that wait behind it, and whether one may have been
+    /// missed.
+    async fn told(&self, first: Moved) -> (Vec<Moved>, bool) {
+        let mut told = vec![first];
+        while told.len() < AT_ONCE {
+            tokio::select! {
+                biased;
+                heard = self.others.heard() => match heard {
+                    Heard::Moved(moved) => told.push(moved),
+                    Heard::Unsure => return (told, true),
+                },
+                () = std::future::ready(()) => break,
+            }
+        }
+        (told, false)
     }
 
     /// Looks at the counter of every feed that has a stream here.
@@ -286,14 +324,16 @@ impl<S: Storage> Live<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::memory::Memory;
     use crate::suite::World;
+    use async_trait::async_trait;
     use meantime_protocol::kinds::Role;
     use meantime_protocol::{Epoch, Fields, Kind};
     use std::pin::pin;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Wake, Waker};
+    use tokio::sync::{Mutex, mpsc};
 
     #[derive(Default)]
     struct Woken(AtomicUsize);
@@ -321,6 +361,47 @@ mod tests {
         world.thread(&kofi, "To all").await;
         assert!(woken.0.load(Ordering::SeqCst) > 0);
         assert!(next.await.unwrap().scopes.contains_key(&world.scope()));
+    }
+
+    /// Another process, or whoever else can write to what carries pokes.
+    struct Liar(Mutex<mpsc::Receiver<Moved>>);
+
+    #[async_trait]
+    impl Pokes for Liar {
+        fn publish(&self, _: Moved) {}
+
+        async fn heard(&self) -> Heard {
+            match self.0.lock().await.recv().await {
+                Some(lie) => Heard::Moved(lie),
+                None => std::future::pending().await,
+            }
+        }
+
+        fn look_every(&self) -> Option<Duration> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn a_poke_from_afar_silences_nobody() {
+        let World { core, clock, team } = World::new(Memory::new(Epoch(1))).await;
+        let (lies, told) = mpsc::channel(1);
+        let core = Arc::new(Arc::into_inner(core).unwrap().beside(Arc::new(Liar(Mutex::new(told)))));
+        let world = World { core, clock, team };
+        let ana = world.someone("Ana", Role::Owner).await;
+        let hearing = Arc::clone(&world.core);
+        let hears = tokio::spawn(async move { hearing.hear_others().await });
+        let mut live = world.core.live(&ana.actor);
+        live.next().await.unwrap();
+        // The third has room when the first was heard, and the second after it.
+        for _ in 0..3 {
+            lies.send(Moved { team, scope: world.scope(), seq: u64::MAX - 1 }).await.unwrap();
+        }
+        let thread = world.thread(&ana, "News").await;
+        let poke = tokio::time::timeout(Duration::from_secs(10), live.next()).await.unwrap().unwrap();
+        let seq = world.see(&ana, thread).await.unwrap().seq;
+        assert_eq!(poke.scopes.get(&world.scope()), Some(&seq));
+        hears.abort();
     }
 
     #[tokio::test]

@@ -113,6 +113,13 @@ impl Watched {
         self.lock().teams.iter().map(|(team, access)| (*team, *access)).collect()
     }
 
+    /// Up to where a feed is known, if somebody listens to it and what is told
+    /// would be news.
+    pub(crate) fn before(&self, told: Moved) -> Option<Moved> {
+        let upto = self.lock().feeds.get(&(told.team, told.scope))?.upto;
+        (upto < told.seq).then_some(Moved { seq: upto, ..told })
+    }
+
     /// A feed is known to be at a seq. Its streams are woken if that is news.
     pub(crate) fn tell(&self, team: TeamId, scope: Scope, seq: u64) {
         if let Some(feed) = self.lock().feeds.get_mut(&(team, scope))
