@@ -42,7 +42,8 @@ impl<S: Storage> Core<S> {
     }
 
     /// The next page of the current rows: people, hours and the agreement
-    /// first, then the newest. A message never comes without its thread.
+    /// first, then the newest. A message never comes without its thread, unless
+    /// that was deleted.
     ///
     /// # Errors
     /// As [`Core::pull`]; `cursor_gone` for a page of another epoch.
