@@ -30,11 +30,13 @@ pub const VERSION_HEADER: &str = "meantime-protocol";
 pub const MAX_OPS: usize = 500;
 /// The most bytes one op's fields may take as JSON; more is `too_large`.
 pub const MAX_FIELDS_BYTES: usize = 256 * 1024;
-/// The most bytes a request's body may take; more is `too_large`. A push of
+/// The most values one op's fields may hold, at all levels together: texts,
+/// numbers, lists, objects, `null`; more is `too_large`.
+pub const MAX_VALUES: usize = 4096;
+/// The most bytes the body of a push may take; more is `too_large`. A push of
 /// large ops has to be divided; one op always fits.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
-/// Largest body of a request that carries its secret in it instead of a token
-/// (`/v1/join`, `/v1/sign-in`), in bytes.
-pub const MAX_SECRET_BODY_BYTES: usize = 16 * 1024;
+/// The most bytes the body of any other request may take, files apart.
+pub const MAX_SMALL_BODY_BYTES: usize = 16 * 1024;
 /// The most rows one pull or bootstrap page may carry.
 pub const MAX_PAGE: usize = 1000;

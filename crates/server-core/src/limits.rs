@@ -20,7 +20,7 @@ pub const MEMBERS_PER_CIRCLE: usize = 100;
 /// what that refers to. One op alone stays far below.
 pub const LOOKED_AT: usize = 5000;
 /// How much those records may hold together, in bytes of JSON.
-pub const LOOKED_AT_BYTES: usize = 32 << 20;
+pub const LOOKED_AT_BYTES: usize = 8 << 20;
 
 /// Messages that refer to one and the same attachment: they are listed in its
 /// record.

@@ -38,6 +38,8 @@ pub struct Metrics {
     pub pokes: Counter,
     /// Passwords that are hashed or wait for it.
     pub passwords_queued: Gauge,
+    /// Memory that pushes under way take, in bytes.
+    pub push_bytes: Gauge,
     ops: Family<Labels<1>, Counter>,
     storage: Family<Labels<1>, Counter>,
     storage_errors: Family<Labels<2>, Counter>,
@@ -73,6 +75,7 @@ impl Default for Metrics {
             streams: Gauge::default(),
             pokes: Counter::default(),
             passwords_queued: Gauge::default(),
+            push_bytes: Gauge::default(),
             ops: Family::default(),
             storage: Family::default(),
             storage_errors: Family::default(),
@@ -101,6 +104,8 @@ impl Metrics {
         r.register("live_streams", "Open live streams", self.streams.clone());
         r.register("pokes", "Pokes sent to live streams", self.pokes.clone());
         r.register("passwords_queued", "Passwords hashed or waiting for it", self.passwords_queued.clone());
+        let memory = "Memory that pushes under way may take";
+        r.register_with_unit("push", memory, Unit::Bytes, self.push_bytes.clone());
         r.register("ops", "Changes pushed, by what became of them", self.ops.clone());
         r.register("storage_calls", "Calls to the storage", self.storage.clone());
         r.register("storage_errors", "Calls to the storage that failed", self.storage_errors.clone());

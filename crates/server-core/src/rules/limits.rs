@@ -1,7 +1,7 @@
 //! How long things may be, whatever they are.
 
 use super::invalid;
-use meantime_protocol::{Code, Fields, MAX_FIELDS_BYTES, Problem};
+use meantime_protocol::{Code, Fields, MAX_FIELDS_BYTES, MAX_VALUES, Problem};
 use serde_json::Value;
 
 /// Longest name of a person, device or space, in characters.
@@ -68,11 +68,32 @@ pub(super) fn name(what: &str, text: Option<&String>) -> Result<(), Problem> {
     text.map_or(Ok(()), |text| line(what, text, NAME))
 }
 
-/// Fields, given that they are few enough as JSON.
+/// Fields, given that they are few enough: as JSON, and as values, each of
+/// which takes its place in memory however short it is written.
 pub(super) fn size(fields: &Fields) -> Result<(), Problem> {
     let mut room = Room(MAX_FIELDS_BYTES);
-    serde_json::to_writer(&mut room, fields)
-        .map_err(|_| Problem::new(Code::TooLarge, format!("one record holds at most {} KiB", MAX_FIELDS_BYTES / 1024)))
+    serde_json::to_writer(&mut room, fields).map_err(|_| {
+        Problem::new(Code::TooLarge, format!("one record holds at most {} KiB", MAX_FIELDS_BYTES / 1024))
+    })?;
+    if fields.values().map(values).sum::<usize>() > MAX_VALUES {
+        return Err(too_many_values());
+    }
+    Ok(())
+}
+
+/// The refusal of fields with more than [`MAX_VALUES`].
+#[must_use]
+pub fn too_many_values() -> Problem {
+    Problem::new(Code::TooLarge, format!("one record holds at most {MAX_VALUES} values"))
+}
+
+/// How many values a value is made of, itself among them.
+fn values(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(list) => list.iter().map(values).sum(),
+        Value::Object(object) => object.values().map(values).sum::<usize>(),
+        _ => 0,
+    }
 }
 
 /// A record's fields after a change.

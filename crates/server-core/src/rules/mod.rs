@@ -19,7 +19,7 @@ use meantime_protocol::{Code, Kind, Problem, Record, Scope};
 use serde_json::Value;
 
 pub use attachments::{Kept, attachment_key, cupboard, kind_of_attachment, referred, refers, with};
-pub use limits::name_of_person;
+pub use limits::{name_of_person, too_many_values};
 pub use space::{circle_without, introduced, members_of, space_key};
 pub use view::View;
 

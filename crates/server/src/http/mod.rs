@@ -8,6 +8,7 @@ mod live;
 pub mod openapi;
 mod pace;
 mod people;
+mod push;
 mod read;
 mod refusal;
 mod routes;

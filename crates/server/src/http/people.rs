@@ -133,9 +133,9 @@ pub(super) async fn audit(State(app): State<Arc<App>>, Caller(actor): Caller, ur
     Ok(Json(app.core.audit_as(&actor, &query(&uri)?).await?))
 }
 
-/// Decides about a password, also when whoever asked goes away meanwhile: what
-/// was begun is counted.
-async fn to_the_end<T: Send + 'static>(
+/// Goes through with it, also when whoever asked goes away meanwhile: what was
+/// begun about a password is counted.
+pub(super) async fn to_the_end<T: Send + 'static>(
     decided: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Answer<T> {
     let ended = tokio::spawn(decided.in_current_span()).await;

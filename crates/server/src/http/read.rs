@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::Uri;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use meantime_protocol::{Code, MAX_BODY_BYTES, MAX_SECRET_BODY_BYTES, Problem};
+use meantime_protocol::{Code, MAX_SMALL_BODY_BYTES, Problem};
 use meantime_server_core::Actor;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -36,23 +36,20 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
-/// The body as JSON of the protocol.
+/// The body as JSON of the protocol; that of a push is read with
+/// [`super::push`].
 pub(super) async fn body<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    within(body, MAX_BODY_BYTES).await
+    let bytes = axum::body::to_bytes(body, MAX_SMALL_BODY_BYTES).await.map_err(|e| Refusal(unread(&e)))?;
+    serde_json::from_slice(&bytes).map_err(|e| Refusal(bad(format!("the body is not what this call takes: {e}"))))
 }
 
 /// The body of a call that anybody may make.
 pub(super) async fn secret<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let read = tokio::time::timeout(SLOW_SECRET, within(body, MAX_SECRET_BODY_BYTES)).await;
+    let read = tokio::time::timeout(SLOW_SECRET, self::body(body)).await;
     read.unwrap_or_else(|_| {
         let problem = Problem::new(Code::Busy, "the request came too slowly; nothing was done");
         Err(Refusal(Problem { retry_after: Some(1), ..problem }))
     })
-}
-
-async fn within<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Refusal> {
-    let bytes = axum::body::to_bytes(body, most).await.map_err(|e| Refusal(unread(&e, most)))?;
-    serde_json::from_slice(&bytes).map_err(|e| Refusal(bad(format!("the body is not what this call takes: {e}"))))
 }
 
 /// The query of the protocol.
@@ -61,12 +58,12 @@ pub(super) fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
     query.map(|Query(value)| value).map_err(|e| Refusal(bad(format!("the query is not what this call takes: {e}"))))
 }
 
-fn unread(error: &axum::Error, most: usize) -> Problem {
+fn unread(error: &axum::Error) -> Problem {
     // The limit's error is an inner one, and its type is not public here.
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
         if error.to_string().contains("length limit") {
-            let message = format!("this request is at most {} KiB; divide it", most >> 10);
+            let message = format!("this request is at most {} KiB", MAX_SMALL_BODY_BYTES >> 10);
             return Problem::new(Code::TooLarge, message);
         }
         cause = error.source();
@@ -74,6 +71,6 @@ fn unread(error: &axum::Error, most: usize) -> Problem {
     bad("the body ended before its end".to_owned())
 }
 
-fn bad(message: String) -> Problem {
+pub(super) fn bad(message: String) -> Problem {
     Problem::new(Code::BadRequest, message)
 }

@@ -4,6 +4,7 @@
 use super::App;
 use super::address::Address;
 use super::pace::Pace;
+use super::push;
 use super::refusal::Refusal;
 use crate::metrics::Metrics;
 use crate::net::whose;
@@ -12,25 +13,32 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
-use meantime_protocol::{Code, Problem};
+use meantime_model::PersonId;
+use meantime_protocol::{Code, MAX_FIELDS_BYTES, Problem};
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The part of the room that is for who has no token: one of so many.
 const SECRETS: usize = 8;
 /// What one address may take: one of so many parts.
 const SHARES: usize = 4;
+/// Memory that pushes may take together, in bytes for each request that may be
+/// worked on: as much as the biggest record.
+const PUSH_BYTES: usize = MAX_FIELDS_BYTES;
 
 /// How much is done at once.
 pub struct Room {
-    requests: Part,
+    requests: Arc<Part<IpAddr>>,
     /// For those that carry a secret instead of a token: strangers don't take
     /// the others' room.
-    secrets: Part,
+    secrets: Arc<Part<IpAddr>>,
+    /// Bytes of memory for pushes: many small ones, or a few big ones.
+    pushes: Arc<Part<PersonId>>,
     streams: Arc<Semaphore>,
     /// How fast those are opened.
     opening: Pace,
@@ -40,47 +48,66 @@ pub struct Room {
     retry_seconds: u32,
 }
 
-/// Room for some kind of requests, of which one address gets a share.
-struct Part {
-    all: Semaphore,
+/// Room for some kind of requests, of which one asker gets a share.
+struct Part<K> {
+    all: Arc<Semaphore>,
+    many: usize,
     share: usize,
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    taken: Mutex<HashMap<K, usize>>,
 }
 
-impl Part {
-    fn new(many: usize) -> Self {
-        Self { all: Semaphore::new(many), share: (many / SHARES).max(1), taken: Mutex::default() }
+impl<K: Copy + Eq + Hash> Part<K> {
+    fn new(many: usize, share: usize) -> Arc<Self> {
+        Arc::new(Self { all: Arc::new(Semaphore::new(many)), many, share, taken: Mutex::default() })
     }
 
-    /// A place, if there is one; for nobody in particular, one of all.
-    fn take(&self, asker: Option<IpAddr>) -> Option<Place<'_>> {
-        let all = self.all.try_acquire().ok()?;
+    /// So many places, and a share of them.
+    fn shared(many: usize) -> Arc<Self> {
+        Self::new(many, (many / SHARES).max(1))
+    }
+
+    /// So much of it, if there is; for nobody in particular, of all.
+    fn take(self: &Arc<Self>, asker: Option<K>, much: u32) -> Option<Place<K>> {
+        Some(Place { part: Arc::clone(self), asker, all: self.count(asker, much)? })
+    }
+
+    fn count(&self, asker: Option<K>, much: u32) -> Option<OwnedSemaphorePermit> {
+        let all = Arc::clone(&self.all).try_acquire_many_owned(much).ok()?;
         if let Some(asker) = asker {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = taken.entry(asker).or_default();
-            if *count >= self.share {
+            let had = taken.get(&asker).copied().unwrap_or_default();
+            let has = had.saturating_add(all.num_permits());
+            if has > self.share {
                 return None;
             }
-            *count += 1;
+            taken.insert(asker, has);
         }
-        Some(Place { part: self, asker, _all: all })
+        Some(all)
     }
 }
 
 /// Room for one request, until it is dropped.
-struct Place<'a> {
-    part: &'a Part,
-    asker: Option<IpAddr>,
-    _all: SemaphorePermit<'a>,
+pub(super) struct Place<K: Copy + Eq + Hash> {
+    part: Arc<Part<K>>,
+    asker: Option<K>,
+    all: OwnedSemaphorePermit,
 }
 
-impl Drop for Place<'_> {
+impl<K: Copy + Eq + Hash> Place<K> {
+    /// So much more, if there is.
+    fn grow(&mut self, much: u32) -> Option<()> {
+        self.all.merge(self.part.count(self.asker, much)?);
+        Some(())
+    }
+}
+
+impl<K: Copy + Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let Some(asker) = self.asker else { return };
         let mut taken = self.part.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&asker) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(much) = taken.get_mut(&asker) {
+            *much = much.saturating_sub(self.all.num_permits());
+            if *much == 0 {
                 taken.remove(&asker);
             }
         }
@@ -91,9 +118,12 @@ impl Room {
     /// As the limits say.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
+        let pushes = limits.requests.saturating_mul(PUSH_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
-            requests: Part::new(limits.requests),
-            secrets: Part::new((limits.requests / SECRETS).max(1)),
+            requests: Part::shared(limits.requests),
+            secrets: Part::shared((limits.requests / SECRETS).max(1)),
+            // The heaviest push has room, in one's share too.
+            pushes: Part::new(pushes.max(push::HEAVIEST), (pushes / SHARES).max(push::HEAVIEST)),
             streams: Arc::new(Semaphore::new(limits.streams)),
             opening: Pace::new(limits.streams_per_second, Instant::now()),
             exempt: limits.exempt.iter().map(|ip| ip.to_canonical()).collect(),
@@ -118,8 +148,30 @@ impl Room {
         })
     }
 
+    /// Memory that pushes take just now, in bytes: for monitoring.
+    #[must_use]
+    pub fn push_bytes(&self) -> usize {
+        self.pushes.many - self.pushes.all.available_permits()
+    }
+
+    /// Nothing yet of the memory for pushes.
+    pub(super) fn push(&self, person: PersonId) -> Option<Place<PersonId>> {
+        self.pushes.take(Some(person), 0)
+    }
+
+    /// Takes so many bytes of memory more for a push.
+    pub(super) fn heavier(&self, place: &mut Place<PersonId>, bytes: usize, metrics: &Metrics) -> Result<(), Refusal> {
+        let grown = u32::try_from(bytes).ok().and_then(|bytes| place.grow(bytes));
+        grown.ok_or_else(|| self.no_memory(metrics))
+    }
+
+    /// There is no memory for another push just now.
+    pub(super) fn no_memory(&self, metrics: &Metrics) -> Refusal {
+        self.later(metrics, "push_bytes")
+    }
+
     /// Come back later, not all at the same moment.
-    fn later(&self, metrics: &Metrics, limit: &str) -> Response {
+    fn later(&self, metrics: &Metrics, limit: &str) -> Refusal {
         metrics.shed(limit);
         let mut random = [0; 4];
         // Without randomness everybody waits longest.
@@ -127,7 +179,7 @@ impl Room {
             Ok(()) => 1 + u32::from_ne_bytes(random) % self.retry_seconds.max(1),
             Err(_) => self.retry_seconds,
         };
-        busy(wait).into_response()
+        busy(wait)
     }
 }
 
@@ -161,13 +213,13 @@ pub(super) async fn secrets(
 /// called where sheddings are counted.
 async fn work(
     app: &App,
-    part: &Part,
+    part: &Arc<Part<IpAddr>>,
     limit: &str,
     from: Option<IpAddr>,
     answer: impl Future<Output = Response>,
 ) -> Response {
-    let Some(_place) = part.take(app.room.asker(from)) else {
-        return app.room.later(&app.metrics, limit);
+    let Some(_place) = part.take(app.room.asker(from), 1) else {
+        return app.room.later(&app.metrics, limit).into_response();
     };
     let _counted = Counted::new(&app.metrics.under_way);
     answer.await
@@ -176,7 +228,7 @@ async fn work(
 /// So many live streams are open, and no more.
 pub(super) async fn streams(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Ok(permit) = Arc::clone(&app.room.streams).try_acquire_owned() else {
-        return app.room.later(&app.metrics, "streams");
+        return app.room.later(&app.metrics, "streams").into_response();
     };
     request.extensions_mut().insert(Open(Arc::new(Stream::new(&app.metrics, permit))));
     next.run(request).await

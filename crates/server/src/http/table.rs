@@ -2,7 +2,7 @@
 //! else, and so is the test that no route tells anybody about what is not
 //! theirs: a route that is not here does not exist.
 
-use super::{App, attachments, health, live, people, routes};
+use super::{App, attachments, health, live, people, push, routes};
 use axum::routing::{MethodRouter, delete, get, head, post, put};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/sign-in", Door::Secret, || post(people::sign_in)),
     route("GET", "/v1/me", Door::Token, || get(routes::me)),
     route("POST", "/v1/invites", Door::Token, || post(routes::invites)),
-    route("POST", "/v1/push", Door::Token, || post(routes::push)),
+    route("POST", "/v1/push", Door::Token, || post(push::push)),
     route("GET", "/v1/pull", Door::Token, || get(routes::pull)),
     route("GET", "/v1/bootstrap", Door::Token, || get(routes::bootstrap)),
     route("GET", "/v1/live", Door::Stream, || get(live::live)),

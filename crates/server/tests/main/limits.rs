@@ -1,10 +1,12 @@
 //! Too much at once: some are sent away, all others go on.
 
+use crate::binary::{Process, init};
 use crate::live::Stream;
-use crate::world::{World, eventually};
+use crate::world::{Someone, World, eventually};
 use chrono::TimeDelta;
+use meantime_protocol::http::{OpResult, PushOutcome, PushResponse};
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Code, MAX_SECRET_BODY_BYTES, Problem};
+use meantime_protocol::{Code, Kind, MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES, Problem};
 use reqwest::{Method, Response, StatusCode};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -141,9 +143,116 @@ async fn strangers_take_their_own_room_and_not_all_of_it() {
     drop(second.0);
     // They have little to say, too.
     for path in ["/v1/join", "/v1/sign-in"] {
-        let much = world.client().call(Method::POST, path).body(" ".repeat(MAX_SECRET_BODY_BYTES + 1));
+        let much = world.client().call(Method::POST, path).body(" ".repeat(MAX_SMALL_BODY_BYTES + 1));
         assert_eq!(much.send().await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
+}
+
+/// Pushes that take memory and don't end: their person waits, others don't,
+/// and all of them together have so much.
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_take_so_much_memory() {
+    let world = World::tuned(&[("requests = 1024", "requests = 160"), MONITORED]).await;
+    let (ana, ben) = (world.someone("Ana", Role::Owner).await, world.someone("Ben", Role::Member).await);
+    let kofi = world.someone("Kofi", Role::Member).await;
+    let op = |who: &Someone| who.change(Kind::THREAD, uuid::Uuid::now_v7(), json!({"title": "x", "urgency": "green"}));
+    let tried = async |who: &Someone| {
+        let body = json!({"device": who.joined.device, "ops": [op(who)]});
+        who.call(Method::POST, "/v1/push").json(&body).send().await.unwrap()
+    };
+    // Of 40 MiB one person gets what the heaviest push takes: three of these
+    // bodies, and something.
+    let hold = |who: &Someone, bytes: usize| {
+        let (end, more) = tokio::sync::oneshot::channel::<()>();
+        let some = futures::stream::iter((0..bytes >> 16).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1 << 16])));
+        let rest = futures::stream::once(async move {
+            let _ = more.await;
+            Ok(b"{}".to_vec())
+        });
+        let body = reqwest::Body::wrap_stream(futures::StreamExt::chain(some, rest));
+        (end, tokio::spawn(who.call(Method::POST, "/v1/push").body(body).send()))
+    };
+    let mut held: Vec<_> = (0..3).map(|_| hold(&ana, MAX_BODY_BYTES - (1 << 16))).collect();
+    held.push(hold(&ana, 69 << 16));
+    let taken = async |bytes: usize| world.number("meantime_push_bytes").await == bytes as f64;
+    let hers = 3 * (MAX_BODY_BYTES - (1 << 16)) + (69 << 16);
+    eventually("her share to be taken", async || taken(hers).await).await;
+    sent_away(tried(&ana).await).await;
+    assert_eq!(tried(&ben).await.status(), StatusCode::OK);
+    assert!(world.number("meantime_shed_total{limit=\"push_bytes\"}").await == 1.0);
+    // She reads and is told as before.
+    assert_eq!(ana.call(Method::GET, "/v1/me").send().await.unwrap().status(), StatusCode::OK);
+    let others = [hold(&ben, MAX_BODY_BYTES - (1 << 16)), hold(&ben, 62 << 16)];
+    let all = hers + (MAX_BODY_BYTES - (1 << 16)) + (62 << 16);
+    eventually("all to be taken", async || taken(all).await).await;
+    sent_away(tried(&kofi).await).await;
+    // What has ended takes nothing.
+    for (end, call) in held.into_iter().chain(others) {
+        let _ = end.send(());
+        let answer = call.await.unwrap();
+        assert!(answer.is_err() || !answer.unwrap().status().is_success());
+    }
+    for who in [&ana, &ben, &kofi] {
+        eventually("room", async || tried(who).await.status() == StatusCode::OK).await;
+    }
+}
+
+/// Short texts that would be big in memory, at a process of its own.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_pushes_take_little_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("server");
+    let link = init(&data);
+    let server = Process::serve(&data);
+    let ana = server.client(&data).join(&link, "Ana").await;
+    let peak = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    };
+    let push = async |ops: String| {
+        let body = format!("{{\"device\":\"{}\",\"ops\":[{ops}]}}", ana.joined.device);
+        assert!(body.len() <= MAX_BODY_BYTES);
+        ana.call(Method::POST, "/v1/push").body(body).send().await.unwrap()
+    };
+    let before = peak();
+    // Numbers instead of ops.
+    let answer = push(vec!["0"; 4_000_000].join(",")).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let after = peak();
+    assert!(after < before + 100, "{before} MiB, then {after} MiB");
+    // Ops that are within their bytes, and are all but nothing else.
+    let zeros = vec!["0"; 130_000].join(",");
+    let op = |n: usize, fields: &str| {
+        let (op_id, scope, id) = (uuid::Uuid::now_v7(), ana.joined.person, uuid::Uuid::now_v7());
+        format!(
+            "{{\"n\":{n},\"op_id\":\"{op_id}\",\"scope\":\"user:{scope}\",\"kind\":\"own_thing\",\"id\":\"{id}\",\
+             \"fields\":{{\"x\":[{fields}]}}}}"
+        )
+    };
+    let answer = push((1..32).map(|n| op(n, &zeros)).collect::<Vec<_>>().join(",")).await;
+    let results = answer.json::<PushResponse>().await.unwrap().results;
+    let too_large = |result: &OpResult| matches!(&result.outcome, PushOutcome::Rejected { problem } if problem.code == Code::TooLarge);
+    assert!(results.len() == 31 && results.iter().all(too_large), "each by itself");
+    // Nor many of them that are within their values.
+    let zeros = vec!["0"; 4000].join(",");
+    let answer = push((1..400).map(|n| op(n, &zeros)).collect::<Vec<_>>().join(",")).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let after = peak();
+    assert!(after < before + 100, "{before} MiB, then {after} MiB");
+    // One that is far too long spoils nothing beside it.
+    let long = op(1, "0").replace("[0]", &format!("\"{}\"", "x".repeat(2 << 20)));
+    let deep = op(2, &format!("{}{}", "[".repeat(5000), "]".repeat(5000)));
+    let results = push([long, deep, op(3, "0")].join(",")).await.json::<PushResponse>().await.unwrap().results;
+    let codes: Vec<_> = results
+        .iter()
+        .map(|result| match &result.outcome {
+            PushOutcome::Rejected { problem } => Some(problem.code.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(codes, [Some(Code::TooLarge), Some(Code::Invalid), None]);
 }
 
 /// Nor does one address take everybody's.
