@@ -54,7 +54,6 @@ async fn full_team(postgres: &Postgres) -> TeamScope {
     };
     let batch = Batch {
         at: noon(),
-        taken: vec![(id, 1, meantime_model::OpId::new())],
         changes: vec![
             Change::AddInvite(invite),
             Change::AddDevice(device, token),
@@ -64,6 +63,8 @@ async fn full_team(postgres: &Postgres) -> TeamScope {
         audit: vec![audit],
         ..Batch::default()
     };
+    assert_eq!(postgres.commit(team, batch).await.unwrap(), Commit::Done(Vec::new()));
+    let batch = Batch { at: noon(), taken: vec![(id, 1, meantime_model::OpId::new())], ..Batch::default() };
     assert_eq!(postgres.commit(team, batch).await.unwrap(), Commit::Done(Vec::new()));
     assert_eq!(postgres.failed(team, Tried::Slot(7), noon(), noon()).await.unwrap(), 1);
     team
