@@ -30,6 +30,10 @@ const SHARES: usize = 4;
 /// Memory that pushes may take together, in bytes for each request that may be
 /// worked on: as much as the biggest record.
 const PUSH_BYTES: usize = MAX_FIELDS_BYTES;
+/// Files that may be under way to one person, on all of their devices.
+const DOWNLOADS_EACH: usize = 16;
+/// Files that may be under way: one for so many requests that may be worked on.
+const DOWNLOADS: usize = 2;
 
 /// How much is done at once.
 pub struct Room {
@@ -39,6 +43,8 @@ pub struct Room {
     secrets: Arc<Part<IpAddr>>,
     /// Bytes of memory for pushes: many small ones, or a few big ones.
     pushes: Arc<Part<PersonId>>,
+    /// For files that are under way: those last longer than their requests.
+    downloads: Arc<Part<PersonId>>,
     streams: Arc<Semaphore>,
     /// How fast those are opened.
     opening: Pace,
@@ -124,6 +130,7 @@ impl Room {
             secrets: Part::shared((limits.requests / SECRETS).max(1)),
             // The heaviest push has room, in one's share too.
             pushes: Part::new(pushes.max(push::HEAVIEST), (pushes / SHARES).max(push::HEAVIEST)),
+            downloads: Part::new((limits.requests / DOWNLOADS).max(1), DOWNLOADS_EACH),
             streams: Arc::new(Semaphore::new(limits.streams)),
             opening: Pace::new(limits.streams_per_second, Instant::now()),
             exempt: limits.exempt.iter().map(|ip| ip.to_canonical()).collect(),
@@ -168,6 +175,11 @@ impl Room {
     /// There is no memory for another push just now.
     pub(super) fn no_memory(&self, metrics: &Metrics) -> Refusal {
         self.later(metrics, "push_bytes")
+    }
+
+    /// A place for a file on its way to somebody, for as long as it is.
+    pub(super) fn download(&self, person: PersonId, metrics: &Metrics) -> Result<Place<PersonId>, Refusal> {
+        self.downloads.take(Some(person), 1).ok_or_else(|| self.later(metrics, "downloads"))
     }
 
     /// Come back later, not all at the same moment.

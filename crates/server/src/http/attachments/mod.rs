@@ -17,6 +17,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 pub use claims::Claims;
+use futures::StreamExt as _;
 use meantime_protocol::attachment::UPLOAD_OFFSET;
 use meantime_protocol::{Code, Problem, Scope, Sha256};
 use meantime_server_blobs::{Blob, BlobError, Upload};
@@ -76,7 +77,12 @@ pub(super) async fn get(State(app): State<Arc<App>>, asked: Asked, headers: Head
             return Ok(response);
         }
     };
+    let place = app.room.download(asked.actor.person, &app.metrics).map_err(|refusal| refusal.0)?;
     let bytes = app.attachments.blobs.read(&asked.blob(&kept), part.clone()).await?.ok_or_else(not_there)?;
+    // Its place is taken until the last of it is gone, or whoever asked is.
+    let bytes = bytes.inspect(move |_| {
+        let _taken = &place;
+    });
     let mut response = Body::from_stream(bytes).into_response();
     let all = part == (0..kept.bytes);
     if !all {
