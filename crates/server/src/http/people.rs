@@ -7,9 +7,10 @@ use super::read::{Caller, body, query, secret};
 use super::refusal::Refusal;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
-use meantime_model::PersonId;
+use meantime_model::{DeviceId, PersonId};
 use meantime_protocol::http::{InviteResponse, JoinResponse};
 use meantime_protocol::people::{
     AccountInfo, AccountRequest, AuditPage, DevicesResponse, MemberLinkRequest, RoleRequest, SignInRequest,
@@ -54,8 +55,8 @@ pub(super) async fn device_link(State(app): State<Arc<App>>, Caller(actor): Call
     Ok(link(&app, app.core.device_link(&actor).await?))
 }
 
-pub(super) async fn revoke(State(app): State<Arc<App>>, Caller(actor): Caller, Path(device): Path<String>) -> Done {
-    app.core.revoke(By::Member(&actor), id(&device)?).await?;
+pub(super) async fn revoke(State(app): State<Arc<App>>, Caller(actor): Caller, Named(device): Named<DeviceId>) -> Done {
+    app.core.revoke(By::Member(&actor), device).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -103,30 +104,30 @@ pub(super) async fn end_totp(
     to_the_end(async move { app.core.end_totp(&actor, &request, from).await }).await
 }
 
-pub(super) async fn remove(State(app): State<Arc<App>>, Caller(actor): Caller, Path(person): Path<String>) -> Done {
-    app.core.remove(By::Member(&actor), id(&person)?).await?;
+pub(super) async fn remove(State(app): State<Arc<App>>, Caller(actor): Caller, Named(person): Named<PersonId>) -> Done {
+    app.core.remove(By::Member(&actor), person).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn set_role(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
-    Path(person): Path<String>,
+    Named(person): Named<PersonId>,
     request: Body,
 ) -> Done {
     let RoleRequest { role } = body(request).await?;
-    app.core.set_role(By::Member(&actor), id(&person)?, role).await?;
+    app.core.set_role(By::Member(&actor), person, role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn member_link(
     State(app): State<Arc<App>>,
     Caller(actor): Caller,
-    Path(person): Path<String>,
+    Named(person): Named<PersonId>,
     request: Body,
 ) -> Answer<InviteResponse> {
     let request: MemberLinkRequest = body(request).await?;
-    Ok(link(&app, app.core.member_link(By::Member(&actor), id(&person)?, &request).await?))
+    Ok(link(&app, app.core.member_link(By::Member(&actor), person, &request).await?))
 }
 
 pub(super) async fn audit(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<AuditPage> {
@@ -149,6 +150,15 @@ fn link(app: &App, invite: NewInvite) -> Json<InviteResponse> {
 }
 
 /// An id of a path; what is none is nobody's, and answered like that.
-fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::NotFound, "there is no such thing, or not for you"))
+pub(super) struct Named<T>(T);
+
+impl<T: FromStr + Send> FromRequestParts<Arc<App>> for Named<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let text = Path::<String>::from_request_parts(parts, app).await.ok();
+        let id = text.and_then(|Path(text)| text.parse().ok());
+        let nobody = || Problem::new(Code::NotFound, "there is no such thing, or not for you");
+        id.map(Self).ok_or_else(|| Refusal(nobody()))
+    }
 }
