@@ -249,6 +249,16 @@ it('says calmly which mailbox is not reached, and since when', async () => {
   await eventually(() => expect(screen.getByTestId('notice').textContent).toBe('2 accounts not reached since 08:12'));
 });
 
+it('says that the database was damaged, and where that is told', async () => {
+  withStatus(() => ({ damage: [{ at: '2026-11-16T08:34:00Z', text: 'A new one took its place.', file: '/x' }] }));
+  await eventually(() => expect(screen.getByTestId('notice').title).toBe('A new one took its place.'));
+  await fireEvent.click(screen.getByTestId('notice'));
+  expect(where.section).toBe('devices');
+  expect((await screen.findByTestId('damage')).textContent).toContain('A new one took its place.');
+  await fireEvent.click(screen.getByTestId('damage-seen'));
+  expect(called('damage_seen')).toHaveLength(1);
+});
+
 it('tries again when asked to', async () => {
   host = reset();
   const usual = host.call.bind(host);

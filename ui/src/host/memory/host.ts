@@ -43,7 +43,7 @@ export class Memory {
   #sent = new Map<ItemId, MessageView[]>();
   #undo: Array<{ what: string; item: ItemId | null; back: () => void }> = [];
   #block: { id: string; since: string; until: string | null; held: number; messages: number } | null;
-  #status: Pick<Status, 'first_run' | 'me' | 'connection' | 'notifications'>;
+  #status: Pick<Status, 'first_run' | 'me' | 'connection' | 'damage' | 'notifications'>;
   #settings: Settings = {
     may_interrupt: ['kofi'], may_interrupt_addresses: ['ines@studies.example.org'], focus_minutes: 50,
     notification_content: true, letter_keys: true, theme: 'system', density: 'comfortable', autostart: false,
@@ -153,6 +153,11 @@ export class Memory {
     this.#accounts[2] = { ...this.#accounts[2]!, state: { state: 'retrying', since: hour(9.3), again: hour(10.3), message: 'sqlite.org did not answer within 30 seconds' } };
     this.#refusals = [{ id: 1, item: 'sync', what: 'Reply to Review the sync API draft before we freeze it', text: 'Fine with me, but please keep the epoch visible in the log.', message: 'You were removed from the space.', present: null }];
     this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
+    this.#status.damage = [{
+      at: hour(8.9),
+      text: 'The database was damaged (a page is not what it was); a new one took its place. Kept: 3 accounts, 214 conversations. Messages are fetched again; nothing is left for you to do. The damaged file is /home/ana/.local/share/meantime/meantime.db.damaged: keep it until you have seen that nothing is missing.',
+      file: '/home/ana/.local/share/meantime/meantime.db.damaged',
+    }];
     this.#status.notifications = 'No notification service is running';
   }
 
@@ -232,7 +237,7 @@ export class Memory {
       ...this.#status,
       focus: this.#handlers.focus_status({}),
       counts: {
-        inbox: this.#lists.inbox.filter((r) => r.group !== 'for_information').length,
+        inbox: this.#lists.inbox.filter((r) => r.group !== 'for_information' && !(this.#block && r.held)).length,
         waiting: this.#lists.waiting.length, later: this.#lists.later.length,
         pending: this.scene === 'offline' ? 2 : 0,
       },
@@ -241,7 +246,11 @@ export class Memory {
       unreachable: this.#accounts.flatMap(({ name, state }) => (state.state === 'retrying' ? [{ name, since: state.since, message: state.message }] : [])),
       secrets: this.#secrets,
     }),
-    damage_seen: () => ({}),
+    damage_seen: () => {
+      delete this.#status.damage;
+      this.#changed('status');
+      return {};
+    },
     inbox: ({ view, offset, limit }) => {
       const all = this.#lists[view];
       const groups = view !== 'inbox' ? [] : (['held', 'due_today', 'due_later', 'for_information'] as const)
