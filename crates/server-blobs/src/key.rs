@@ -77,6 +77,14 @@ impl Upload {
     }
 }
 
+/// Which upload of which device a piece is of.
+pub(crate) fn upload_of(piece: &Path) -> Option<(DeviceId, Uuid)> {
+    let parts: Vec<_> = piece.parts().collect();
+    let [_, unfinished, device, id, _] = parts.as_slice() else { return None };
+    (unfinished.as_ref() == UNFINISHED).then_some(())?;
+    Some((device.as_ref().parse().ok()?, id.as_ref().parse().ok()?))
+}
+
 /// Where a piece begins in its upload.
 pub(crate) fn offset_of(piece: &Path) -> Option<u64> {
     piece.filename()?.parse().ok()

@@ -5,7 +5,7 @@
 //! were not there; the hash of the whole decides at the end. So a crash at any
 //! moment loses no more than the piece that was being written.
 
-use crate::key::{folder_of, offset_of, unfinished_of, uploads_of};
+use crate::key::{folder_of, offset_of, unfinished_of, upload_of, uploads_of};
 use crate::{Blob, BlobError, Blobs, Upload};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use meantime_protocol::Sha256;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, WriteMultipart};
 use sha2::Digest as _;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Largest piece, in bytes: what one upload takes of the memory.
@@ -126,24 +126,39 @@ impl Blobs {
     /// # Errors
     /// When the store fails.
     pub async fn abandon(&self, upload: &Upload) -> Result<(), BlobError> {
-        let pieces: Vec<_> = self.store.list(Some(&upload.folder())).try_collect().await?;
+        self.forget_in(&upload.folder()).await
+    }
+
+    async fn forget_in(&self, folder: &Path) -> Result<(), BlobError> {
+        let pieces: Vec<_> = self.store.list(Some(folder)).try_collect().await?;
         for piece in pieces {
             self.forget(&piece.location).await?;
         }
         Ok(())
     }
 
-    /// How many uploads a device has begun and not finished.
+    /// The uploads that a team has begun and not finished, each with the bytes
+    /// that are there.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn unfinished(&self, team: TeamId, device: DeviceId) -> Result<usize, BlobError> {
-        let mut uploads = HashSet::new();
-        let mut pieces = self.store.list(Some(&uploads_of(team, device)));
+    pub async fn unfinished(&self, team: TeamId) -> Result<HashMap<(DeviceId, Uuid), u64>, BlobError> {
+        let mut uploads = HashMap::new();
+        let mut pieces = self.store.list(Some(&unfinished_of(team)));
         while let Some(meta) = pieces.try_next().await? {
-            uploads.insert(folder_of(&meta.location));
+            if let Some(upload) = upload_of(&meta.location) {
+                *uploads.entry(upload).or_default() += meta.size;
+            }
         }
-        Ok(uploads.len())
+        Ok(uploads)
+    }
+
+    /// Forgets the unfinished uploads of a device.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn abandon_all(&self, team: TeamId, device: DeviceId) -> Result<(), BlobError> {
+        self.forget_in(&uploads_of(team, device)).await
     }
 
     /// Forgets the unfinished uploads of a team whose newest piece came before

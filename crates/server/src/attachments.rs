@@ -11,10 +11,11 @@ use crate::settings::{self, AttachmentsKind};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
-use meantime_model::{PersonId, TeamId};
+use meantime_model::{DeviceId, PersonId, TeamId};
 use meantime_server_blobs::{Blob, Blobs, S3};
 use meantime_server_core::rules::{Kept, attachment_key};
 use meantime_server_core::{Core, Storage, TeamScope};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,7 @@ impl Attachments {
     pub async fn sweep(&self, core: &Core<impl Storage>, team: TeamId) -> anyhow::Result<()> {
         let (scope, now) = (TeamScope::operator(team), core.now());
         let uploads = self.blobs.sweep_unfinished(team, now - self.limits.stale).await?;
+        self.forget_ended(core, team).await?;
         let unreferenced = core.sweep_attachments(scope, self.limits.idle).await?;
         for kept in &unreferenced {
             self.blobs.remove(&blob(team, kept)).await?;
@@ -93,6 +95,22 @@ impl Attachments {
         let unknown = self.sweep_unknown(core, scope, now - self.limits.idle).await?;
         if uploads + unknown + unreferenced.len() as u64 > 0 {
             tracing::info!(%team, uploads, unreferenced = unreferenced.len(), unknown, "attachments were swept");
+        }
+        Ok(())
+    }
+
+    /// Forgets the unfinished uploads of devices that were ended: nobody goes on
+    /// with them.
+    ///
+    /// # Errors
+    /// When the storage or the store fails; the rest is for the next time.
+    pub async fn forget_ended(&self, core: &Core<impl Storage>, team: TeamId) -> anyhow::Result<()> {
+        let devices: HashSet<DeviceId> =
+            self.blobs.unfinished(team).await?.into_keys().map(|(device, _)| device).collect();
+        for device in devices {
+            if core.storage().standing(TeamScope::operator(team), device).await?.is_none() {
+                self.blobs.abandon_all(team, device).await?;
+            }
         }
         Ok(())
     }

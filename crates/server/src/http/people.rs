@@ -17,7 +17,7 @@ use meantime_protocol::people::{
     TokenResponse, TotpConfirm, TotpRequest, TotpResponse,
 };
 use meantime_protocol::{Code, Problem};
-use meantime_server_core::{By, NewInvite};
+use meantime_server_core::{Actor, By, NewInvite};
 use serde::Deserialize;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -57,6 +57,7 @@ pub(super) async fn device_link(State(app): State<Arc<App>>, Caller(actor): Call
 
 pub(super) async fn revoke(State(app): State<Arc<App>>, Caller(actor): Caller, Named(device): Named<DeviceId>) -> Done {
     app.core.revoke(By::Member(&actor), device).await?;
+    forget_uploads(app, &actor);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -106,6 +107,7 @@ pub(super) async fn end_totp(
 
 pub(super) async fn remove(State(app): State<Arc<App>>, Caller(actor): Caller, Named(person): Named<PersonId>) -> Done {
     app.core.remove(By::Member(&actor), person).await?;
+    forget_uploads(app, &actor);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -147,6 +149,17 @@ pub(super) async fn to_the_end<T: Send + 'static>(
 fn link(app: &App, invite: NewInvite) -> Json<InviteResponse> {
     let expires_at = invite.expires_at;
     Json(InviteResponse { link: app.links.link(invite), expires_at })
+}
+
+/// Files that an ended device was sending: on their own, nobody waits for it,
+/// and what is left is swept later.
+fn forget_uploads(app: Arc<App>, actor: &Actor) {
+    let team = actor.team;
+    tokio::spawn(async move {
+        if let Err(error) = app.attachments.forget_ended(&app.core, team).await {
+            tracing::warn!(%team, "what ended devices were sending is still there: {error:#}");
+        }
+    });
 }
 
 /// An id of a path; what is none is nobody's, and answered like that.

@@ -103,7 +103,7 @@ async fn circle(who: &Someone, members: &[&Someone]) -> Scope {
 }
 
 /// Somebody of another team on the same server.
-async fn stranger(world: &World, name: &str) -> Someone {
+pub async fn stranger(world: &World, name: &str) -> Someone {
     let core = world.running.core();
     let team = core.found("Red Team").await.unwrap();
     let request = meantime_protocol::http::InviteRequest { valid_hours: 1, role: Role::Owner };
@@ -271,6 +271,69 @@ async fn what_is_wrong_is_refused_and_not_kept() {
     assert_eq!(given_up.status(), StatusCode::NO_CONTENT);
     assert_eq!(begin(12).await.status(), StatusCode::OK);
     assert!(ana.client.alive().await);
+}
+
+/// Unfinished uploads are in their team's room, are begun one after the other,
+/// and go with their device.
+#[tokio::test]
+async fn what_is_unfinished_counts() {
+    let lines = [("largest_mib = 25", "largest_mib = 1024"), ("team_gib = 10", "team_gib = 1")];
+    let world = World::tuned(&[lines[0], lines[1], ("unfinished = 8", "unfinished = 2")]).await;
+    let (ana, ben) = (world.someone("Ana", Role::Owner).await, world.someone("Ben", Role::Member).await);
+    let team = ana.team();
+    let piece = bytes(20, MIB);
+    let begin = async |who: &Someone, n: u8, total: usize| {
+        let range = format!("bytes 0-{}/{total}", piece.len() - 1);
+        let put = at(who, Method::PUT, team, hash(&[n])).header("content-range", range);
+        put.body(piece.clone()).send().await.unwrap()
+    };
+    // Many at once are as many as one after the other.
+    let at_once = futures::future::join_all((0..8).map(|n| begin(&ben, n, 2 * MIB))).await;
+    let begun = at_once.iter().filter(|answer| answer.status() == StatusCode::OK).count();
+    assert!((1..=2).contains(&begun), "{begun}");
+    assert_eq!(files(&world.data.file("attachments")).len(), begun);
+    // Of 1 GiB all but what is begun is left.
+    assert_eq!(refused(begin(&ana, 100, 1024 * MIB).await).await, (409, Code::LimitReached));
+    assert_eq!(begin(&ana, 101, (1024 - begun) * MIB).await.status(), StatusCode::OK);
+    let device = ben.joined.device;
+    let ended = ben.call(Method::DELETE, &format!("/v1/devices/{device}")).send().await.unwrap();
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
+    eventually("an ended device's to go", async || files(&world.data.file("attachments")).len() == 1).await;
+}
+
+/// A file that is on its way takes a place until it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_on_their_way_are_limited() {
+    let world =
+        World::tuned(&[("requests = 1024", "requests = 36"), ("listen = \"\"", "listen = \"127.0.0.1:0\"")]).await;
+    let (ana, ben) = (world.someone("Ana", Role::Owner).await, world.someone("Ben", Role::Member).await);
+    let kofi = world.someone("Kofi", Role::Member).await;
+    let all = bytes(22, 20 * MIB);
+    let sha256 = sent(&ana, ana.team(), &all).await;
+    // Each over a connection of its own: one that is not read holds up what
+    // shares it.
+    let ask = async |who: &Someone| {
+        let call = world.client().call(Method::GET, &format!("/v1/attachments/{}/{sha256}", who.team()));
+        call.bearer_auth(&who.joined.token).send().await.unwrap()
+    };
+    let mut slow = Vec::new();
+    for _ in 0..16 {
+        let answer = ask(&ana).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        slow.push(answer);
+    }
+    let away = ask(&ana).await;
+    assert!(away.headers().contains_key("retry-after"));
+    assert_eq!(refused(away).await, (503, Code::Busy), "one person's");
+    let others = [ask(&ben).await, ask(&ben).await];
+    assert_eq!(refused(ask(&kofi).await).await, (503, Code::Busy), "half of what may be worked on");
+    assert_eq!(world.number("meantime_shed_total{limit=\"downloads\"}").await, 2.0);
+    assert_eq!(kofi.call(Method::GET, "/v1/me").send().await.unwrap().status(), StatusCode::OK);
+    // One that is through, or given up, makes room.
+    assert!(slow.pop().unwrap().bytes().await.unwrap() == all);
+    eventually("room", async || ask(&kofi).await.status() == StatusCode::OK).await;
+    drop((slow, others));
+    eventually("room", async || ask(&ana).await.status() == StatusCode::OK).await;
 }
 
 #[tokio::test]

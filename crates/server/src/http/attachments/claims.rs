@@ -1,13 +1,16 @@
 //! One request at a time works on one upload; the newest: the one before it is
-//! on a connection that its device has given up.
+//! on a connection that its device has given up. And uploads are begun one
+//! after the other, or many at once would be more than may be.
 
-use meantime_model::PersonId;
+use meantime_model::{DeviceId, PersonId};
 use meantime_protocol::{Code, Problem};
 use meantime_server_blobs::Upload;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::{Mutex as Turns, MutexGuard as Turn};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Uploads at once; each takes a few MiB of memory.
 const AT_ONCE: usize = 64;
@@ -18,11 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who works on which upload.
 #[derive(Clone, Debug, Default)]
-pub struct Claims(Arc<Mutex<HashMap<Upload, Holder>>>);
+pub struct Claims {
+    held: Arc<Mutex<HashMap<Upload, Holder>>>,
+    turns: Arc<Turns<()>>,
+}
 
 #[derive(Debug)]
 struct Holder {
     person: PersonId,
+    /// It is new: nothing of it may be kept yet.
+    begins: bool,
     /// Tells it to end.
     end: CancellationToken,
     /// Tells that it has ended.
@@ -59,21 +67,40 @@ impl Claims {
         }
     }
 
+    /// The turn of one upload to begin.
+    pub(super) async fn turn(&self) -> Turn<'_, ()> {
+        self.turns.lock().await
+    }
+
+    /// The uploads of a device that are being begun.
+    pub(super) fn beginning(&self, device: DeviceId) -> HashSet<Uuid> {
+        let held = self.lock();
+        let begin = held.iter().filter(|(upload, holder)| upload.device == device && holder.begins);
+        begin.map(|(upload, _)| upload.id).collect()
+    }
+
     fn take(&self, held: &mut HashMap<Upload, Holder>, upload: Upload, person: PersonId) -> Result<Claim, Problem> {
         if held.len() >= AT_ONCE || held.values().filter(|holder| holder.person == person).count() >= AT_ONCE_EACH {
             return Err(busy("too many files are being sent at once; try again"));
         }
         let (end, ended) = (CancellationToken::new(), CancellationToken::new());
-        held.insert(upload, Holder { person, end: end.clone(), ended: ended.clone() });
+        held.insert(upload, Holder { person, begins: false, end: end.clone(), ended: ended.clone() });
         Ok(Claim { claims: self.clone(), upload, end, ended })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Upload, Holder>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Claim {
+    /// The upload is one that begins.
+    pub(super) fn begins(&self) {
+        if let Some(holder) = self.claims.lock().get_mut(&self.upload) {
+            holder.begins = true;
+        }
+    }
+
     /// Returns when somebody else wants to work on it.
     pub(super) async fn wanted(&self) {
         self.end.cancelled().await;

@@ -57,9 +57,7 @@ pub(super) async fn receive(
         let problem = Problem::new(Code::Conflict, format!("{} bytes are there; go on from there", begun.offset));
         return Err(Refused { problem, offset: Some(begun.offset) });
     }
-    if begun.offset == 0 {
-        may_begin(&app, &asked, &piece).await?;
-    }
+    has_room(&app, &asked, &claim, &begun, &piece).await?;
     let (end, rest) = take(&app, &asked, &claim, &piece, &mut begun, body).await?;
     if begun.offset + rest.len() as u64 == piece.total {
         return match blobs.finish(&upload, begun, rest).await? {
@@ -87,15 +85,28 @@ pub(super) async fn receive(
     Ok(Json(Done { offset: begun.offset, complete: false }).into_response())
 }
 
-/// Before anything of a new upload is kept.
-async fn may_begin(app: &App, asked: &Asked, piece: &Piece) -> Result<(), Refused> {
+/// Before anything more of an upload is kept: whether there is room for all of
+/// it, beside what is whole and what others have not finished.
+async fn has_room(app: &App, asked: &Asked, claim: &Claim, begun: &Begun, piece: &Piece) -> Result<(), Refused> {
     let limits = &app.attachments.limits;
-    app.core.room_for_attachment(asked.actor.team_scope(), piece.total, limits.team).await?;
-    let unfinished = app.attachments.blobs.unfinished(asked.actor.team, asked.actor.device).await?;
-    if unfinished >= limits.unfinished {
-        let message = format!("this device has {unfinished} unfinished uploads; finish or delete one");
+    let (team, device) = (asked.actor.team, asked.actor.device);
+    let _turn = app.attachments.claims.turn().await;
+    // Read before what is there: what has ended meanwhile is in that.
+    let mut mine = app.attachments.claims.beginning(device);
+    let unfinished = app.attachments.blobs.unfinished(team).await?;
+    let others = unfinished.values().sum::<u64>().saturating_sub(begun.offset);
+    let bytes = others.saturating_add(piece.total);
+    app.core.room_for_attachment(asked.actor.team_scope(), bytes, limits.team).await?;
+    if begun.offset > 0 {
+        return Ok(());
+    }
+    mine.extend(unfinished.into_keys().filter(|(of, _)| *of == device).map(|(_, id)| id));
+    mine.remove(&asked.upload().id);
+    if mine.len() >= limits.unfinished {
+        let message = format!("this device has {} unfinished uploads; finish or delete one", mine.len());
         return Err(Problem::new(Code::LimitReached, message).into());
     }
+    claim.begins();
     Ok(())
 }
 
