@@ -248,7 +248,7 @@ async fn hostile_pushes_take_little_memory() {
     let codes: Vec<_> = results
         .iter()
         .map(|result| match &result.outcome {
-            PushOutcome::Rejected { problem } => Some(problem.code.clone()),
+            PushOutcome::Rejected { problem } => Some(problem.code),
             _ => None,
         })
         .collect();
