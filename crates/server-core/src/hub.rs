@@ -10,6 +10,8 @@
 //! at the access numbers of their teams, and not at all while the storage
 //! knows that nobody else wrote. A stream by itself has no timer.
 
+// long: the streams, what wakes them, and their tests beside them.
+
 use crate::pokes::{Alone, Heard, Moved, Pokes};
 use crate::storage::Change;
 use crate::watched::{Concerned, Watched, Watching};
