@@ -18,6 +18,10 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
+/// What the person reads of an op that sends something again; told from others
+/// by it.
+const SENT_AGAIN: &str = "Sent again: the server was put back from a backup";
+
 /// A circle that a server put back from a backup does not know: whoever made it
 /// makes it again, once. The rest of it is sent when it is there.
 pub fn bring_back(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<()> {
@@ -93,6 +97,9 @@ pub(super) struct Waits {
     threads: HashSet<Uuid>,
     /// Threads that begin with a change that waits, by its row.
     begun: HashMap<Uuid, i64>,
+    /// Records that are sent again, by the row of that: what was changed in one
+    /// before it was known to be lost is newer, and goes behind it.
+    again: HashMap<(Kind, Uuid), i64>,
 }
 
 impl Waits {
@@ -109,11 +116,23 @@ impl Waits {
         let begun = q
             .query_map([Id(account.0)], |row| Ok((row.uuid("record_id")?, row.get("row")?)))?
             .collect::<Result<_, _>>()?;
-        Ok(Self { feeds, threads, begun })
+        let sql = "SELECT kind, record_id, max(id) AS row FROM outbox
+                   WHERE account_id = ?1 AND state = 'waiting' AND what = ?2 GROUP BY kind, record_id";
+        let mut q = r.conn.prepare_cached(sql)?;
+        let again = q
+            .query_map(params![Id(account.0), SENT_AGAIN], |row| {
+                Ok(((Kind::new(&row.get::<_, String>("kind")?), row.uuid("record_id")?), row.get("row")?))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(Self { feeds, threads, begun, again })
     }
 
     /// Whether the change in that row can't go yet.
-    pub(super) fn hold(&self, row: i64, scope: &Scope, kind: &Kind, change: &Change) -> bool {
+    pub(super) fn hold(&self, row: i64, target: &Target) -> bool {
+        let Target::Record { scope, kind, id, change } = target else { return false };
+        if self.again.get(&(kind.clone(), *id)).is_some_and(|again| *again > row) {
+            return true;
+        }
         let feed = if self.feeds.is_empty() { None } else { self.feeds.get(&scope.to_string()) };
         if let Some(makes) = feed {
             return !(*makes && *kind == Kind::SPACE);
@@ -134,7 +153,7 @@ fn send(tx: &Tx<'_>, team: &Team, row: &Record, fields: Fields, base_seq: Option
         account: team.account,
         op_id: OpId::new(),
         item: item.map(ItemId),
-        what: "Sent again: the server was put back from a backup".into(),
+        what: SENT_AGAIN.into(),
         text: words(&fields).to_owned(),
         target: Target::Record {
             scope: row.scope,

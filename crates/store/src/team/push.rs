@@ -110,9 +110,8 @@ pub fn next_file(
     let mut circle_waits = r.conn.prepare_cached(sql)?;
     let lost = Waits::read(r, account)?;
     for (entry, missing) in lacking(r, account, now, arrived)? {
-        let Target::Record { scope, kind, change, .. } = &entry.op.target else { continue };
-        let scope = *scope;
-        if !lost.hold(entry.id, &scope, kind, change)
+        let Target::Record { scope, .. } = entry.op.target else { continue };
+        if !lost.hold(entry.id, &entry.op.target)
             && !circle_waits.query_row([scope.to_string()], |row| row.get::<_, bool>(0))?
             && let Some(file) = missing.into_iter().next()
         {
@@ -170,8 +169,8 @@ fn next(
     let mut bytes = 0;
     let lost = Waits::read(tx, account)?;
     outbox::each_ready(tx, account, now, |entry| {
-        let Target::Record { scope, kind, change, .. } = &entry.op.target else { return Ok(true) };
-        if alone.contains(&entry.id) || is_held(&waits, &entry, kind) || lost.hold(entry.id, scope, kind, change) {
+        let Target::Record { kind, change, .. } = &entry.op.target else { return Ok(true) };
+        if alone.contains(&entry.id) || is_held(&waits, &entry, kind) || lost.hold(entry.id, &entry.op.target) {
             return Ok(true);
         }
         bytes += crate::sql::json(change)?.len();

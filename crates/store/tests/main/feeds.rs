@@ -1,4 +1,5 @@
 //! Feeds: bootstrap, beginning anew, being removed, any order of arrival.
+// long: one world, and every way in which a feed may come.
 
 use crate::kit::*;
 use chrono::{DateTime, Utc};
@@ -279,6 +280,24 @@ fn a_server_put_back_from_a_backup_gets_my_words_again() {
     assert_eq!(texts, ["arrived and seen", "still waiting"]);
     let shown: Vec<String> = t.messages(id).into_iter().map(|m| m.text).collect();
     assert!(shown.contains(&"arrived and seen".into()) && !shown.contains(&"hers is lost".into()), "{shown:?}");
+}
+
+#[test]
+fn a_change_goes_behind_what_it_changes_where_that_is_sent_again() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    t.push(t.reply(id.0, Uuid::from_u128(50), "first words", 6));
+    t.accept_all(40, 7);
+    // Written before it was known that the server has lost the first.
+    t.push(t.reply(id.0, Uuid::from_u128(50), "better words", 8));
+    t.w.store.write(|tx| team::begin_anew(tx, TEAM, true)).unwrap();
+    let thread = t.row(1, Kind::THREAD, id.0, MEI, 5, json!({"title": "T", "urgency": "yellow", "asked": [ME]}));
+    t.bootstrap(vec![thread], cursor(2, 1), None);
+    for words in ["first words", "better words"] {
+        let ops = t.next_ops(30);
+        assert_eq!(ops.iter().map(|op| &op.fields["text"]).collect::<Vec<_>>(), [words]);
+        t.settle(vec![OpResult { n: ops[0].n, outcome: PushOutcome::Applied { seq: 2 } }]);
+    }
 }
 
 #[test]
