@@ -45,8 +45,7 @@ impl Engine {
         self.write(move |tx| match focus::running(tx)? {
             Some(block) => {
                 focus::set_planned(tx, block.id, planned(&block, args, now)?)?;
-                let until = focus::get(tx, block.id)?.and_then(|block| block.until());
-                tell_team(tx, Some(block.since), until, now)
+                tell_of(tx, block.id, now)
             }
             None => begin(tx, args.minutes, now),
         })
@@ -152,7 +151,13 @@ fn begin(tx: &Tx<'_>, planned_minutes: Option<u32>, now: DateTime<Utc>) -> Resul
     let reason = "by hand".to_owned();
     let block = focus::Block { id: BlockId::new(), since: now, planned_minutes, ended_at: None, reason };
     focus::start(tx, &block)?;
-    tell_team(tx, Some(block.since), block.until(), now)
+    tell_of(tx, block.id, now)
+}
+
+/// Teammates see of a block what is stored, to the millisecond.
+fn tell_of(tx: &Tx<'_>, block: BlockId, now: DateTime<Utc>) -> Result<(), Failure> {
+    let block = focus::get(tx, block)?;
+    tell_team(tx, block.as_ref().map(|block| block.since), block.and_then(|block| block.until()), now)
 }
 
 /// The new length of a running block, in minutes since its start.
