@@ -17,18 +17,19 @@ impl Recipients {
     /// addresses, those instead of the author. A note to oneself is answered
     /// to oneself.
     pub(crate) fn of(answered: &Message, mine: &str) -> Self {
-        if answered.own {
-            let (to, cc) = (others(&answered.to, mine), others(&answered.cc, mine));
-            let to = if to.is_empty() && cc.is_empty() { answered.to.clone() } else { to };
-            return Self { to, cc }.addressed();
-        }
-        let mut to = asked_to_answer(answered, mine);
-        if to.is_empty() {
+        let (mut to, mut cc) = if answered.own {
+            (others(&answered.to, mine), others(&answered.cc, mine))
+        } else {
+            let all = [answered.to.clone(), answered.cc.clone()].concat();
+            (asked_to_answer(answered, mine), others(&all, mine))
+        };
+        if to.is_empty() && !answered.own {
             to.push(Correspondent { name: answered.author.clone(), address: answered.address.clone() });
+        } else if to.is_empty() && cc.is_empty() {
+            to.clone_from(&answered.to);
         }
-        let mut cc = [others(&answered.to, mine), others(&answered.cc, mine)].concat();
         cc.retain(|c| !to.iter().any(|direct| same(direct, &c.address)));
-        Self { to, cc }
+        Self { to, cc }.addressed()
     }
 
     /// Those of them with a `wanted` address; without a word those it goes to
@@ -60,10 +61,15 @@ pub(crate) fn asked_to_answer(answered: &Message, mine: &str) -> Vec<Corresponde
     if answered.own { Vec::new() } else { others(&answered.reply_to, mine) }
 }
 
-/// Those of a list that mail can go to, without me.
+/// Those of a list that mail can go to, without me, each once.
 fn others(list: &[Correspondent], mine: &str) -> Vec<Correspondent> {
-    let wanted = |c: &&Correspondent| !c.address.is_empty() && !c.address.eq_ignore_ascii_case(mine);
-    list.iter().filter(wanted).cloned().collect()
+    let mut others: Vec<Correspondent> = Vec::new();
+    for one in list.iter().filter(|c| !c.address.is_empty() && !same(c, mine)) {
+        if !others.iter().any(|other| same(other, &one.address)) {
+            others.push(one.clone());
+        }
+    }
+    others
 }
 
 fn same(one: &Correspondent, address: &str) -> bool {
@@ -73,6 +79,13 @@ fn same(one: &Correspondent, address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_gets_an_answer_twice() {
+        let one = |address: &str| Correspondent { name: String::new(), address: address.to_owned() };
+        let list = ["bob@x.org", "", "ana@x.org", "carl@x.org", "BOB@x.org"].map(one);
+        assert_eq!(others(&list, "Ana@x.org"), [one("bob@x.org"), one("carl@x.org")]);
+    }
 
     #[test]
     fn an_answer_goes_to_who_wrote_or_to_those_who_are_named() {
