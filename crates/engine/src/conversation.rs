@@ -10,7 +10,7 @@ use crate::recipients::{Recipients, asked_to_answer};
 use crate::render;
 use crate::save::can_save;
 use chrono::{DateTime, Utc};
-use meantime_model::PersonId;
+use meantime_model::{PersonId, Urgency};
 use meantime_protocol::Kind;
 use meantime_protocol::kinds::Thread;
 use meantime_source::text;
@@ -33,6 +33,10 @@ impl Engine {
             let team = Team::load(db)?;
             let thread = thread(db, team.as_ref(), &found)?;
             let can_reply = can_reply(db, &found)?;
+            let deliver = match &thread {
+                Some((thread, ..)) if thread.urgency != Urgency::Red => Deliver::WhenTheyStart,
+                _ => Deliver::Now,
+            };
             let (asked, recipients, redirected) = match (&team, &thread) {
                 (Some(team), Some((thread, author, at))) => {
                     let asked = asked(team, thread, *at, &messages);
@@ -63,6 +67,7 @@ impl Engine {
                 messages: messages.into_iter().map(|m| view(m, found.kind, team.as_ref(), now)).collect(),
                 row: row(found, None),
                 recipients,
+                deliver,
                 redirected,
                 asked,
                 can_reply,

@@ -400,6 +400,11 @@ can_reply: boolean,
  */
 recipients: Array<Recipient>, 
 /**
+ * When an answer is delivered unless something else is said: at once by
+ * mail, and in a thread that is urgent, whoever answered it by now.
+ */
+deliver: Deliver, 
+/**
  * Mail addresses that get a reply instead of who wrote, because they
  * asked for it; empty as a rule.
  */

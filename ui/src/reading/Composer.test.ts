@@ -104,6 +104,15 @@ it('sends with Ctrl and Enter, and is empty then', async () => {
   expect(replies()).toEqual([{ item: 'sync', text: 'Fine with me.', done: false, deliver: { when: 'when_they_start' }, files: [] }]);
 });
 
+it('is delivered as the engine says, whatever the row has become', async () => {
+  const open = await call('open', { id: 'sync' });
+  render(Composer, { conversation: { ...open, deliver: { when: 'now' } } });
+  const text = screen.getByTestId('reply-text');
+  await fireEvent.input(text, { target: { value: 'A correction.' } });
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect(replies()).toMatchObject([{ item: 'sync', deliver: { when: 'now' } }]));
+});
+
 it('closes with the answer when asked to', async () => {
   const text = await compose('contract');
   await fireEvent.input(text, { target: { value: 'Signed.' } });

@@ -120,8 +120,7 @@ pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> R
     // Before the text is asked for: a wrong id or path must not cost a long one.
     let open = engine.open(ItemRef { id: args.id.clone() }).await?;
     let team = open.row.source == SourceKind::Team;
-    let usual = if team { args.text.delivery.or_usual(open.row.urgency) } else { Deliver::Now };
-    let deliver = args.text.delivery.said().unwrap_or(usual);
+    let deliver = args.text.delivery.said().unwrap_or(open.deliver);
     let everybody = || open.recipients.into_iter().map(|one| one.address).collect();
     let to = (args.all && !team).then(everybody);
     let files = attach(engine, Some(&args.id), &args.text.attach).await?;

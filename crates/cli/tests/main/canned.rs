@@ -273,16 +273,12 @@ async fn commands_ask_for_what_was_typed() {
     assert_eq!(served.asked("focus_start"), json!({ "minutes": 90, "extend": false }));
     served.run(&["search", "zebra", "two words"]).ok();
     assert_eq!(served.asked("search")["words"], "zebra \"two words\"");
-    for (source, urgency, when) in
-        [("team", "yellow", "when_they_start"), ("team", "red", "now"), ("imap", "yellow", "now")]
-    {
-        let mut row = row("Budget", "Mei");
-        (row["source"], row["urgency"]) = (json!(source), json!(urgency));
-        let open = json!({ "row": row, "place": "", "messages": [], "can_reply": true, "recipients": [],
-            "redirected": [], "draft": null, "draft_files": [], "asked": [] });
+    for when in ["when_they_start", "now"] {
+        let open = json!({ "row": row("Budget", "Mei"), "place": "", "messages": [], "can_reply": true, "recipients": [],
+            "deliver": { "when": when }, "redirected": [], "draft": null, "draft_files": [], "asked": [] });
         served.reply("open", Ok(open));
         served.run(&["reply", "deadbeef", "--text", "Yes."]).ok();
-        assert_eq!(served.asked("reply")["deliver"]["when"], when, "{source} {urgency}");
+        assert_eq!(served.asked("reply")["deliver"]["when"], when);
     }
     let empty = served.world.pipe(&["reply", "deadbeef"], b" \n");
     assert!(empty.code == 2 && empty.err.contains("nothing was sent"), "{empty:?}");

@@ -21,6 +21,10 @@ pub struct Conversation {
     pub can_reply: bool,
     /// Whom a reply can go to, as the composer shows them.
     pub recipients: Vec<Recipient>,
+    /// When an answer is delivered unless something else is said: at once by
+    /// mail, and in a thread that is urgent, whoever answered it by now.
+    #[serde(default)]
+    pub deliver: Deliver,
     /// Mail addresses that get a reply instead of who wrote, because they
     /// asked for it; empty as a rule.
     pub redirected: Vec<String>,
