@@ -5,6 +5,7 @@
 use crate::api::{Damage, Failure, Nothing, Tag};
 use crate::engine::Engine;
 use crate::notices;
+use meantime_store::account::AccountKind;
 use meantime_store::{Read, Recovered, account, setting};
 
 /// Setting: what the person has not seen yet, a list of [`Damage`].
@@ -18,7 +19,10 @@ impl Engine {
     pub async fn report_damage(&self, what: Recovered) -> Result<Damage, Failure> {
         let now = self.now();
         let told = self.write(move |tx| {
-            let text = words(&what, account::all(tx)?.len());
+            let accounts = account::all(tx)?;
+            let archives = accounts.iter().filter(|row| row.kind == AccountKind::Archive);
+            let archives: Vec<String> = archives.map(|row| format!("“{}”", row.name)).collect();
+            let text = words(&what, accounts.len(), &archives);
             let damage = Damage { at: now, text, file: what.quarantined.display().to_string() };
             let mut all = unseen(tx)?;
             all.push(damage.clone());
@@ -43,9 +47,11 @@ pub(crate) fn unseen(db: &Read<'_>) -> Result<Vec<Damage>, Failure> {
     Ok(setting::get(db, DAMAGE)?.unwrap_or_default())
 }
 
-/// What was found, what was kept, where the old file is, and what to do.
-fn words(what: &Recovered, accounts: usize) -> String {
-    let Recovered { quarantined, found, unreadable, outbox, drafts } = what;
+/// What was kept, where the old file is, and what to do. What exactly was wrong
+/// with it is in SQLite's words, and for the log. `archives`: the accounts whose
+/// mail was read from files, which nothing fetches again.
+fn words(what: &Recovered, accounts: usize, archives: &[String]) -> String {
+    let Recovered { quarantined, unreadable, outbox, drafts, .. } = what;
     let counts = [
         (accounts, "account", "accounts"),
         (*drafts as usize, "draft", "drafts"),
@@ -61,14 +67,21 @@ fn words(what: &Recovered, accounts: usize) -> String {
             format!(" Not all could be read of: {}.", named.join(", "))
         }
     };
-    let step = match (accounts, unreadable.is_empty()) {
-        (0, _) => "Add your accounts and your team again: messages come back from there",
-        (_, false) => "Messages are fetched again; look through your accounts and settings, and add what is missing",
-        (_, true) => "Messages are fetched again; nothing is left for you to do",
+    let step = match (accounts, unreadable.is_empty(), archives.is_empty()) {
+        (0, ..) => "Add your accounts and your team again: messages come back from there.",
+        (_, false, _) => {
+            "Messages are fetched again; look through your accounts and settings, and add what is missing."
+        }
+        (_, true, true) => "Messages are fetched again; nothing is left for you to do.",
+        (_, true, false) => "Messages are fetched again.",
+    };
+    let again = match archives {
+        [] => String::new(),
+        names => format!(" Import the mail of {} again: it was read from files.", names.join(" and ")),
     };
     format!(
-        "The database was damaged ({found}); a new one took its place.{kept}{lost} {step}. The damaged file is {}: keep \
-         it until you have seen that nothing is missing.",
+        "The database was damaged; a new one took its place.{kept}{lost} {step}{again} The damaged file is {}: keep it \
+         until you have seen that nothing is missing.",
         quarantined.display(),
     )
 }
@@ -100,17 +113,21 @@ mod tests {
             drafts: 0,
         };
         assert_eq!(
-            words(&what, 2),
-            "The database was damaged (this is not a database file); a new one took its place. Kept: 2 accounts, 1 \
-             change that was not sent yet. Messages are fetched again; nothing is left for you to do. The damaged file \
-             is /p/data/meantime.db.damaged-1: keep it until you have seen that nothing is missing."
+            words(&what, 2, &[]),
+            "The database was damaged; a new one took its place. Kept: 2 accounts, 1 change that was not sent yet. \
+             Messages are fetched again; nothing is left for you to do. The damaged file is \
+             /p/data/meantime.db.damaged-1: keep it until you have seen that nothing is missing."
+        );
+        let said = words(&what, 2, &["“Maildir”".to_owned()]);
+        assert!(
+            said.contains(" fetched again. Import the mail of “Maildir” again: ") && !said.contains("nothing is left")
         );
         what.unreadable = vec!["account", "setting"];
-        let said = words(&what, 1);
+        let said = words(&what, 1, &[]);
         assert!(said.contains(" Not all could be read of: accounts, settings and working hours. Messages"), "{said}");
         assert!(said.contains("; look through your accounts and settings, and add what is missing. "), "{said}");
         what.outbox = 0;
-        let said = words(&what, 0);
+        let said = words(&what, 0, &[]);
         assert!(said.contains("took its place. Not all ") && said.contains(" Add your accounts"), "{said}");
     }
 }
