@@ -170,7 +170,7 @@ impl Commands for Arc<Engine> {
         self.start_sample_team().await
     }
     async fn secrets(&self, _: Nothing) -> Result<SecretsState, Failure> {
-        Ok(crate::join::kept(self.safe.kept().await))
+        Ok(crate::secrets::kept(self.safe.kept().await))
     }
     async fn choose_secrets(&self, args: ChooseSecrets) -> Result<SecretsState, Failure> {
         self.choose_safe(args).await

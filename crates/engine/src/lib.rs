@@ -36,6 +36,7 @@ mod sample;
 mod save;
 mod schedule;
 mod scheduled;
+mod secrets;
 pub mod socket;
 mod state;
 mod team;

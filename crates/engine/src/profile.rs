@@ -20,7 +20,7 @@ const SETTINGS: &str = "settings";
 impl Engine {
     pub(crate) async fn status_now(&self) -> Result<Status, Failure> {
         let now = self.now();
-        let secrets = crate::join::kept(self.safe.kept().await);
+        let secrets = crate::secrets::kept(self.safe.kept().await);
         let focus = self.focus_now().await?;
         let schedule = self.schedule_or_proposed().await;
         let computer = self.clock.zone();
