@@ -69,8 +69,8 @@ pub(super) fn send_change(tx: &Tx<'_>, team: &Team, row: &Record) -> Result<()> 
 }
 
 /// Threads of others that the bootstrap did not bring stay while something
-/// waits in them that was written here, or is being typed: with `lost` those that it has just not
-/// brought, else those that were kept before.
+/// waits in them that was written here, or is being typed: with `lost` those
+/// that it has just not brought, else those that were kept before.
 pub(super) fn keep_threads(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool) -> Result<()> {
     const WAITED_FOR: &str = "(EXISTS (SELECT 1 FROM outbox WHERE parent = record.id AND kind = 'message'
                                        AND state = 'waiting')
