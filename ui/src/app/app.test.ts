@@ -297,3 +297,10 @@ it('keeps nothing of an answer that was sent and closed with its conversation', 
   const after = host.calls.slice(host.calls.findIndex((c) => c.name === 'reply')).map((c) => c.name);
   expect(after).not.toContain('save_draft');
 });
+
+it('greets nobody as new whose accounts were lost with the database', async () => {
+  withStatus(() => ({ first_run: true, damage: [{ at: '2026-11-16T08:34:00Z', text: 'Add your accounts again.', file: '/x' }] }));
+  const first = await screen.findByTestId('first-run');
+  expect(first.querySelector('h1')?.textContent).toBe('Your accounts have to be added again');
+  expect(screen.getByTestId('damage').textContent).toContain('Add your accounts again.');
+});

@@ -155,7 +155,7 @@ export class Memory {
     this.#secrets = { kept: 'undecided', message: 'No keyring answers on this computer.' };
     this.#status.damage = [{
       at: hour(8.9),
-      text: 'The database was damaged (a page is not what it was); a new one took its place. Kept: 3 accounts, 214 conversations. Messages are fetched again; nothing is left for you to do. The damaged file is /home/ana/.local/share/meantime/meantime.db.damaged: keep it until you have seen that nothing is missing.',
+      text: 'The database was damaged; a new one took its place. Kept: 3 accounts, 214 conversations. Messages are fetched again; nothing is left for you to do. The damaged file is /home/ana/.local/share/meantime/meantime.db.damaged: keep it until you have seen that nothing is missing.',
       file: '/home/ana/.local/share/meantime/meantime.db.damaged',
     }];
     this.#status.notifications = 'No notification service is running';
