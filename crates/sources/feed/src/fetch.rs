@@ -56,6 +56,9 @@ pub enum Answer {
     Document(Box<Document>),
     /// Something was sent that can't be read as any document.
     Unreadable(Unreadable),
+    /// Nothing is there (404), in words. A feed that was there comes back as a
+    /// rule.
+    Missing(String),
     /// The feed is gone for good (410).
     Gone(SourceError),
 }
@@ -136,6 +139,10 @@ pub async fn fetch(
             let words = format!("This feed is gone for good: {} says so. Remove it.", host(&url));
             return Ok(Answer::Gone(SourceError::Permanent(words)));
         }
+        if status == StatusCode::NOT_FOUND {
+            let words = format!("{} has nothing at this address (404). Check the address.", host(&url));
+            return Ok(Answer::Missing(words));
+        }
         if !status.is_success() {
             return Err(refused(&url, status, response.headers(), now));
         }
@@ -193,9 +200,6 @@ fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc
             "{host} does not show this feed to everybody ({}). Look for an address with access in it.",
             status.as_u16()
         )),
-        (StatusCode::NOT_FOUND, _) => {
-            SourceError::Transient(format!("{host} has nothing at this address (404). Check the address."))
-        }
         _ if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
             SourceError::Transient(format!("{host} has trouble right now ({}).", status.as_u16()))
         }

@@ -83,6 +83,7 @@ impl FeedSource {
         match self.fetch(url, &Known::default()).await? {
             Answer::Document(document) => Ok(*document),
             Answer::Unreadable(unreadable) => Err(SourceError::Permanent(unreadable.words)),
+            Answer::Missing(words) => Err(SourceError::Permanent(words)),
             Answer::Gone(error) => Err(error),
             Answer::Unchanged { .. } => Err(SourceError::Protocol(format!(
                 "{} says that nothing changed without having been asked.",
@@ -135,6 +136,7 @@ impl Source for FeedSource {
         let answer = self.fetch(&self.url()?, &state.known()).await.map_err(seldom)?;
         let unreadable = match answer {
             Answer::Unchanged { poll_after } => return pull::unchanged(state, poll_after),
+            Answer::Missing(words) => return Err(SourceError::Transient(words)),
             Answer::Gone(error) => return Err(error),
             Answer::Unreadable(unreadable) => unreadable,
             Answer::Document(document) => {

@@ -58,6 +58,9 @@ async fn refusals_are_said_in_words_and_tried_again_but_for_a_feed_that_is_gone(
         refused.push(error);
     }
     assert!(refused[0].to_string().contains("gone"));
+    server.answer(|_| Reply::status(404));
+    let error = source.discover().await.unwrap_err();
+    assert_eq!(error.code(), "permanent", "a feed that is not there when it is added is a wrong address: {error}");
     // The tests' clock stands at 2027-01-15 08:00:00.
     let after = |nth: usize| refused[nth].after().map(|after| after.as_secs());
     assert_eq!((after(1), after(2)), (Some(120), Some(600)));
