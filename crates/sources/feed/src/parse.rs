@@ -41,8 +41,9 @@ fn strict(text: &str, base: Option<&Url>) -> Option<model::Feed> {
     parsed.ok().flatten()
 }
 
-/// A JSON feed some of whose ids are no text, with those as text: what the
-/// specification asks of readers. `None` where there is nothing to change.
+/// A JSON feed some of whose ids are no text: numbers as text, which the
+/// specification asks of readers, and nothing else as an id. `None` where there
+/// is nothing to change.
 fn with_ids_as_text(text: &str) -> Option<String> {
     if !text.trim_start().starts_with('{') {
         return None;
@@ -50,12 +51,21 @@ fn with_ids_as_text(text: &str) -> Option<String> {
     let mut feed: Value = serde_json::from_str(text.trim()).ok()?;
     let mut changed = false;
     for id in feed.get_mut("items")?.as_array_mut()?.iter_mut().filter_map(|item| item.get_mut("id")) {
-        if matches!(id, Value::Number(_) | Value::Bool(_)) {
-            *id = Value::String(id.to_string());
-            changed = true;
-        }
+        let text = match id {
+            Value::String(_) | Value::Null => continue,
+            Value::Number(number) if is_exact(number) => Value::String(number.to_string()),
+            _ => Value::Null,
+        };
+        *id = text;
+        changed = true;
     }
     changed.then(|| feed.to_string())
+}
+
+/// Numbers beyond are rounded on reading: two of them may become one.
+fn is_exact(number: &serde_json::Number) -> bool {
+    const LIMIT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    !number.is_f64() || number.as_f64().is_some_and(|n| n.abs() < LIMIT)
 }
 
 fn shape(feed: model::Feed, base: Option<&Url>) -> Feed {

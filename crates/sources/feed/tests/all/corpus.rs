@@ -56,6 +56,13 @@ fn atom_json_and_rdf_read_well() {
     let numbered = json.replace(r#""id":"1""#, r#""id": 1"#).replace(r#""id":"2""#, r#""id":27.5"#);
     let ids: Vec<_> = read(&numbered).items.into_iter().map(|item| item.id).collect();
     assert_eq!(ids, ["1", "27.5"], "a reader makes text of them, as the specification asks");
+    // Two that a 64-bit float can't tell apart, and what is no number.
+    let odd = json
+        .replace(r#""id":"1""#, r#""id": 12345678901234567890123"#)
+        .replace(r#""id":"2""#, r#""id":12345678901234567890124,"url":"https://j/2""#);
+    let ids = |feed: &str| read(feed).items.into_iter().map(|item| item.id).collect::<Vec<_>>();
+    assert_eq!(ids(&odd), ["https://j/1", "https://j/2"]);
+    assert_eq!(ids(&json.replace(r#""id":"1""#, r#""id":true"#)), ["https://j/1", "2"]);
     let rdf = "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='http://purl.org/rss/1.0/'><channel rdf:about='x'><title>R</title><link>https://r/</link><description>d</description></channel><item rdf:about='https://r/1'><title>one</title><link>https://r/1</link></item></rdf:RDF>";
     assert_eq!(titles(rdf), ["one"]);
 }
