@@ -12,6 +12,7 @@ mod config;
 mod cursor;
 mod folders;
 mod guard;
+mod hello;
 pub mod identity;
 pub mod import;
 mod inspect;

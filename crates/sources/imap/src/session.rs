@@ -7,7 +7,7 @@
 
 use crate::config::{MailServer, MailboxConfig, Security};
 use crate::guard::{Guarded, Limits, Wire};
-use crate::wire;
+use crate::{hello, wire};
 use async_imap::error::Error as ImapError;
 use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode, Status, StatusAttribute};
 use async_imap::{Authenticator, Client, Session};
@@ -16,14 +16,11 @@ use meantime_source::{Flags, Secret, SourceError, SourceResult};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 
 /// A server that sends nothing for this long while an answer is due is dead.
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of answers one command may bring.
 const ALLOWANCE: u64 = 128 << 20;
-/// Untagged lines one command may bring before anybody is signed in.
-const MAX_LINES: usize = 100;
 
 /// A signed-in connection.
 pub struct Mailbox {
@@ -69,9 +66,11 @@ impl Mailbox {
         let tcp: Box<dyn Wire> = Box::new(wire::connect(server).await?);
         let wire = if server.security == Security::Tls { wire::secure(server, tcp).await? } else { tcp };
         let mut wire = Guarded::new(wire, Arc::clone(&limits));
-        greeting(server, &mut wire).await?;
+        limits.set_silence(hello::GREETING);
+        hello::greeting(server, &mut wire).await?;
+        limits.set_silence(SILENCE);
         if server.security == Security::Starttls {
-            ask(server, &mut wire, "STARTTLS").await?.ok_or_else(|| {
+            hello::ask(server, &mut wire, "STARTTLS").await?.ok_or_else(|| {
                 SourceError::Permanent(format!(
                     "{}, port {}, offers no encryption (STARTTLS). Choose TLS and its port, 993 as a rule.",
                     server.host, server.port
@@ -79,7 +78,7 @@ impl Mailbox {
             })?;
             wire = Guarded::new(wire::secure(server, wire.into_inner()).await?, Arc::clone(&limits));
         }
-        let offered = ask(server, &mut wire, "CAPABILITY").await?.unwrap_or_default();
+        let offered = hello::ask(server, &mut wire, "CAPABILITY").await?.unwrap_or_default();
         let offered: HashSet<String> = offered.split_whitespace().map(str::to_ascii_uppercase).collect();
         let client = Client::new(wire);
         let session = if offered.contains("AUTH=PLAIN") {
@@ -307,42 +306,6 @@ pub fn uid_set(uids: impl IntoIterator<Item = u32>) -> String {
     parts.join(",")
 }
 
-/// Reads the server's first line.
-async fn greeting(server: &MailServer, wire: &mut Guarded) -> SourceResult<()> {
-    let line = wire::line(wire).await.map_err(|error| plain_words(&server.host, &ImapError::Io(error)))?;
-    if line.to_ascii_uppercase().starts_with("* OK") {
-        Ok(())
-    } else if line.to_ascii_uppercase().starts_with("* BYE") {
-        Err(SourceError::Transient(format!("{} takes no connections right now.", server.host)))
-    } else {
-        Err(SourceError::Permanent(format!(
-            "What answers at {}, port {}, is not a mail server (IMAP). Check the port and the encryption.",
-            server.host, server.port
-        )))
-    }
-}
-
-/// Runs a command before anybody is signed in, byte by byte, so that nothing
-/// sent before a TLS handshake can slip in behind it. The untagged lines;
-/// `None` where the server does not say `OK`.
-async fn ask(server: &MailServer, wire: &mut Guarded, command: &str) -> SourceResult<Option<String>> {
-    let words = |error: std::io::Error| plain_words(&server.host, &ImapError::Io(error));
-    wire.write_all(format!("M0 {command}\r\n").as_bytes()).await.map_err(words)?;
-    wire.flush().await.map_err(words)?;
-    let mut untagged = String::new();
-    for _ in 0..MAX_LINES {
-        let line = wire::line(wire).await.map_err(words)?;
-        match line.strip_prefix("M0 ") {
-            Some(status) => return Ok(status.to_ascii_uppercase().starts_with("OK").then_some(untagged)),
-            None => {
-                untagged.push_str(&line);
-                untagged.push(' ');
-            }
-        }
-    }
-    Err(words(std::io::ErrorKind::InvalidData.into()))
-}
-
 fn capability_name(capability: &async_imap::imap_proto::Capability<'_>) -> String {
     use async_imap::imap_proto::Capability;
     match capability {
@@ -362,7 +325,7 @@ fn refused(server: &MailServer, user: &str) -> SourceError {
 
 /// The library's errors carry what the server sent, passwords not excluded:
 /// none of it is passed on.
-fn plain_words(host: &str, error: &ImapError) -> SourceError {
+pub(crate) fn plain_words(host: &str, error: &ImapError) -> SourceError {
     match error {
         ImapError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
             SourceError::Transient(format!("{host} has not answered for {} s.", SILENCE.as_secs()))
