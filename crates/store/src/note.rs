@@ -9,7 +9,7 @@ pub fn start_of(text: &str, markdown: bool) -> String {
     const CHARS: usize = 140;
     let mut out = String::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with('>') && line.trim_end() != "--") {
-        let line = if markdown { excerpt::without_signs(line) } else { line.to_owned() };
+        let line = if markdown || is_table(line) { excerpt::without_signs(line) } else { line.to_owned() };
         for word in line.split_whitespace() {
             if !out.is_empty() {
                 out.push(' ');
@@ -21,6 +21,12 @@ pub fn start_of(text: &str, markdown: bool) -> String {
         }
     }
     out
+}
+
+/// A line of a table as people draw them in plain text too.
+fn is_table(line: &str) -> bool {
+    let line = line.trim();
+    line.len() > 2 && line.starts_with('|') && line.ends_with('|')
 }
 
 #[cfg(test)]
@@ -36,6 +42,7 @@ mod tests {
         assert_eq!(start_of("## Title\n- **bold**, [a link](https://a.example)", true), "Title bold, a link");
         let table = "Short:\n\n| area | found |\n|---|:--|\n| keys | 6 |\n\n```\nx";
         assert_eq!(start_of(table, true), "Short: area found keys 6 x", "no sign of the table is shown");
+        assert_eq!(start_of("| area | found |\n|---|---|\n| a*b | 6 |\na | b", false), "area found ab 6 a | b");
         let long = start_of(&"wörter ".repeat(100), false);
         assert!(long.chars().count() == 141 && long.ends_with('…'), "{long}");
     }
