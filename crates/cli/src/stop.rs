@@ -41,7 +41,9 @@ impl Stop {
         let wrong = ["\n\nUsage:", "\n\nFor more information"]
             .iter()
             .fold(text.as_str(), |text, end| text.split(end).next().unwrap_or_default());
-        Self::usage(clean(wrong.strip_prefix("error: ").unwrap_or(wrong)))
+        let wrong = wrong.strip_prefix("error: ").unwrap_or(wrong);
+        // Its advice is a paragraph of its own, without a sign between them.
+        Self::usage(clean(&wrong.replace("\n\n  tip: ", "; ")))
     }
 
     /// Tells the person or the program, and gives the exit code.

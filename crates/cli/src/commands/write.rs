@@ -155,7 +155,8 @@ async fn tell_written(engine: &Reached, mut done: Undoable, out: &mut Out) -> Re
     let title = clean(done.what.split_once(": ").map_or(done.what.as_str(), |(_, title)| title));
     let whom = whom(&done.to);
     let to = |word: &str| whom.as_ref().map(|whom| format!(" {word} {whom}")).unwrap_or_default();
-    let queued = format!("Queued{}: {title}.", to("for"));
+    let stop = if title.ends_with(['.', '?', '!', '…']) { "" } else { "." };
+    let queued = format!("Queued{}: {title}{stop}", to("for"));
     let sentence = match done.sending {
         None => format!("Sent{}: {title}", to("to")),
         Some(Sending::Refused { message }) => {

@@ -93,6 +93,7 @@ fn wrong_usage_is_json_for_programs() {
     let world = World::new();
     for (args, said) in [
         (&["--json", "no-such-command"][..], "unrecognized subcommand 'no-such-command'"),
+        (&["--json", "inbx"][..], "unrecognized subcommand 'inbx'; a similar subcommand exists: 'inbox'"),
         (&["--json"], "there is no command"),
         (&["account", "--json"], "there is no command"),
         (&["inbox", "--json", "--limit", "501"], "501 is not in 1..=500"),
