@@ -99,7 +99,7 @@ fn day(world: &World) {
 #[test]
 fn a_damaged_database_is_told_in_words_until_it_was_seen() {
     let world = World::new();
-    let sentence = "The database was damaged (this is not a database file)";
+    let sentence = "The database was damaged; a new one";
     assert!(!world.run(&["status"]).ok().out.contains(sentence));
     let data = world.path().join("profile/data");
     std::fs::write(data.join("meantime.db"), vec![0xa5; 70 * 4096]).unwrap();
