@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { count, sentence } from './words';
+import { count, firstSentence, sentence } from './words';
 
 it.each([
   ['the password is wrong', 'The password is wrong.'],
@@ -16,6 +16,12 @@ it.each([
   ['nothing came. Port 993 is closed', 'Nothing came. Port 993 is closed.'],
   ['gone.', 'Gone.'],
 ])('%j is shown as %j', (message, shown) => expect(sentence(message)).toBe(shown));
+
+it.each([
+  ['The key of team.example.org changed. Ask whoever runs it.', 'The key of team.example.org changed'],
+  ['the keyring no longer has the key to your passwords; open the one you used before', 'The keyring no longer has the key to your passwords'],
+  ['gone', 'Gone'],
+])('of %j comes first %j', (message, first) => expect(firstSentence(message)).toBe(first));
 
 it.each([
   [0, '0 messages'],

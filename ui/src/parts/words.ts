@@ -29,9 +29,9 @@ export function list(words: string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
-/** What comes first, without its full stop. */
-export function firstSentence(text: string): string {
-  return (text.split(/(?<=[.!?])\s/)[0] ?? text).replace(/\.$/, '');
+/** What is said first, without its full stop: what to do about it comes after. */
+export function firstSentence(message: string): string {
+  return sentence(message.split(/(?<=[.!?])\s|;\s/)[0] ?? message).replace(/\.$/, '');
 }
 
 /** `184 kB`. */
