@@ -87,6 +87,7 @@ impl Judge {
             sender,
             own: message.own,
             addressed: item.addressed || item.asks_me,
+            answers_me: item.own,
             backfill,
             seen,
             muted: item.muted,

@@ -4,9 +4,12 @@
 //! | arrives | no block runs | a block runs |
 //! |---|---|---|
 //! | backfill, my own, seen elsewhere, muted | quiet | quiet |
-//! | red from somebody on my list | notify | **break through** |
+//! | red from somebody on my list, to me | notify | **break through** |
 //! | red, yellow | notify | hold |
 //! | green | quiet | hold |
+//!
+//! To me is what asks me by name, and what answers me in what I began: an
+//! urgent question to somebody else is not my interruption.
 //!
 //! Only the decision is made here; who shows and keeps what is the engine's.
 
@@ -26,8 +29,10 @@ pub struct Arrival {
     pub sender: Sender,
     /// I wrote it myself, on this or another device.
     pub own: bool,
-    /// It asks me by name. Decides nothing but what is said as the reason.
+    /// It asks me by name.
     pub addressed: bool,
+    /// It belongs to what I began, and answers me.
+    pub answers_me: bool,
     /// It was there before the account was first read to its end.
     pub backfill: bool,
     /// I have seen it: in another program, or on another device.
@@ -115,7 +120,7 @@ pub enum Why {
     Standard,
     /// A block runs.
     Focusing,
-    /// Red from somebody on my list while a block runs.
+    /// Red, to me, from somebody on my list while a block runs.
     OnYourList,
 }
 
@@ -148,9 +153,9 @@ pub fn decide(arrival: &Arrival, state: &State) -> Decision {
     if let Some(why) = quiet(arrival) {
         return Decision::Quiet { why };
     }
-    let red = arrival.urgency == Urgency::Red;
+    let urgent = arrival.urgency == Urgency::Red && (arrival.addressed || arrival.answers_me);
     match state.block {
-        Some(_) if red && state.list.has(&arrival.sender) => Decision::BreakThrough { why: Why::OnYourList },
+        Some(_) if urgent && state.list.has(&arrival.sender) => Decision::BreakThrough { why: Why::OnYourList },
         Some(block) => Decision::Hold { block: block.id, until: block.until, why: Why::Focusing },
         None => match arrival.urgency {
             Urgency::Red => Decision::Notify { why: Why::Urgent },
@@ -253,10 +258,12 @@ mod tests {
             sender: sender.clone(),
             own: false,
             addressed: false,
+            answers_me: false,
             backfill: false,
             seen: false,
             muted: false,
         };
+        let asks_me = |urgency, sender: &Sender| Arrival { addressed: true, ..new(urgency, sender) };
         let notify = |why| Decision::Notify { why };
         let quiet = |why| Decision::Quiet { why };
         let through = Decision::BreakThrough { why: Why::OnYourList };
@@ -266,22 +273,25 @@ mod tests {
         #[rustfmt::skip]
         let table = [
             // what                                   without a block               in a block
-            (new(Red, &person(kofi)),                  notify(Why::Urgent),          through),
-            (new(Red, &address("boss@example.org")),   notify(Why::Urgent),          through),
-            (new(Red, &person(mei)),                   notify(Why::Urgent),          hold),
-            (new(Red, &address("x@example.org")),      notify(Why::Urgent),          hold),
-            (new(Red, &address("")),                   notify(Why::Urgent),          hold),
-            (new(Red, &Sender::Nobody),                notify(Why::Urgent),          hold),
+            (asks_me(Red, &person(kofi)),              notify(Why::Urgent),          through),
+            (asks_me(Red, &address("boss@example.org")), notify(Why::Urgent),        through),
+            (Arrival { answers_me: true, ..new(Red, &person(kofi)) }, notify(Why::Urgent), through),
+            (new(Red, &person(kofi)),                  notify(Why::Urgent),          hold),
+            (new(Red, &address("boss@example.org")),   notify(Why::Urgent),          hold),
+            (asks_me(Red, &person(mei)),               notify(Why::Urgent),          hold),
+            (asks_me(Red, &address("x@example.org")),  notify(Why::Urgent),          hold),
+            (asks_me(Red, &address("")),               notify(Why::Urgent),          hold),
+            (asks_me(Red, &Sender::Nobody),            notify(Why::Urgent),          hold),
             (new(Yellow, &person(kofi)),               notify(Why::Standard),        hold),
             (new(Yellow, &person(mei)),                notify(Why::Standard),        hold),
             (new(Green, &person(kofi)),                quiet(Why::ForInformation),   hold),
             (new(Green, &Sender::Nobody),              quiet(Why::ForInformation),   hold),
-            (Arrival { addressed: true, ..new(Yellow, &person(mei)) },  notify(Why::AsksYou), hold),
-            (Arrival { addressed: true, ..new(Red, &person(mei)) },     notify(Why::Urgent),  hold),
-            (Arrival { backfill: true, ..new(Red, &person(kofi)) },     quiet(Why::Backfill), quiet(Why::Backfill)),
-            (Arrival { own: true, ..new(Red, &person(kofi)) },          quiet(Why::Own),      quiet(Why::Own)),
-            (Arrival { muted: true, ..new(Red, &person(kofi)) },        quiet(Why::Muted),    quiet(Why::Muted)),
-            (Arrival { seen: true, ..new(Red, &person(kofi)) },         quiet(Why::Seen),     quiet(Why::Seen)),
+            (asks_me(Yellow, &person(mei)),            notify(Why::AsksYou),         hold),
+            (asks_me(Yellow, &person(kofi)),           notify(Why::AsksYou),         hold),
+            (Arrival { backfill: true, ..asks_me(Red, &person(kofi)) }, quiet(Why::Backfill), quiet(Why::Backfill)),
+            (Arrival { own: true, ..asks_me(Red, &person(kofi)) },      quiet(Why::Own),      quiet(Why::Own)),
+            (Arrival { muted: true, ..asks_me(Red, &person(kofi)) },    quiet(Why::Muted),    quiet(Why::Muted)),
+            (Arrival { seen: true, ..asks_me(Red, &person(kofi)) },     quiet(Why::Seen),     quiet(Why::Seen)),
         ];
         for (arrival, without, within) in table {
             assert_eq!(decide(&arrival, &free), without, "{arrival:?}");

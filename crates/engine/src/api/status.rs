@@ -126,7 +126,7 @@ pub enum Connection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct Settings {
-    /// Who may break through a focus block with a red item.
+    /// Who may break through a focus block with a red item that asks me.
     pub may_interrupt: Vec<PersonId>,
     /// Mail addresses that may, for items of other sources that are red.
     pub may_interrupt_addresses: Vec<String>,
