@@ -9,7 +9,7 @@ use meantime_model::due::{Window, due};
 use meantime_model::zone::Zone;
 use meantime_model::{Schedule, Urgency};
 use meantime_store::account::AccountKind;
-use meantime_store::{Tx, item};
+use meantime_store::{Tx, item, message};
 
 /// Items computed at a time.
 const BATCH: u32 = 500;
@@ -32,7 +32,11 @@ pub(crate) fn settle(tx: &Tx<'_>, computer: Zone) -> Result<(), Failure> {
     let team = Team::load(tx)?;
     while !stale.is_empty() {
         for item in &stale {
-            item::set_due(tx, item.id, due_of(item, &schedule, team.as_ref()))?;
+            let asked_at = match item.ask_at {
+                None => wanted_by_me(tx, item)?,
+                asked => asked,
+            };
+            item::set_due(tx, item.id, due_of(item, asked_at, &schedule, team.as_ref()))?;
         }
         stale = item::stale_due(tx, BATCH)?;
     }
@@ -41,8 +45,13 @@ pub(crate) fn settle(tx: &Tx<'_>, computer: Zone) -> Result<(), Failure> {
 
 /// From the ask, the urgency's window, in my working time. What is for
 /// information and asks nobody is never due. `Err`: it would be, but for this.
-fn due_of(item: &item::Item, schedule: &Schedule, team: Option<&Team>) -> Result<Option<DateTime<Utc>>, String> {
-    let Some(asked_at) = item.ask_at.or_else(|| wanted_by_me(item)) else { return Ok(None) };
+fn due_of(
+    item: &item::Item,
+    asked_at: Option<DateTime<Utc>>,
+    schedule: &Schedule,
+    team: Option<&Team>,
+) -> Result<Option<DateTime<Utc>>, String> {
+    let Some(asked_at) = asked_at else { return Ok(None) };
     if item.kind != AccountKind::Team && item.urgency == Urgency::Green {
         return Ok(None);
     }
@@ -51,8 +60,12 @@ fn due_of(item: &item::Item, schedule: &Schedule, team: Option<&Team>) -> Result
 }
 
 /// Where nobody asks me, my own word that it is more than information does,
-/// until I answer.
-fn wanted_by_me(item: &item::Item) -> Option<DateTime<Utc>> {
-    let mine = matches!(item.own_urgency, Some(Urgency::Red | Urgency::Yellow));
-    (mine && !item.last_own).then_some(item.at)
+/// until I answer: since when.
+fn wanted_by_me(tx: &Tx<'_>, item: &item::Item) -> Result<Option<DateTime<Utc>>, Failure> {
+    let (Some(Urgency::Red | Urgency::Yellow), Some(said_at)) = (item.own_urgency, item.own_urgency_at) else {
+        return Ok(None);
+    };
+    let answered = message::last_own_at(tx, item.id)?.is_some_and(|at| at >= said_at);
+    // Of what I have answered already the last message is not what I mean.
+    Ok((!answered).then_some(if item.last_own { said_at } else { item.at }))
 }

@@ -35,7 +35,7 @@ impl State {
             done: item.done,
             snoozed_until: item.snoozed_until,
             muted: item.muted,
-            own_urgency: item.own_urgency,
+            own_urgency: item.own_urgency.filter(|own| !spent(item, *own)),
             unread: item.unread,
             handed_block: item.handed_block,
         }
@@ -105,7 +105,7 @@ impl State {
         let Some(before) = item::get(tx, self.id)? else { return Ok(()) };
         let was = Self::of(&before);
         if was.own_urgency != self.own_urgency {
-            item::set_own_urgency(tx, self.id, self.own_urgency)?;
+            item::set_own_urgency(tx, self.id, self.own_urgency, now)?;
         }
         // Looked at: it is not "handed over" any more, whatever else it is.
         item::set_looked_at(tx, self.id)?;
@@ -188,4 +188,9 @@ impl State {
         out::team_op(tx, &config, change, now)?;
         Ok(())
     }
+}
+
+/// My word that it is more than information counts until I answer.
+fn spent(item: &item::Item, own: Urgency) -> bool {
+    own != Urgency::Green && item.due.is_none() && item.no_due.is_none() && !item.waiting
 }

@@ -100,6 +100,11 @@ ALTER TABLE item ADD COLUMN present_urgency INTEGER GENERATED ALWAYS AS (CASE
 DROP INDEX item_handed;
 CREATE INDEX item_handed ON item (present_urgency, sort_at DESC) WHERE bucket = 0;";
 
+/// When the person said how urgent they see it: an answer after that ends it.
+pub(crate) const V5: &str = "
+ALTER TABLE item ADD COLUMN own_urgency_at INTEGER;
+UPDATE item SET own_urgency_at = at WHERE own_urgency IS NOT NULL;";
+
 /// Of the items that a block held back: what still waits for me. What was
 /// done, snoozed, muted or read meanwhile has had its look.
 pub(crate) const UNSEEN: &str = "item.done = 0 AND item.snoozed_until IS NULL AND item.muted = 0 AND item.unread = 1";
@@ -130,6 +135,8 @@ pub struct Item {
     pub present_urgency: Urgency,
     /// The person's own view, where they have one.
     pub own_urgency: Option<Urgency>,
+    /// Since when they have it.
+    pub own_urgency_at: Option<DateTime<Utc>>,
     /// The person is addressed by name.
     pub addressed: bool,
     /// Who wrote last, the newest first, without me.
@@ -249,10 +256,10 @@ pub fn set_muted(tx: &Tx<'_>, id: ItemId, muted: bool) -> Result<()> {
     Ok(())
 }
 
-/// The person's own view of how soon an answer is wanted.
-pub fn set_own_urgency(tx: &Tx<'_>, id: ItemId, urgency: Option<Urgency>) -> Result<()> {
-    let sql = "UPDATE item SET own_urgency = ?2, due_stale = 1 WHERE id = ?1";
-    tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), urgency.map(Urg)])?;
+/// The person's own view of how soon an answer is wanted, and when they said so.
+pub fn set_own_urgency(tx: &Tx<'_>, id: ItemId, urgency: Option<Urgency>, at: DateTime<Utc>) -> Result<()> {
+    let sql = "UPDATE item SET own_urgency = ?2, own_urgency_at = ?3, due_stale = 1 WHERE id = ?1";
+    tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), urgency.map(Urg), urgency.map(|_| Ms(at))])?;
     Ok(())
 }
 
@@ -401,6 +408,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Item> {
         urgency: row.get::<_, Urg>("shown_urgency")?.0,
         present_urgency: row.get::<_, Urg>("present_urgency")?.0,
         own_urgency: row.get::<_, Option<Urg>>("own_urgency")?.map(|u| u.0),
+        own_urgency_at: row.opt_time("own_urgency_at")?,
         addressed: row.get("addressed")?,
         people: row.get("people")?,
         note: row.get("note")?,

@@ -247,6 +247,12 @@ pub fn seen_until(r: &Read<'_>, item: ItemId) -> Result<Option<DateTime<Utc>>> {
     Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.opt_time("at"))?)
 }
 
+/// When I wrote in it last.
+pub fn last_own_at(r: &Read<'_>, item: ItemId) -> Result<Option<DateTime<Utc>>> {
+    let sql = "SELECT max(at) AS at FROM message WHERE item_id = ?1 AND own = 1";
+    Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.opt_time("at"))?)
+}
+
 /// Puts a message of mine into a conversation while it is on its way (mail;
 /// team messages come from their outbox row by themselves). When the source
 /// delivers it back under the same upstream name, that replaces it.

@@ -38,6 +38,7 @@ const STEPS: &[&[&str]] = &[
     &[notice::V2],
     &[scope::V2, record::V2],
     &[item::V4],
+    &[item::V5],
 ];
 
 /// The version this build writes.

@@ -3,7 +3,7 @@
 use crate::rig::{Rig, mail, page, red};
 use chrono::TimeDelta;
 use meantime_engine::api::*;
-use meantime_model::Urgency;
+use meantime_model::{ItemId, Urgency};
 use meantime_platform::NoteEvent;
 use meantime_source::{Change, Flags};
 
@@ -206,6 +206,18 @@ async fn an_answered_urgent_mail_is_for_information() {
         let open = rig.engine.open(ItemRef { id: row.id.to_string() }).await.unwrap();
         assert_eq!(open.row.urgency, Urgency::Green);
     }
+    let rig = rig.crash(TimeDelta::minutes(1)).await;
+    let of = async |title: &str| rig.rows().await.into_iter().find(|row| row.title == title).unwrap();
+    let say = async |id: ItemId| {
+        let action = Action::Urgency { urgency: Urgency::Red };
+        rig.engine.triage(Triage { ids: vec![id.to_string()], action }).await.unwrap()
+    };
+    let news = of("News").await.id;
+    assert!(!say(news).await.unchanged);
+    assert_eq!((of("News").await.group, of("News").await.urgency), stands, "what I say after my answer counts");
+    assert!(say(news).await.unchanged, "and is so already");
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(of("News").await.urgency, Urgency::Green);
     let later = rig.now() + TimeDelta::minutes(1);
     rig.mailbox.deliver(page(vec![mail("Red", "mei@example.org", true, later)], false));
     rig.until("it is urgent again", || async { of("Red").await.urgency == Urgency::Red }).await;

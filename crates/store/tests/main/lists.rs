@@ -60,7 +60,7 @@ fn fill(w: &World, seeds: &[Seed]) -> Vec<ItemId> {
             focus::start(tx, &block)?;
             for (id, s) in ids.iter().zip(seeds) {
                 let urgency = [Urgency::Red, Urgency::Yellow, Urgency::Green][usize::from(s.urgency)];
-                item::set_own_urgency(tx, *id, Some(urgency))?;
+                item::set_own_urgency(tx, *id, Some(urgency), at(0))?;
                 item::set_due(tx, *id, Ok(s.due.map(at)))?;
                 if s.held {
                     focus::hold(
