@@ -79,12 +79,21 @@ impl Engine {
                         unsent
                     }
                 };
-                drafts::sent(tx, Some(id), &Written { text: &args.text, files: &files, thread: None }, now)?;
+                drafts::sent(
+                    tx,
+                    Some(id),
+                    &Written { text: &args.text, files: &files, thread: None, answer: None },
+                    now,
+                )?;
                 let before = State::of(&found);
                 before.clone().answered(args.done).put(tx, now)?;
                 dues::settle(tx, computer)?;
                 let what = format!("Sent: {}", found.title);
-                let back = Back::unsent(vec![unsent], Some(id), args.text, files).and_item(before);
+                let was = AnswerDraft {
+                    to: args.to,
+                    deliver: (found.kind == account::AccountKind::Team).then_some(args.deliver),
+                };
+                let back = Back::unsent(vec![unsent], Some(id), args.text, files).and_item(before).and_answer(was);
                 keep_step(tx, &what, Some(id), back, now)?;
                 Ok((what, id, sending, to))
             })
@@ -133,7 +142,12 @@ impl Engine {
             let begun = out::team_op(tx, &team.config, change, now)?;
             let message = Said { text: &args.text, files: &files, visible, until, now };
             let first = send_message(tx, &team.config, (id, circle), &message)?;
-            drafts::sent(tx, None, &Written { text: &args.text, files: &files, thread: Some(&again) }, now)?;
+            drafts::sent(
+                tx,
+                None,
+                &Written { text: &args.text, files: &files, thread: Some(&again), answer: None },
+                now,
+            )?;
             let back = Back::unsent(vec![first, begun], None, args.text, files).and_thread(again);
             keep_step(tx, &said, Some(id), back, now)?;
             Ok(on_its_way(visible))

@@ -3,6 +3,7 @@
 use crate::api::*;
 use crate::attach::shown;
 use crate::compose::deliver;
+use crate::drafts::kept_answer;
 use crate::engine::Engine;
 use crate::inbox::{resolve, row};
 use crate::people::{Person, Team};
@@ -30,6 +31,7 @@ impl Engine {
             let messages = message::of_item(db, id, MAX_MESSAGES)?;
             let draft = draft::get(db, Some(id))?;
             let draft_files = draft::files(db, Some(id))?.iter().map(shown).collect();
+            let draft_answer = kept_answer(db, id)?;
             let team = Team::load(db)?;
             let thread = thread(db, team.as_ref(), &found)?;
             let can_reply = can_reply(db, &found)?;
@@ -73,6 +75,7 @@ impl Engine {
                 can_reply,
                 draft,
                 draft_files,
+                draft_answer,
             })
         })
         .await

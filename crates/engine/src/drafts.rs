@@ -12,18 +12,28 @@ use serde_json::json;
 
 impl Engine {
     pub(crate) async fn keep_draft(&self, args: Draft) -> Result<Nothing, Failure> {
-        let other =
-            args.thread.as_ref().map_or(0, |t| t.title.len() + t.space.len() + t.asked.len() * size_of::<u128>());
-        if args.text.len() + other > MAX_TEXT {
+        let thread = args.thread.as_ref();
+        let thread = thread.map_or(0, |t| t.title.len() + t.space.len() + t.asked.len() * size_of::<u128>());
+        let to = args.answer.as_ref().and_then(|answer| answer.to.as_deref()).unwrap_or_default();
+        if args.text.len() + thread + to.iter().map(String::len).sum::<usize>() > MAX_TEXT {
             return Err(Failure::new(FailureCode::Invalid, "the draft is too long to be kept"));
         }
         if args.item.is_some() && args.thread.is_some() {
             return Err(Failure::new(FailureCode::Invalid, "thread: an answer belongs to one already"));
         }
+        if args.item.is_none() && args.answer.is_some() {
+            return Err(Failure::new(FailureCode::Invalid, "answer: a new thread answers nothing"));
+        }
         let now = self.now();
         self.write(move |tx| {
             draft::put(tx, args.item, &args.text, now)?;
-            args.thread.map_or(Ok(()), |thread| keep_thread(tx, &thread, now))
+            if let Some(thread) = args.thread {
+                keep_thread(tx, &thread, now)?;
+            }
+            if let (Some(item), Some(answer)) = (args.item, args.answer) {
+                keep_answer(tx, item, &answer, now)?;
+            }
+            Ok(())
         })
         .await?;
         Ok(Nothing {})
@@ -33,12 +43,22 @@ impl Engine {
 /// What the thread being written is to be, apart from its text.
 pub(crate) fn kept_thread(db: &Read<'_>) -> Result<Option<ThreadDraft>, Failure> {
     // What another version kept in another form is no reason to lose the text.
-    Ok(draft::thread(db)?.and_then(|kept| serde_json::from_value(kept).ok()))
+    Ok(draft::chosen(db, None)?.and_then(|kept| serde_json::from_value(kept).ok()))
+}
+
+/// Whom the answer being written is to go to, and when.
+pub(crate) fn kept_answer(db: &Read<'_>, item: ItemId) -> Result<AnswerDraft, Failure> {
+    Ok(draft::chosen(db, Some(item))?.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default())
 }
 
 fn keep_thread(tx: &Tx<'_>, thread: &ThreadDraft, now: DateTime<Utc>) -> Result<(), Failure> {
     let chosen = (*thread != ThreadDraft::default()).then(|| json!(thread));
-    Ok(draft::put_thread(tx, chosen.as_ref(), now)?)
+    Ok(draft::put_chosen(tx, None, chosen.as_ref(), now)?)
+}
+
+fn keep_answer(tx: &Tx<'_>, item: ItemId, answer: &AnswerDraft, now: DateTime<Utc>) -> Result<(), Failure> {
+    let chosen = (*answer != AnswerDraft::default()).then(|| json!(answer));
+    Ok(draft::put_chosen(tx, Some(item), chosen.as_ref(), now)?)
 }
 
 /// What is being typed there was sent, and is no draft any more. Something else
@@ -67,6 +87,8 @@ pub(crate) struct Written<'a> {
     pub(crate) files: &'a [Attachment],
     /// What else it was to be, where it began a thread.
     pub(crate) thread: Option<&'a ThreadDraft>,
+    /// Whom it was to go to and when, where it was an answer.
+    pub(crate) answer: Option<&'a AnswerDraft>,
 }
 
 /// Gives what was written back to the composer, ahead of what is being typed
@@ -85,8 +107,14 @@ pub(crate) fn give_back(
             _ => keep_thread(tx, thread, now)?,
         }
     }
-    words.extend(draft::get(tx, item)?.filter(|typed| typed != written.text));
+    let typed = draft::get(tx, item)?;
+    let taken = typed.is_some();
+    words.extend(typed.filter(|typed| typed != written.text));
     draft::put(tx, item, &words.join("\n\n"), now)?;
+    if let (Some(item), Some(answer), false) = (item, written.answer, taken) {
+        // What is being typed there has its own.
+        keep_answer(tx, item, answer, now)?;
+    }
     let mut files = written.files.to_vec();
     files.extend(draft::files(tx, item)?.into_iter().filter(|file| !written.files.contains(file)));
     Ok(draft::put_files(tx, item, &files, now)?)

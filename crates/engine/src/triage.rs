@@ -42,6 +42,9 @@ pub(crate) struct Back {
     /// And what else the thread was to be that it began.
     #[serde(default)]
     thread: Option<ThreadDraft>,
+    /// Or whom the answer was to go to, and when.
+    #[serde(default)]
+    answer: Option<AnswerDraft>,
 }
 
 impl Back {
@@ -54,6 +57,12 @@ impl Back {
     /// It began a thread that was to be this.
     pub(crate) fn and_thread(mut self, thread: ThreadDraft) -> Self {
         self.thread = Some(thread);
+        self
+    }
+
+    /// It was an answer that was to be this.
+    pub(crate) fn and_answer(mut self, answer: AnswerDraft) -> Self {
+        self.answer = Some(answer);
         self
     }
 
@@ -260,7 +269,7 @@ fn restore(
         scheduled::delete(tx, &back.scheduled, now)?;
     }
     if let Some((item, text)) = &back.draft {
-        let written = Written { text, files: &back.files, thread: back.thread.as_ref() };
+        let written = Written { text, files: &back.files, thread: back.thread.as_ref(), answer: back.answer.as_ref() };
         give_back(tx, *item, &written, now)?;
     }
     let mut ids = Vec::new();

@@ -1,5 +1,5 @@
 //! Table `draft`: what is being typed, the files that are to go with it, and
-//! what else a new thread is to be. What that is made of is the engine's.
+//! what else was chosen for it. What that is made of is the engine's.
 
 use crate::sql::{Id, Ms, RowExt, json};
 use crate::{Read, Result, Tx};
@@ -21,6 +21,9 @@ pub(crate) const V2: &str = "ALTER TABLE draft ADD COLUMN files TEXT NOT NULL DE
 
 pub(crate) const V3: &str = "ALTER TABLE draft ADD COLUMN thread TEXT NOT NULL DEFAULT 'null';";
 
+// An answer has choices as well.
+pub(crate) const V4: &str = "ALTER TABLE draft RENAME COLUMN thread TO chosen;";
+
 /// What is being typed into a conversation, or for a new thread (`None`).
 pub fn get(r: &Read<'_>, item: Option<ItemId>) -> Result<Option<String>> {
     let mut q = r.conn.prepare_cached("SELECT text FROM draft WHERE item_id = ?1 AND text <> ''")?;
@@ -33,10 +36,11 @@ pub fn files(r: &Read<'_>, item: Option<ItemId>) -> Result<Vec<Attachment>> {
     Ok(q.query_row([key(item)], |row| row.json("files")).optional()?.unwrap_or_default())
 }
 
-/// What else a new thread is to be.
-pub fn thread(r: &Read<'_>) -> Result<Option<Value>> {
-    let mut q = r.conn.prepare_cached("SELECT thread FROM draft WHERE item_id = ?1")?;
-    Ok(q.query_row([key(None)], |row| row.json("thread")).optional()?.flatten())
+/// What else was chosen for it: what a new thread is to be, whom an answer is
+/// to go to.
+pub fn chosen(r: &Read<'_>, item: Option<ItemId>) -> Result<Option<Value>> {
+    let mut q = r.conn.prepare_cached("SELECT chosen FROM draft WHERE item_id = ?1")?;
+    Ok(q.query_row([key(item)], |row| row.json("chosen")).optional()?.flatten())
 }
 
 /// Keeps what is typed; with nothing else kept an empty text ends the draft.
@@ -56,13 +60,13 @@ pub fn put_files(tx: &Tx<'_>, item: Option<ItemId>, files: &[Attachment], at: Da
     drop_empty(tx, item)
 }
 
-/// Keeps what else a new thread is to be; with nothing else kept `None` ends
-/// the draft.
-pub fn put_thread(tx: &Tx<'_>, thread: Option<&Value>, at: DateTime<Utc>) -> Result<()> {
-    let sql = "INSERT INTO draft (item_id, text, at, thread) VALUES (?1, '', ?2, ?3)
-               ON CONFLICT (item_id) DO UPDATE SET thread = ?3, at = ?2";
-    tx.conn.prepare_cached(sql)?.execute(params![key(None), Ms(at), json(&thread)?])?;
-    drop_empty(tx, None)
+/// Keeps what else was chosen for it; with nothing else kept `None` ends the
+/// draft.
+pub fn put_chosen(tx: &Tx<'_>, item: Option<ItemId>, chosen: Option<&Value>, at: DateTime<Utc>) -> Result<()> {
+    let sql = "INSERT INTO draft (item_id, text, at, chosen) VALUES (?1, '', ?2, ?3)
+               ON CONFLICT (item_id) DO UPDATE SET chosen = ?3, at = ?2";
+    tx.conn.prepare_cached(sql)?.execute(params![key(item), Ms(at), json(&chosen)?])?;
+    drop_empty(tx, item)
 }
 
 /// It was sent: nothing is left of it.
@@ -72,7 +76,9 @@ pub fn clear(tx: &Tx<'_>, item: Option<ItemId>) -> Result<()> {
 }
 
 fn drop_empty(tx: &Tx<'_>, item: Option<ItemId>) -> Result<()> {
-    let sql = "DELETE FROM draft WHERE item_id = ?1 AND text = '' AND files = '[]' AND thread = 'null'";
+    // A thread has a title and more without a text; an answer is nothing but one.
+    let sql = "DELETE FROM draft WHERE item_id = ?1 AND text = '' AND files = '[]'
+                   AND (chosen = 'null' OR item_id <> zeroblob(16))";
     tx.conn.prepare_cached(sql)?.execute([key(item)])?;
     Ok(())
 }

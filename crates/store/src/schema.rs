@@ -39,6 +39,7 @@ const STEPS: &[&[&str]] = &[
     &[scope::V2, record::V2],
     &[item::V4],
     &[item::V5],
+    &[draft::V4],
 ];
 
 /// The version this build writes.

@@ -91,6 +91,20 @@ words: string, } | { "do": "read" } | { "do": "unread" } | { "do": "mute" } | { 
 urgency: Urgency, };
 
 /**
+ * What an answer is to be, apart from its text. [`Reply`] has the words; none
+ * stands for what is usual in its conversation.
+ */
+export type AnswerDraft = { 
+/**
+ * By mail: the addresses it goes to.
+ */
+to: Array<string> | null, 
+/**
+ * In a team thread: when it is delivered.
+ */
+deliver: Deliver | null, };
+
+/**
  * Somebody whose answer is wanted.
  */
 export type Asked = { 
@@ -416,7 +430,11 @@ draft: string | null,
 /**
  * Files that are to go with it.
  */
-draft_files: Array<AttachedFile>, };
+draft_files: Array<AttachedFile>, 
+/**
+ * And whom it is to go to, and when.
+ */
+draft_answer: AnswerDraft, };
 
 /**
  * Rows of each list.
@@ -538,7 +556,11 @@ text: string,
 /**
  * What else a new thread is to be; none leaves that as it is.
  */
-thread: ThreadDraft | null, };
+thread: ThreadDraft | null, 
+/**
+ * What else an answer is to be; none leaves that as it is.
+ */
+answer: AnswerDraft | null, };
 
 /**
  * Where something is being typed.
@@ -1502,7 +1524,7 @@ role: Role, };
  */
 export type Settings = { 
 /**
- * Who may break through a focus block with a red item.
+ * Who may break through a focus block with a red item that asks me.
  */
 may_interrupt: Array<PersonId>, 
 /**

@@ -51,7 +51,7 @@ it('is kept without a word of text', async () => {
 
 it('chooses again when it was to arrive at a time that is over', async () => {
   const thread = { title: 'Late', urgency: 'yellow', asked: [], space: '', private: false } as const;
-  await host.call('save_draft', { item: null, text: '', thread: { ...thread, asked: [], deliver: { when: 'at', at: '2026-11-16T08:00:00Z' } } });
+  await host.call('save_draft', { item: null, text: '', thread: { ...thread, asked: [], deliver: { when: 'at', at: '2026-11-16T08:00:00Z' } }, answer: null });
   expect((await page()).value).toBe('Late');
   await eventually(() => expect(saved().at(-1)?.args).toMatchObject({ thread: { deliver: { when: 'when_they_start' } } }));
 });

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { fireEvent, render, screen } from '@testing-library/svelte';
 import { beforeEach, expect, it } from 'vitest';
-import { call } from '../host';
+import { call, type Deliver } from '../host';
 import { reset } from '../host/memory';
 import '../host/memory/document';
 import { eventually } from '../host/memory/eventually';
@@ -84,6 +84,48 @@ it('answers who wrote, and everybody only when that is chosen', async () => {
   await composer.rerender({ conversation: await call('open', { id: 'contract' }) });
   expect(text.value).toBe('For all of you.');
   expect(shown()).toEqual(['Office', 'Rui Costa', 'Press desk']);
+});
+
+it('keeps whom it goes to with the words', async () => {
+  const shown = () => [...screen.getByTestId('recipients').querySelectorAll('b')].map((b) => b.textContent);
+  const chosen = () => ['author', 'all'].filter((whom) => screen.getByTestId(`reply-to-${whom}`).querySelector('input')!.checked);
+  let text = await compose('contract');
+  expect(screen.queryByTestId('recipient-drop'), 'it goes to somebody').toBeNull();
+  await fireEvent.input(text, { target: { value: 'Dear all,' } });
+  await fireEvent.click(screen.getByTestId('reply-to-all').querySelector('input')!);
+  expect(chosen()).toEqual(['all']);
+  await fireEvent.click(screen.getByRole('button', { name: 'Take Rui Costa off' }));
+  expect(shown()).toEqual(['Office', 'Press desk']);
+  expect(chosen()).toEqual([]);
+  await eventually(() => expect(host.calls.at(-1)).toMatchObject({ name: 'save_draft', args: { answer: { to: ['office@studies.example.org', 'press@example.net'] } } }));
+  composer.unmount();
+
+  text = await compose('contract');
+  expect(text.value).toBe('Dear all,');
+  expect(shown()).toEqual(['Office', 'Press desk']);
+  await fireEvent.click(screen.getByTestId('reply-to-author').querySelector('input')!);
+  expect(shown()).toEqual(['Office']);
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect(replies().at(-1)).toMatchObject({ to: ['office@studies.example.org'] }));
+  await eventually(() => expect(text.value).toBe(''));
+
+  await call('undo', {});
+  await composer.rerender({ conversation: await call('open', { id: 'contract' }) });
+  expect(text.value).toBe('Dear all,');
+  expect(chosen()).toEqual(['author']);
+});
+
+it('keeps when it is delivered with the words', async () => {
+  const keep = (deliver: Deliver) => call('save_draft', { item: 'sync', text: 'Please.', thread: null, answer: { to: null, deliver } });
+  await keep({ when: 'now' });
+  const text = await compose('sync');
+  expect(screen.getByTestId('send').textContent).toContain('now');
+  await fireEvent.input(text, { target: { value: 'Please look.' } });
+  await eventually(() => expect(host.calls.at(-1)).toMatchObject({ name: 'save_draft', args: { text: 'Please look.', answer: { to: null, deliver: { when: 'now' } } } }));
+  composer.unmount();
+  await keep({ when: 'at', at: '2026-11-15T09:00:00Z' });
+  await compose('sync');
+  expect(screen.getByTestId('send').textContent, 'a time that is over is none').toContain('when ');
 });
 
 it('offers no choice where there is none', async () => {

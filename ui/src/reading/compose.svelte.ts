@@ -15,7 +15,7 @@ class Thread {
   /** For those who are asked alone; without anybody asked it means nothing. */
   only = $state(false);
   deliver = $state<Deliver>({ when: 'when_they_start' });
-  readonly draft = new Draft(null, null, () => this.chosen);
+  readonly draft = new Draft(null, null, () => ({ thread: this.chosen }));
   readonly files = new Files(null, []);
   /** What the engine kept of it is here. */
   known = $state(false);

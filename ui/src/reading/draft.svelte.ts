@@ -1,5 +1,5 @@
 /** What is being typed, kept by the engine as it is typed. */
-import { call, type ItemId, type ThreadDraft } from '../host';
+import { call, type AnswerDraft, type ItemId, type ThreadDraft } from '../host';
 import { complain } from '../parts/toasts.svelte';
 
 /** A pause this long, in milliseconds, and what is there is kept. */
@@ -7,10 +7,13 @@ const PAUSE = 400;
 /** What was typed waits no longer than this to be kept, however steadily somebody types. */
 const LATEST = 1_000;
 
+/** What else was chosen for what is typed; with null the engine's stays as it is. */
+type Chosen = { thread: ThreadDraft } | { answer: AnswerDraft | null };
+
 export class Draft {
   text = $state('');
   readonly item: ItemId | null;
-  #thread: () => ThreadDraft | null;
+  #chosen: (text: string) => Chosen;
   /** The text as the engine has it, and all of it. */
   #text: string;
   #all: string;
@@ -18,10 +21,9 @@ export class Draft {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #saving: Promise<void> | undefined;
 
-  /** `thread` tells what else a new thread is to be; an answer is nothing else. */
-  constructor(item: ItemId | null, kept: string | null, thread: () => ThreadDraft | null = () => null) {
+  constructor(item: ItemId | null, kept: string | null, chosen: (text: string) => Chosen = () => ({ answer: null })) {
     this.item = item;
-    this.#thread = thread;
+    this.#chosen = chosen;
     this.text = this.#text = kept ?? '';
     this.#all = this.#content();
   }
@@ -66,7 +68,7 @@ export class Draft {
   }
 
   #content(): string {
-    return JSON.stringify([this.text, this.#thread()]);
+    return JSON.stringify([this.text, this.#chosen(this.text)]);
   }
 
   #rest(): void {
@@ -75,11 +77,11 @@ export class Draft {
   }
 
   async #save(): Promise<void> {
-    const [text, thread] = [this.text, this.#thread()];
+    const [text, chosen] = [this.text, this.#chosen(this.text)];
     this.#text = text;
     this.#all = this.#content();
     try {
-      await call('save_draft', { item: this.item, text, thread });
+      await call('save_draft', { item: this.item, text, thread: null, answer: null, ...chosen });
     } catch (thrown) {
       this.#all = '';
       complain(thrown);

@@ -62,7 +62,7 @@ describe('removing an account', () => {
   }
 
   it('names what was never sent, with its words, and says that it is lost', async () => {
-    await host.call('save_draft', { item: 'contract', text: 'Precious words', thread: null });
+    await host.call('save_draft', { item: 'contract', text: 'Precious words', thread: null, answer: null });
     const { id } = await ask();
     const lost = screen.getByTestId('account-unsent').textContent;
     for (const said of ['1 text that was never sent', 'Contract for the usability study (a draft)', 'Precious words']) expect(lost).toContain(said);

@@ -33,6 +33,9 @@ pub struct Conversation {
     /// Files that are to go with it.
     #[serde(default)]
     pub draft_files: Vec<AttachedFile>,
+    /// And whom it is to go to, and when.
+    #[serde(default)]
+    pub draft_answer: AnswerDraft,
 }
 
 /// Somebody whose answer is wanted.
@@ -161,7 +164,7 @@ pub struct DraftOf {
 }
 
 /// What is being typed.
-#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, TS)]
 pub struct Draft {
     /// The conversation; none for a new thread.
     pub item: Option<ItemId>,
@@ -170,6 +173,20 @@ pub struct Draft {
     /// What else a new thread is to be; none leaves that as it is.
     #[serde(default)]
     pub thread: Option<ThreadDraft>,
+    /// What else an answer is to be; none leaves that as it is.
+    #[serde(default)]
+    pub answer: Option<AnswerDraft>,
+}
+
+/// What an answer is to be, apart from its text. [`Reply`] has the words; none
+/// stands for what is usual in its conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct AnswerDraft {
+    /// By mail: the addresses it goes to.
+    pub to: Option<Vec<String>>,
+    /// In a team thread: when it is delivered.
+    pub deliver: Option<Deliver>,
 }
 
 /// What a new thread is to be, apart from its text; [`Compose`] has the words.

@@ -268,7 +268,7 @@ async fn a_draft_keeps_its_files_until_they_are_taken_off() {
     assert_eq!(rig.names("files"), [left.files[0].sha256.clone()], "its copy is gone with it");
     // The text comes and goes; the file stays.
     for text in ["half a sent", ""] {
-        rig.engine.save_draft(Draft { item: Some(id), text: text.to_owned(), thread: None }).await.unwrap();
+        rig.engine.save_draft(Draft { item: Some(id), text: text.to_owned(), ..Default::default() }).await.unwrap();
         assert_eq!(open(&rig, &id.to_string()).await.draft_files, left.files);
     }
     // What was swept can't be sent.

@@ -250,7 +250,10 @@ async fn a_thread_taken_back_is_all_there_to_be_written_again() {
         files: Vec::new(),
     };
     let kept = async || rig.engine.draft(DraftOf { item: None }).await.unwrap();
-    rig.engine.save_draft(Draft { item: None, text: "How much?".into(), thread: Some(thread.clone()) }).await.unwrap();
+    rig.engine
+        .save_draft(Draft { item: None, text: "How much?".into(), thread: Some(thread.clone()), ..Default::default() })
+        .await
+        .unwrap();
     rig.engine.compose(send()).await.unwrap();
     assert_eq!((kept().await.text.as_str(), kept().await.thread), ("", None), "it is sent");
     // The server takes nothing: it has not gone out.
@@ -260,7 +263,10 @@ async fn a_thread_taken_back_is_all_there_to_be_written_again() {
 
     rig.engine.compose(send()).await.unwrap();
     let next = ThreadDraft { title: "Where?".into(), ..ThreadDraft::default() };
-    rig.engine.save_draft(Draft { item: None, text: "Here".into(), thread: Some(next.clone()) }).await.unwrap();
+    rig.engine
+        .save_draft(Draft { item: None, text: "Here".into(), thread: Some(next.clone()), ..Default::default() })
+        .await
+        .unwrap();
     rig.engine.undo(Nothing {}).await.unwrap();
     let both = kept().await;
     assert_eq!(

@@ -81,12 +81,12 @@ async fn a_refused_reply_stays_with_its_text_until_the_person_decides() {
 async fn drafts_survive_and_empty_ones_go() {
     let (rig, id) = one_mail().await;
     let item = Some(id.parse().unwrap());
-    rig.engine.save_draft(Draft { item: None, text: "a new thr".into(), thread: None }).await.unwrap();
-    rig.engine.save_draft(Draft { item, text: "half a sent".into(), thread: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item: None, text: "a new thr".into(), ..Default::default() }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "half a sent".into(), ..Default::default() }).await.unwrap();
     let rig = rig.crash(TimeDelta::zero()).await;
     assert_eq!(rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft.as_deref(), Some("half a sent"));
     assert_eq!(rig.engine.draft(DraftOf { item: None }).await.unwrap().text, "a new thr");
-    rig.engine.save_draft(Draft { item, text: String::new(), thread: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: String::new(), ..Default::default() }).await.unwrap();
     assert_eq!(rig.engine.open(ItemRef { id }).await.unwrap().draft, None);
 }
 
@@ -94,7 +94,7 @@ async fn drafts_survive_and_empty_ones_go() {
 async fn a_new_thread_survives_with_all_it_is_to_be() {
     let (rig, id) = one_mail().await;
     let thread = ThreadDraft { title: "Which day?".into(), private: true, ..ThreadDraft::default() };
-    let draft = |text: &str, thread| Draft { item: None, text: text.into(), thread };
+    let draft = |text: &str, thread| Draft { item: None, text: text.into(), thread, ..Default::default() };
     rig.engine.save_draft(draft("", Some(thread.clone()))).await.unwrap();
     let rig = rig.crash(TimeDelta::zero()).await;
     rig.engine.save_draft(draft("Tue", None)).await.unwrap();
@@ -110,11 +110,39 @@ async fn a_new_thread_survives_with_all_it_is_to_be() {
 }
 
 #[tokio::test]
+async fn whom_an_answer_goes_to_is_kept_with_it() {
+    let (rig, id) = one_mail().await;
+    let item = Some(id.parse().unwrap());
+    let everybody = AnswerDraft { to: Some(vec!["mei@example.org".into()]), deliver: None };
+    let typed = |text: &str, answer| Draft { item, text: text.into(), answer, ..Default::default() };
+    rig.engine.save_draft(typed("Dear all", Some(everybody.clone()))).await.unwrap();
+    rig.engine.save_draft(typed("Dear all,", None)).await.unwrap();
+    let rig = rig.crash(TimeDelta::zero()).await;
+    let kept = async || rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft_answer;
+    assert_eq!(kept().await, everybody, "through a crash, and as more is typed");
+    let all = || Reply { to: everybody.to.clone(), ..reply(&id, "Dear all,") };
+    rig.engine.reply(all()).await.unwrap();
+    assert_eq!(kept().await, AnswerDraft::default(), "it was sent");
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(kept().await, everybody, "and is as it was once it is taken back");
+
+    rig.engine.reply(all()).await.unwrap();
+    rig.engine.save_draft(typed("To you alone", Some(AnswerDraft::default()))).await.unwrap();
+    rig.engine.undo(Nothing {}).await.unwrap();
+    assert_eq!(kept().await, AnswerDraft::default(), "what is typed there goes to nobody else for it");
+    rig.engine.save_draft(typed("", Some(everybody.clone()))).await.unwrap();
+    assert_eq!(kept().await, AnswerDraft::default(), "without a word there is no answer");
+
+    let new = Draft { item: None, ..typed("Hello", Some(everybody)) };
+    assert_eq!(rig.engine.save_draft(new).await.unwrap_err().code, FailureCode::Invalid);
+}
+
+#[tokio::test]
 async fn what_is_taken_back_drops_nothing_typed_since() {
     let (rig, id) = one_mail().await;
     let item = Some(id.parse().unwrap());
     rig.engine.reply(reply(&id, "Yes.")).await.unwrap();
-    rig.engine.save_draft(Draft { item, text: "And".into(), thread: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "And".into(), ..Default::default() }).await.unwrap();
     rig.engine.undo(Nothing {}).await.unwrap();
     let kept = async || rig.engine.open(ItemRef { id: id.clone() }).await.unwrap().draft;
     assert_eq!(kept().await.as_deref(), Some("Yes.\n\nAnd"));
@@ -298,7 +326,7 @@ async fn an_account_with_unsent_words_is_not_removed_without_a_word() {
     let account = rig.engine.accounts(Nothing {}).await.unwrap()[0].id;
     let item = Some(id.parse().unwrap());
     rig.engine.reply(reply(&id, "Precious words.")).await.unwrap();
-    rig.engine.save_draft(Draft { item, text: "half a sent".into(), thread: None }).await.unwrap();
+    rig.engine.save_draft(Draft { item, text: "half a sent".into(), ..Default::default() }).await.unwrap();
     let remove = |lose_unsent| rig.engine.remove_account(RemoveAccount { id: account, lose_unsent });
 
     let failure = remove(false).await.unwrap_err();

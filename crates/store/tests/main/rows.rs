@@ -33,14 +33,14 @@ fn an_empty_draft_is_none() {
 fn a_new_thread_is_kept_with_all_it_is_to_be() {
     let w = world();
     let more = json!({"title": "Which day?", "asked": []});
-    w.store.write(|tx| draft::put_thread(tx, Some(&more), at(1))).unwrap();
-    assert_eq!(w.store.read(draft::thread).unwrap(), Some(more), "without a word of text");
+    w.store.write(|tx| draft::put_chosen(tx, None, Some(&more), at(1))).unwrap();
+    assert_eq!(w.store.read(|r| draft::chosen(r, None)).unwrap(), Some(more), "without a word of text");
     w.store.write(|tx| draft::put(tx, None, "", at(2))).unwrap();
-    assert!(w.store.read(draft::thread).unwrap().is_some(), "an empty text is not the end of it");
-    w.store.write(|tx| draft::put_thread(tx, None, at(3))).unwrap();
-    assert_eq!(w.store.read(draft::thread).unwrap(), None);
+    assert!(w.store.read(|r| draft::chosen(r, None)).unwrap().is_some(), "an empty text is not the end of it");
+    w.store.write(|tx| draft::put_chosen(tx, None, None, at(3))).unwrap();
+    assert_eq!(w.store.read(|r| draft::chosen(r, None)).unwrap(), None);
     w.store.write(|tx| draft::put(tx, None, "text", at(4))).unwrap();
-    assert_eq!(w.store.read(draft::thread).unwrap(), None);
+    assert_eq!(w.store.read(|r| draft::chosen(r, None)).unwrap(), None);
 }
 
 #[test]

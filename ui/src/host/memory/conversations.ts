@@ -51,7 +51,7 @@ const mailbox = (name: string, address: string): Recipient => ({ person: null, n
 
 /** The conversation behind a row. */
 export function conversation(row: Row): Conversation {
-  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], deliver: { when: row.source === 'team' && row.urgency !== 'red' ? 'when_they_start' : 'now' }, redirected: [], draft: null, draft_files: [] };
+  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], deliver: { when: row.source === 'team' && row.urgency !== 'red' ? 'when_they_start' : 'now' }, redirected: [], draft: null, draft_files: [], draft_answer: { to: null, deliver: null } };
   switch (row.id) {
     case 'sync':
       return {

@@ -6,7 +6,7 @@
  */
 import type { LinkTarget } from '../link';
 import type {
-  Account, Action, Attached, AttachedFile, Commands, Conversation, Deliver, Device, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
+  Account, Action, AnswerDraft, Attached, AttachedFile, Commands, Conversation, Deliver, Device, Event, Failure, FailureCode, Hours, ItemId, MessageView, Refusal, Row,
   SecretsState, Sending, Settings, SignInInfo, Status, TeamMember, ThreadDraft, Undoable, Unsent, View,
 } from '../bindings';
 import { AUTHENTICATOR } from './authenticator';
@@ -37,6 +37,7 @@ export class Memory {
   #loaded = Date.now();
   #lists: Record<View, Row[]>;
   #drafts = new Map<ItemId | null, string>();
+  #answers = new Map<ItemId, AnswerDraft>();
   #thread: ThreadDraft | null = null;
   #files = new Map<ItemId | null, AttachedFile[]>();
   #saved: string[] = [];
@@ -262,7 +263,7 @@ export class Memory {
     open: ({ id }): Conversation => {
       const found = conversation(this.#find(id));
       const draft = this.#drafts.has(id) ? (this.#drafts.get(id) ?? null) : found.draft;
-      return { ...found, draft, draft_files: this.#files.get(id) ?? [], messages: [...found.messages, ...(this.#sent.get(id) ?? [])] };
+      return { ...found, draft, draft_files: this.#files.get(id) ?? [], draft_answer: this.#answers.get(id) ?? found.draft_answer, messages: [...found.messages, ...(this.#sent.get(id) ?? [])] };
     },
     triage: ({ ids, action }) => {
       if (ids.length === 0) fail('invalid', 'Nothing is chosen.');
@@ -299,8 +300,9 @@ export class Memory {
       };
     },
     draft: ({ item }) => ({ text: this.#drafts.get(item) ?? '', thread: item === null ? this.#thread : null, files: this.#files.get(item) ?? [] }),
-    save_draft: ({ item, text, thread }) => {
+    save_draft: ({ item, text, thread, answer }) => {
       this.#drafts.set(item, text);
+      if (item && answer) this.#answers.set(item, answer);
       if (thread) this.#thread = thread;
       return {};
     },
@@ -332,10 +334,12 @@ export class Memory {
       const before = this.#sent.get(item) ?? [];
       this.#sent.set(item, [...before, own]);
       this.#drafts.set(item, '');
+      this.#answers.delete(item);
       this.#files.set(item, []);
       this.#remember(`Sent: ${this.#find(item).title}`, [item], () => {
         this.#sent.set(item, before);
         this.#drafts.set(item, text);
+        this.#answers.set(item, { to: to ?? null, deliver });
         this.#files.set(item, files);
       });
       const told = conversation(this.#find(item)).recipients.filter((r) => r.address && (to ? to.includes(r.address) : !r.copied));
@@ -347,11 +351,11 @@ export class Memory {
     compose: ({ title, urgency, asked, deliver, files }) => {
       if (urgency === 'red' && asked.length === 0) fail('invalid', 'Something urgent must ask somebody by name.');
       const [text, thread] = [this.#drafts.get(null) ?? '', this.#thread];
-      this.#handlers.save_draft({ item: null, text: '', thread: null });
+      this.#handlers.save_draft({ item: null, text: '', thread: null, answer: null });
       this.#thread = null;
       this.#files.set(null, []);
       this.#remember(`Sent: ${title}`, [], () => {
-        this.#handlers.save_draft({ item: null, text, thread });
+        this.#handlers.save_draft({ item: null, text, thread, answer: null });
         this.#files.set(null, files);
       });
       return this.#undoable(new Date(this.now() + 10_000).toISOString(), this.#sending(deliver));
