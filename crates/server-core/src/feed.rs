@@ -1,7 +1,8 @@
 //! Reads feeds: what changed since a cursor, and everything there is.
 
 use crate::core::{busy, failed};
-use crate::row::{goes_first, json_bytes};
+use crate::limits::PAGE_BYTES;
+use crate::row::{goes_first, weight};
 use crate::storage::{Changes, Current, Limit, Page, Storage};
 use crate::{Actor, Core, Key, rules};
 use meantime_protocol::http::{BootstrapPage, BootstrapQuery, PullPage, PullQuery};
@@ -12,8 +13,6 @@ use uuid::Uuid;
 
 /// A page that is not asked for in rows.
 const PAGE: usize = 200;
-/// A page ends once it holds this much.
-const PAGE_BYTES: usize = 4 << 20;
 /// Threads read at once for a page's messages: as much as a page holds, if
 /// they are the biggest there are.
 const THREADS_AT_ONCE: usize = PAGE_BYTES / MAX_FIELDS_BYTES;
@@ -69,7 +68,7 @@ impl<S: Storage> Core<S> {
             Scope::Private(circle) if query.page.is_none() => self.one(team, &rules::space_key(circle)).await?,
             _ => None,
         };
-        let mut room = limit.bytes.saturating_sub(space.as_ref().map_or(0, |space| json_bytes(&space.record.fields)));
+        let mut room = limit.bytes.saturating_sub(space.as_ref().map_or(0, |space| weight(&space.record.fields)));
         let mut more = loop {
             let current = Current {
                 scope: query.scope,
@@ -82,7 +81,7 @@ impl<S: Storage> Core<S> {
             let page = self.storage.current(team, &current).await.map_err(failed)?;
             place.below = page.rows.last().map_or(place.below, |row| row.seq);
             if place.first {
-                room = room.saturating_sub(page.rows.iter().map(|row| json_bytes(&row.fields)).sum());
+                room = room.saturating_sub(page.rows.iter().map(|row| weight(&row.fields)).sum());
             }
             rows.extend(page.rows);
             if page.more {
@@ -127,7 +126,7 @@ impl<S: Storage> Core<S> {
         mut room: usize,
     ) -> Result<Option<u64>, Problem> {
         let on_page: HashMap<Uuid, usize> =
-            rows.iter().filter(|row| row.kind == Kind::THREAD).map(|row| (row.id, json_bytes(&row.fields))).collect();
+            rows.iter().filter(|row| row.kind == Kind::THREAD).map(|row| (row.id, weight(&row.fields))).collect();
         let mut known: HashSet<Uuid> = on_page.keys().copied().collect();
         let wanted = rows.iter().enumerate().filter_map(|(i, row)| Some((i, thread_of(row)?)));
         let wanted: Vec<(usize, Uuid)> = wanted.filter(|(_, thread)| known.insert(*thread)).collect();
@@ -151,10 +150,10 @@ impl<S: Storage> Core<S> {
             let own = match &row.kind {
                 kind if goes_first(kind) => 0,
                 kind if *kind == Kind::THREAD && !counted.insert(row.id) => 0,
-                _ => json_bytes(&row.fields),
+                _ => weight(&row.fields),
             };
             let further = thread_of(row).and_then(|id| on_page.get(&id).filter(|_| counted.insert(id)).copied());
-            let brought = thread.as_ref().map(|thread| json_bytes(&thread.fields)).or(further).unwrap_or_default();
+            let brought = thread.as_ref().map(|thread| weight(&thread.fields)).or(further).unwrap_or_default();
             // One row is on every page, or nobody would get on.
             if i > 0 && own + brought > room {
                 end = Some(i);

@@ -19,8 +19,15 @@ pub const MEMBERS_PER_CIRCLE: usize = 100;
 /// Records that one push may make the server look at: what it changes, and
 /// what that refers to. One op alone stays far below.
 pub const LOOKED_AT: usize = 5000;
-/// How much those records may hold together, in bytes of JSON.
+/// How much those records may hold together, in bytes ([`crate::row::weight`]).
 pub const LOOKED_AT_BYTES: usize = 8 << 20;
+
+/// A page of a feed ends once its records hold this much, in bytes
+/// ([`crate::row::weight`]).
+pub const PAGE_BYTES: usize = 4 << 20;
+/// More than any page is as text: the row that passes [`PAGE_BYTES`] may be as
+/// big as there is and bring as big a thread, and each row has its envelope.
+pub const PAGE_TEXT: usize = 2 * PAGE_BYTES;
 
 /// Messages that refer to one and the same attachment: they are listed in its
 /// record.

@@ -6,7 +6,7 @@
 
 mod people;
 
-use crate::row::{goes_first, guest_reads};
+use crate::row::{goes_first, guest_reads, weight};
 use crate::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
     Standing, Storage, StorageError, Sweep, Taken, Team, Token, Tried,
@@ -73,7 +73,7 @@ impl State {
                 page.more = true;
                 break;
             }
-            bytes += serde_json::to_string(&record.fields).map_or(0, |text| text.len());
+            bytes += weight(&record.fields);
             page.rows.push(record.clone());
         }
         page

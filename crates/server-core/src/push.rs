@@ -6,7 +6,7 @@ use crate::core::{TRIES, busy, failed};
 use crate::devices::unauthorized;
 use crate::join::member_key;
 use crate::limits::{LOOKED_AT, LOOKED_AT_BYTES};
-use crate::row::json_bytes;
+use crate::row::weight;
 use crate::rules::{self, Verdict, View};
 use crate::storage::{Batch, Change, Commit, Storage, Taken};
 use crate::{Actor, Core, Key, Row, TeamScope};
@@ -143,7 +143,7 @@ impl<S: Storage> Core<S> {
         let (mut rows, mut bytes) = (Vec::with_capacity(keys.len()), 0);
         for keys in keys.chunks(AT_ONCE) {
             let some = self.storage.get(team, keys).await.map_err(failed)?;
-            bytes += some.iter().flatten().map(|row| json_bytes(&row.record.fields)).sum::<usize>();
+            bytes += some.iter().flatten().map(|row| weight(&row.record.fields)).sum::<usize>();
             if bytes > LOOKED_AT_BYTES {
                 return Err(too_much());
             }

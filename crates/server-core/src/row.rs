@@ -3,6 +3,7 @@
 
 use meantime_model::{DeviceId, PersonId};
 use meantime_protocol::{Fields, Kind, Record, Scope};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Which record, within a team.
@@ -64,9 +65,38 @@ impl Row {
     }
 }
 
-/// How many bytes fields are as JSON.
+/// What a value weighs beside its JSON: `0,` are two bytes as text, and a value
+/// in memory.
+const VALUE: usize = 32;
+
+/// How much fields take of what a page or a push may hold, in bytes: their
+/// JSON, and something for each value.
 #[must_use]
-pub fn json_bytes(fields: &Fields) -> usize {
+pub fn weight(fields: &Fields) -> usize {
+    weight_of(json_bytes(fields), fields)
+}
+
+/// As [`weight`], where it is known how many bytes they are as JSON.
+#[must_use]
+pub fn weight_of(json: usize, fields: &Fields) -> usize {
+    json.saturating_add(VALUE.saturating_mul(values(fields)))
+}
+
+/// How many values fields hold, at all levels.
+#[must_use]
+pub fn values(fields: &Fields) -> usize {
+    fn of(value: &Value) -> usize {
+        1 + match value {
+            Value::Array(list) => list.iter().map(of).sum(),
+            Value::Object(object) => values(object),
+            _ => 0,
+        }
+    }
+    fields.values().map(of).sum()
+}
+
+/// How many bytes fields are as JSON.
+fn json_bytes(fields: &Fields) -> usize {
     let mut counted = Counted(0);
     match serde_json::to_writer(&mut counted, fields) {
         Ok(()) => counted.0,

@@ -310,7 +310,8 @@ pub struct Current {
 pub struct Limit {
     /// Rows at most.
     pub rows: usize,
-    /// The page ends with the row whose fields, as JSON, pass this many bytes.
+    /// The page ends with the row whose fields pass this many bytes
+    /// ([`crate::row::weight`]).
     pub bytes: usize,
 }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Scope};
 use meantime_server_core::pokes::Moved;
+use meantime_server_core::row::weight_of;
 use meantime_server_core::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Changes, Commit, Concerned, Current, Device, Invite, Limit, Page,
     Standing, Sweep, Taken, Team, Token, Tried,
@@ -102,7 +103,17 @@ impl Postgres {
         if let Some(first) = rows.first() {
             page.more = get::<i64>(first, 13)? > at_most(rows.len());
         }
-        page.rows = rows.iter().map(row::record).collect::<Result<_, _>>()?;
+        let mut filled = 0;
+        for columns in &rows {
+            // Text is added up there; what it holds is found out here.
+            if filled > limit.bytes {
+                page.more = true;
+                break;
+            }
+            let record = row::record(columns)?;
+            filled += weight_of(get::<&str>(columns, 10)?.len(), &record.fields);
+            page.rows.push(record);
+        }
         Ok(page)
     }
 }

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use meantime_model::{DeviceId, OpId, PersonId, TeamId};
 use meantime_protocol::{Epoch, Kind, Scope};
 use meantime_server_core::pokes::Moved;
+use meantime_server_core::row::weight_of;
 use meantime_server_core::storage::{
     Account, Attempts, AuditEntry, Batch, Bearer, Change, Changes, Commit, Current, Device, Invite, Limit, Page,
     Standing, Sweep, Taken, Team, Token, Tried,
@@ -459,8 +460,9 @@ fn page(
             page.more = true;
             break;
         }
-        bytes += columns.get_ref(10)?.as_bytes().map_or(0, <[u8]>::len);
-        page.rows.push(row::record(columns)?);
+        let record = row::record(columns)?;
+        bytes += weight_of(columns.get_ref(10)?.as_bytes().map_or(0, <[u8]>::len), &record.fields);
+        page.rows.push(record);
     }
     Ok(page)
 }

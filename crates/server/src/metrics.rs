@@ -19,7 +19,8 @@ type Labels<const N: usize> = [(&'static str, String); N];
 
 /// What can be counted of each kind, so that it stands at 0 before the first:
 /// a number that begins at 1 is no growth to who watches.
-const LIMITS: [&str; 6] = ["downloads", "push_bytes", "requests", "secrets", "streams", "streams_per_second"];
+const LIMITS: [&str; 7] =
+    ["downloads", "page_bytes", "push_bytes", "requests", "secrets", "streams", "streams_per_second"];
 const OUTCOMES: [&str; 3] = ["applied", "duplicate", "rejected"];
 const WHYS: [&str; 3] = ["busy", "unsure", "failed"];
 
@@ -40,6 +41,8 @@ pub struct Metrics {
     pub passwords_queued: Gauge,
     /// Memory that pushes under way take, in bytes.
     pub push_bytes: Gauge,
+    /// Memory that pages on their way out take, in bytes.
+    pub page_bytes: Gauge,
     ops: Family<Labels<1>, Counter>,
     storage: Family<Labels<1>, Counter>,
     storage_errors: Family<Labels<2>, Counter>,
@@ -76,6 +79,7 @@ impl Default for Metrics {
             pokes: Counter::default(),
             passwords_queued: Gauge::default(),
             push_bytes: Gauge::default(),
+            page_bytes: Gauge::default(),
             ops: Family::default(),
             storage: Family::default(),
             storage_errors: Family::default(),
@@ -106,6 +110,8 @@ impl Metrics {
         r.register("passwords_queued", "Passwords hashed or waiting for it", self.passwords_queued.clone());
         let memory = "Memory that pushes under way may take";
         r.register_with_unit("push", memory, Unit::Bytes, self.push_bytes.clone());
+        let pages = "Memory that pages on their way out take";
+        r.register_with_unit("page", pages, Unit::Bytes, self.page_bytes.clone());
         r.register("ops", "Changes pushed, by what became of them", self.ops.clone());
         r.register("storage_calls", "Calls to the storage", self.storage.clone());
         r.register("storage_errors", "Calls to the storage that failed", self.storage_errors.clone());

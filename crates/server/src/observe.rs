@@ -61,5 +61,6 @@ async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     app.metrics.certificate_until.set(until);
     app.metrics.passwords_queued.set(i64::try_from(app.core.passwords_queued()).unwrap_or(i64::MAX));
     app.metrics.push_bytes.set(i64::try_from(app.room.push_bytes()).unwrap_or(i64::MAX));
+    app.metrics.page_bytes.set(i64::try_from(app.room.page_bytes()).unwrap_or(i64::MAX));
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())
 }

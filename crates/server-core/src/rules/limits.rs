@@ -1,6 +1,7 @@
 //! How long things may be, whatever they are.
 
 use super::invalid;
+use crate::row::values;
 use meantime_protocol::{Code, Fields, MAX_FIELDS_BYTES, MAX_VALUES, Problem};
 use serde_json::Value;
 
@@ -75,7 +76,7 @@ pub(super) fn size(fields: &Fields) -> Result<(), Problem> {
     serde_json::to_writer(&mut room, fields).map_err(|_| {
         Problem::new(Code::TooLarge, format!("one record holds at most {} KiB", MAX_FIELDS_BYTES / 1024))
     })?;
-    if fields.values().map(values).sum::<usize>() > MAX_VALUES {
+    if values(fields) > MAX_VALUES {
         return Err(too_many_values());
     }
     Ok(())
@@ -85,15 +86,6 @@ pub(super) fn size(fields: &Fields) -> Result<(), Problem> {
 #[must_use]
 pub fn too_many_values() -> Problem {
     Problem::new(Code::TooLarge, format!("one record holds at most {MAX_VALUES} values"))
-}
-
-/// How many values a value is made of, itself among them.
-fn values(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(list) => list.iter().map(values).sum(),
-        Value::Object(object) => object.values().map(values).sum::<usize>(),
-        _ => 0,
-    }
 }
 
 /// A record's fields after a change.

@@ -1,7 +1,7 @@
 //! Reading feeds.
 
 use super::world::{World, fields};
-use crate::Storage;
+use crate::{Incoming, Storage};
 use chrono::TimeDelta;
 use meantime_protocol::http::{BootstrapPage, BootstrapQuery, Op, PullQuery};
 use meantime_protocol::kinds::Role;
@@ -132,6 +132,40 @@ pub async fn big_rows_make_short_pages<S: Storage>(storage: S) {
     let page = world.page(&ana, world.scope(), 0, 1000).await;
     assert!(page.more && (20..30).contains(&page.rows.len()), "{} rows", page.rows.len());
     assert_eq!(world.all(&ana, world.scope()).await.len(), 33);
+}
+
+/// Short texts that are big in memory: many values, in few bytes each.
+pub async fn rows_of_many_values_make_short_pages<S: Storage>(storage: S) {
+    let world = World::new(storage).await;
+    let ana = world.someone("Ana", Role::Owner).await;
+    let (scope, mut ids) = (ana.scope(), Vec::new());
+    for _ in 0..70 {
+        let op = ana.op(&scope, Kind::new("own_thing"), fields(&[("many", vec![0; 4000].into())]));
+        ids.push(op.id);
+        world.put(&ana, op).await;
+    }
+    let page = world.page(&ana, scope, 0, 1000).await;
+    assert!(page.more && (20..40).contains(&page.rows.len()), "{} rows", page.rows.len());
+    assert_eq!(world.all(&ana, scope).await.len(), 70);
+    let (mut pages, mut rows) = (0, 0);
+    let mut query = BootstrapQuery { scope, page: None, limit: Some(1000) };
+    loop {
+        let page = world.core.bootstrap(&ana.actor, &query).await.unwrap();
+        (pages, rows) = (pages + 1, rows + page.rows.len());
+        query.page = page.next_page;
+        if query.page.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, rows), (3, 70));
+    // Nor does a push bring all of them into memory.
+    let changes = |ids: &[Uuid]| -> Vec<Incoming> {
+        let change = |id: &Uuid| ana.change(&scope, Kind::new("own_thing"), *id, fields(&[("one", 1.into())]));
+        ids.iter().map(change).map(|op| Incoming { n: op.n, op: Ok(op) }).collect()
+    };
+    let all = world.core.push(&ana.actor, &changes(&ids)).await;
+    assert_eq!(all.unwrap_err().code, Code::TooLarge);
+    world.core.push(&ana.actor, &changes(&ids[..35])).await.unwrap();
 }
 
 /// A message brings its thread, which may be much bigger than itself.

@@ -7,6 +7,7 @@ pub(crate) mod health;
 mod live;
 pub mod openapi;
 mod pace;
+mod page;
 mod people;
 mod push;
 mod read;

@@ -1,6 +1,7 @@
 //! The calls, each a few lines around the rules.
 
 use super::App;
+use super::page;
 use super::read::{Caller, body, query, secret};
 use super::refusal::Refusal;
 use axum::Json;
@@ -8,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use meantime_protocol::http::{BootstrapPage, InviteRequest, InviteResponse, JoinResponse, Me, PullPage};
+use meantime_protocol::http::{InviteRequest, InviteResponse, JoinResponse, Me};
 use meantime_protocol::{Code, Problem};
 use std::sync::Arc;
 
@@ -33,12 +34,18 @@ pub(super) async fn invites(
     Ok(Json(InviteResponse { link: app.links.link(invite), expires_at }))
 }
 
-pub(super) async fn pull(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<PullPage> {
-    Ok(Json(app.core.pull(&actor, &query(&uri)?).await?))
+pub(super) async fn pull(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Result<Response, Refusal> {
+    let query = query(&uri)?;
+    page::send(&app, actor.person, app.core.pull(&actor, &query)).await
 }
 
-pub(super) async fn bootstrap(State(app): State<Arc<App>>, Caller(actor): Caller, uri: Uri) -> Answer<BootstrapPage> {
-    Ok(Json(app.core.bootstrap(&actor, &query(&uri)?).await?))
+pub(super) async fn bootstrap(
+    State(app): State<Arc<App>>,
+    Caller(actor): Caller,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let query = query(&uri)?;
+    page::send(&app, actor.person, app.core.bootstrap(&actor, &query)).await
 }
 
 pub(super) async fn nothing() -> Refusal {

@@ -15,13 +15,14 @@ use axum::response::{IntoResponse as _, Response};
 use ipnet::IpNet;
 use meantime_model::PersonId;
 use meantime_protocol::{Code, MAX_FIELDS_BYTES, Problem};
+use meantime_server_core::limits::PAGE_TEXT;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The part of the room that is for who has no token: one of so many.
 const SECRETS: usize = 8;
@@ -30,6 +31,11 @@ const SHARES: usize = 4;
 /// Memory that pushes may take together, in bytes for each request that may be
 /// worked on: as much as the biggest record.
 const PUSH_BYTES: usize = MAX_FIELDS_BYTES;
+/// The same for pages on their way out.
+const PAGE_BYTES: usize = MAX_FIELDS_BYTES;
+/// Pages that are made at once: until it is text, one takes some times as much
+/// memory as it is long. The others wait for their turn, which is soon.
+const PAGES_MADE: usize = 8;
 /// Files that may be under way to one person, on all of their devices.
 const DOWNLOADS_EACH: usize = 16;
 /// Files that may be under way: one for so many requests that may be worked on.
@@ -43,6 +49,10 @@ pub struct Room {
     secrets: Arc<Part<IpAddr>>,
     /// Bytes of memory for pushes: many small ones, or a few big ones.
     pushes: Arc<Part<PersonId>>,
+    /// For pages that are being made.
+    making: Semaphore,
+    /// Bytes of pages that are under way, for as long as whoever asked takes.
+    pages: Arc<Part<PersonId>>,
     /// For files that are under way: those last longer than their requests.
     downloads: Arc<Part<PersonId>>,
     streams: Arc<Semaphore>,
@@ -70,6 +80,11 @@ impl<K: Copy + Eq + Hash> Part<K> {
     /// So many places, and a share of them.
     fn shared(many: usize) -> Arc<Self> {
         Self::new(many, (many / SHARES).max(1))
+    }
+
+    /// How much of it is taken.
+    fn used(&self) -> usize {
+        self.many - self.all.available_permits()
     }
 
     /// So much of it, if there is; for nobody in particular, of all.
@@ -124,12 +139,16 @@ impl Room {
     /// As the limits say.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        let pushes = limits.requests.saturating_mul(PUSH_BYTES).min(Semaphore::MAX_PERMITS);
+        let memory = |each: usize| limits.requests.saturating_mul(each).min(Semaphore::MAX_PERMITS);
+        let (pushes, pages) = (memory(PUSH_BYTES), memory(PAGE_BYTES));
         Self {
             requests: Part::shared(limits.requests),
             secrets: Part::shared((limits.requests / SECRETS).max(1)),
             // The heaviest push has room, in one's share too.
             pushes: Part::new(pushes.max(push::HEAVIEST), (pushes / SHARES).max(push::HEAVIEST)),
+            making: Semaphore::new(PAGES_MADE),
+            // So has the longest page.
+            pages: Part::new(pages.max(PAGE_TEXT), (pages / SHARES).max(PAGE_TEXT)),
             downloads: Part::new((limits.requests / DOWNLOADS).max(1), DOWNLOADS_EACH),
             streams: Arc::new(Semaphore::new(limits.streams)),
             opening: Pace::new(limits.streams_per_second, Instant::now()),
@@ -158,7 +177,14 @@ impl Room {
     /// Memory that pushes take just now, in bytes: for monitoring.
     #[must_use]
     pub fn push_bytes(&self) -> usize {
-        self.pushes.many - self.pushes.all.available_permits()
+        self.pushes.used()
+    }
+
+    /// Memory that pages on their way out take just now, in bytes: for
+    /// monitoring.
+    #[must_use]
+    pub fn page_bytes(&self) -> usize {
+        self.pages.used()
     }
 
     /// Nothing yet of the memory for pushes.
@@ -175,6 +201,19 @@ impl Room {
     /// There is no memory for another push just now.
     pub(super) fn no_memory(&self, metrics: &Metrics) -> Refusal {
         self.later(metrics, "push_bytes")
+    }
+
+    /// A turn to make a page, until it is dropped; none when there are none any
+    /// more.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.making.acquire().await.ok()
+    }
+
+    /// Room for a page of so many bytes on its way to somebody, for as long as
+    /// it is.
+    pub(super) fn page(&self, person: PersonId, bytes: usize, metrics: &Metrics) -> Result<Place<PersonId>, Refusal> {
+        let place = u32::try_from(bytes).ok().and_then(|bytes| self.pages.take(Some(person), bytes));
+        place.ok_or_else(|| self.later(metrics, "page_bytes"))
     }
 
     /// A place for a file on its way to somebody, for as long as it is.

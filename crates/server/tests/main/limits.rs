@@ -4,9 +4,9 @@ use crate::binary::{Process, init};
 use crate::live::Stream;
 use crate::world::{Someone, World, eventually};
 use chrono::TimeDelta;
-use meantime_protocol::http::{OpResult, PushOutcome, PushResponse};
+use meantime_protocol::http::{BootstrapPage, Me, OpResult, PushOutcome, PushResponse};
 use meantime_protocol::kinds::Role;
-use meantime_protocol::{Code, Kind, MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES, Problem};
+use meantime_protocol::{Code, Cursor, Kind, MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES, Problem};
 use reqwest::{Method, Response, StatusCode};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -195,6 +195,56 @@ async fn pushes_take_so_much_memory() {
     for who in [&ana, &ben, &kofi] {
         eventually("room", async || tried(who).await.status() == StatusCode::OK).await;
     }
+}
+
+/// Pages that are asked for and not taken: their person waits, others don't, and
+/// all of them together have so much.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_take_so_much_memory() {
+    let world = World::tuned(&[("requests = 1024", "requests = 64"), MONITORED]).await;
+    let (ana, ben) = (world.someone("Ana", Role::Owner).await, world.someone("Ben", Role::Member).await);
+    let kofi = world.someone("Kofi", Role::Member).await;
+    let thread = ana.thread("Long").await;
+    let text = "long ".repeat(40 << 10);
+    ana.push((0..19).map(|_| ana.message(thread, &text)).collect()).await;
+    // 3.7 MiB; of 16 MiB one person gets what the longest page may take, two of
+    // these. The other side takes no more than half of one on its own.
+    let ask = async |who: &Someone| {
+        let query = [("scope", who.team().to_string()), ("limit", "1000".to_owned())];
+        let answer = who.call(Method::GET, "/v1/bootstrap").query(&query).send().await.unwrap();
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+        answer
+    };
+    let taken = async || world.number("meantime_page_bytes").await;
+    let mut held = Vec::new();
+    for (who, others) in [(&ana, &ben), (&ben, &kofi)] {
+        for _ in 0..2 {
+            let page = ask(who).await;
+            assert_eq!(page.status(), StatusCode::OK);
+            held.push(page);
+        }
+        sent_away(ask(who).await).await;
+        if held.len() == 2 {
+            assert_eq!(ask(others).await.status(), StatusCode::OK, "she keeps nobody else waiting");
+        }
+    }
+    let length: f64 = held[0].headers()["content-length"].to_str().unwrap().parse().unwrap();
+    assert!(length > 3.6e6);
+    eventually("four to be under way", async || taken().await == 4.0 * length).await;
+    sent_away(ask(&kofi).await).await;
+    assert_eq!(world.number("meantime_shed_total{limit=\"page_bytes\"}").await, 3.0);
+    // What is short goes on, for whoever waits too.
+    let upto = kofi.push(vec![kofi.message(thread, "short")]).await.remove(0);
+    let PushOutcome::Applied { seq } = upto.outcome else { panic!("{upto:?}") };
+    let me: Me = kofi.call(Method::GET, "/v1/me").send().await.unwrap().json().await.unwrap();
+    let page = kofi.pull(Cursor { seq: seq - 1, ..me.scopes[&kofi.team()] }, 10).await.unwrap();
+    assert_eq!((page.rows.len(), page.more), (1, false));
+    // What was taken, and what nobody waits for any more, takes nothing.
+    let whole: BootstrapPage = held.remove(0).json().await.unwrap();
+    assert_eq!(whole.rows.iter().filter(|row| row.kind == Kind::MESSAGE).count(), 19);
+    drop(held);
+    eventually("room", async || taken().await == 0.0).await;
+    assert_eq!(ask(&kofi).await.status(), StatusCode::OK);
 }
 
 /// Short texts that would be big in memory, at a process of its own.
