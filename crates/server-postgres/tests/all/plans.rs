@@ -108,9 +108,11 @@ async fn the_feed_and_the_first_page_use_their_indexes() {
         }
     };
     assert_eq!(page(0, 9).await, (1, true, 6));
-    assert_eq!(page(1010, 9).await, (1, true, 6));
-    assert_eq!(page(1011, 9).await, (2, true, 6));
+    // 1011 bytes of text and a value.
+    assert_eq!(page(1042, 9).await, (1, true, 6));
+    assert_eq!(page(1043, 9).await, (2, true, 6));
     assert_eq!(page(1 << 20, 4).await, (4, true, 6));
     assert_eq!(page(1 << 20, 5).await, (5, false, 6));
-    assert_eq!(page(4045, 9).await, (5, false, 6));
+    assert_eq!(page(4 * 1043 - 1, 9).await, (4, true, 6));
+    assert_eq!(page(4 * 1043, 9).await, (5, false, 6));
 }
