@@ -277,6 +277,7 @@ fn made(actor: &Actor, key: &Key, fields: Fields, now: DateTime<Utc>) -> Row {
     Row {
         held: false,
         run: Run { device: actor.device, base: 0 },
+        decided_by: None,
         record: Record {
             scope: key.scope,
             kind: key.kind.clone(),

@@ -196,6 +196,7 @@ pub(crate) fn made(actor: &Actor, kind: Kind, id: uuid::Uuid, fields: &Value, no
     Row {
         held: false,
         run: Run { device: actor.device, base: 0 },
+        decided_by: None,
         record: Record {
             scope: Scope::Team(actor.team),
             kind,

@@ -28,6 +28,9 @@ pub struct Row {
     pub held: bool,
     /// Whose the last changes are.
     pub run: Run,
+    /// Who wrote a thread's outcome, which anybody may; `None` where it has
+    /// none, or one of before this was noted.
+    pub decided_by: Option<PersonId>,
 }
 
 /// The unbroken run of changes that one device made last. A device that

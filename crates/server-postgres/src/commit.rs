@@ -179,7 +179,7 @@ async fn write(client: &Object, team: TeamScope, batch: &Batch, seqs: &[u64]) ->
         newest.insert(row.key(), (row, *seq));
     }
     let rows = Columns::of(newest.into_values())?;
-    let values: [&(dyn ToSql + Sync); 14] = [
+    let values: [&(dyn ToSql + Sync); 15] = [
         &id,
         &rows.scope,
         &rows.kind,
@@ -194,6 +194,7 @@ async fn write(client: &Object, team: TeamScope, batch: &Batch, seqs: &[u64]) ->
         &rows.run_device,
         &rows.run_base,
         &rows.fields,
+        &rows.decided_by,
     ];
     pipelined(client, None, &[Query { sql: PUT, values: &values }], Some("COMMIT")).await?;
     Ok(())
@@ -234,6 +235,7 @@ struct Columns {
     run_device: Vec<Uuid>,
     run_base: Vec<i64>,
     fields: Vec<String>,
+    decided_by: Vec<Option<Uuid>>,
 }
 
 impl Columns {
@@ -255,6 +257,7 @@ impl Columns {
             columns.run_device.push(row.run.device.0);
             columns.run_base.push(signed(row.run.base));
             columns.fields.push(fields);
+            columns.decided_by.push(row.decided_by.map(|person| person.0));
         }
         Ok(columns)
     }
@@ -282,11 +285,12 @@ const TAKE: &str = "WITH took AS (
     SELECT count(*) FROM took";
 
 const PUT: &str = "INSERT INTO record (team_id, scope, kind, id, seq, author, deleted, held, visible_from,
-        created_at, updated_at, run_device, run_base, fields)
+        created_at, updated_at, run_device, run_base, fields, decided_by)
     SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::uuid[], $7::boolean[],
         $8::boolean[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::uuid[], $13::bigint[],
-        $14::text[]) AS u
+        $14::text[], $15::uuid[]) AS u
     ON CONFLICT (team_id, scope, kind, id) DO UPDATE SET
         seq = excluded.seq, deleted = excluded.deleted, held = excluded.held,
         visible_from = excluded.visible_from, updated_at = excluded.updated_at,
-        run_device = excluded.run_device, run_base = excluded.run_base, fields = excluded.fields";
+        run_device = excluded.run_device, run_base = excluded.run_base, fields = excluded.fields,
+        decided_by = excluded.decided_by";

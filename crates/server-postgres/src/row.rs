@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// What [`stored`] and [`record`] read, in their order; of a table called `r`.
 pub(crate) const RECORD: &str = "r.scope, r.kind, r.id, r.seq, r.author, r.deleted, r.held, r.visible_from, \
-                                 r.created_at, r.updated_at, r.fields, r.run_device, r.run_base";
+                                 r.created_at, r.updated_at, r.fields, r.run_device, r.run_base, r.decided_by";
 /// What [`invite`] reads.
 pub(crate) const INVITE: &str = "team_id, secret, role, expires_at, used, by_person, for_person";
 /// What [`device`] reads.
@@ -36,6 +36,7 @@ pub(crate) fn stored(columns: &Columns) -> Read<Row> {
         record: record(columns)?,
         held: get(columns, 6)?,
         run: Run { device: DeviceId(get(columns, 11)?), base: unsigned(columns, 12)? },
+        decided_by: get::<Option<Uuid>>(columns, 13)?.map(PersonId),
     })
 }
 

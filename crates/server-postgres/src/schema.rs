@@ -10,12 +10,13 @@ use tokio_postgres::{Client, Error, Transaction};
 
 /// One step each, from the version of its index to the next. They name the
 /// role as [`ROLE`].
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The role's name in the steps.

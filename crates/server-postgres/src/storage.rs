@@ -101,7 +101,7 @@ impl Postgres {
             (page.upto, page.min_seq) = (unsigned(counter, 0)?, unsigned(counter, 1)?);
         }
         if let Some(first) = rows.first() {
-            page.more = get::<i64>(first, 13)? > at_most(rows.len());
+            page.more = get::<i64>(first, 14)? > at_most(rows.len());
         }
         let mut filled = 0;
         for columns in &rows {
@@ -178,7 +178,7 @@ impl Storage for Postgres {
         let Keys { scopes, kinds, ids } = Keys::of(keys.iter());
         let mut rows = vec![None; keys.len()];
         for columns in self.rows(team, &sql, &[&scopes, &kinds, &ids]).await? {
-            put(&mut rows, unsigned(&columns, 13)?, row::stored(&columns)?);
+            put(&mut rows, unsigned(&columns, 14)?, row::stored(&columns)?);
         }
         Ok(rows)
     }

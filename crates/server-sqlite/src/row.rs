@@ -12,14 +12,15 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 /// What [`stored`] and [`record`] read, in their order.
-pub(crate) const COLUMNS: &str =
-    "scope, kind, id, seq, author, deleted, held, visible_from, created_at, updated_at, fields, run_device, run_base";
+pub(crate) const COLUMNS: &str = "scope, kind, id, seq, author, deleted, held, visible_from, created_at, updated_at, fields, run_device, run_base, \
+     decided_by";
 
 pub(crate) fn stored(columns: &Columns<'_>) -> Result<Row, Error> {
     Ok(Row {
         record: record(columns)?,
         held: columns.get(6)?,
         run: Run { device: DeviceId(uuid(columns, 11)?), base: unsigned(columns, 12)? },
+        decided_by: maybe_uuid(columns, 13)?.map(PersonId),
     })
 }
 

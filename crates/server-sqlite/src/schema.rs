@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) const APPLICATION: i64 = 0x4d6e_746d;
 
 /// One step each, from the version of its index to the next.
-const MIGRATIONS: [&str; 4] = [TABLES, PEOPLE, FAILURES, SEALED];
+const MIGRATIONS: [&str; 5] = [TABLES, PEOPLE, FAILURES, SEALED, DECIDED];
 
 /// The version that they come to.
 const KNOWN: i64 = MIGRATIONS.len() as i64;
@@ -170,6 +170,10 @@ ALTER TABLE account ADD COLUMN failed_at INTEGER NOT NULL DEFAULT 0;
 // known. The number alone keeps older servers away: they would take what is
 // sealed for the secret itself, and refuse every code.
 const SEALED: &str = "";
+
+// Who wrote a thread's outcome: it goes with them, also when their devices are
+// gone long since.
+const DECIDED: &str = "ALTER TABLE record ADD COLUMN decided_by BLOB";
 
 /// Fills an empty file.
 pub(crate) fn create(db: &mut Connection, epoch: Epoch) -> Result<(), Error> {

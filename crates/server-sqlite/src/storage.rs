@@ -410,12 +410,13 @@ impl Counters {
 
 fn put(db: &Connection, team: TeamScope, row: &Row, seq: u64) -> Result<(), Error> {
     let sql = "INSERT INTO record (team_id, scope, kind, id, seq, author, deleted, held, visible_from,
-                   created_at, updated_at, run_device, run_base, fields)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                   created_at, updated_at, run_device, run_base, fields, decided_by)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                ON CONFLICT (team_id, scope, kind, id) DO UPDATE SET
                    seq = excluded.seq, deleted = excluded.deleted, held = excluded.held,
                    visible_from = excluded.visible_from, updated_at = excluded.updated_at,
-                   run_device = excluded.run_device, run_base = excluded.run_base, fields = excluded.fields";
+                   run_device = excluded.run_device, run_base = excluded.run_base, fields = excluded.fields,
+                   decided_by = excluded.decided_by";
     let r = &row.record;
     let fields = serde_json::to_string(&r.fields).map_err(|e| Error::ToSqlConversionFailure(Box::new(e)))?;
     db.prepare_cached(sql)?.execute(params![
@@ -433,6 +434,7 @@ fn put(db: &Connection, team: TeamScope, row: &Row, seq: u64) -> Result<(), Erro
         row.run.device.0.as_bytes(),
         signed(row.run.base),
         fields,
+        row.decided_by.map(|person| person.0.into_bytes()),
     ])?;
     Ok(())
 }

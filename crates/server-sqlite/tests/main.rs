@@ -117,8 +117,8 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     assert_eq!(core.people(team).await.unwrap().len(), 2);
     drop(core);
     // What it was is beside it, for its owner only, and only once.
-    let old = dir.path().join("server.db.before-4");
-    assert_eq!((version(&old), version(&path)), (1, 4));
+    let old = dir.path().join("server.db.before-5");
+    assert_eq!((version(&old), version(&path)), (1, 5));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -158,10 +158,10 @@ fn an_upgrade_that_fails_changes_nothing() {
         let db = Connection::open(&path).unwrap();
         assert_eq!(db.query_row(columns, [], |r| r.get::<_, i64>(0)).unwrap(), 3);
     }
-    assert_eq!(version(&dir.path().join("server.db.before-4")), 1);
+    assert_eq!(version(&dir.path().join("server.db.before-5")), 1);
     Connection::open(&path).unwrap().execute_batch("DROP TABLE audit").unwrap();
     Sqlite::open(&path).unwrap();
-    assert_eq!(version(&path), 4);
+    assert_eq!(version(&path), 5);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn an_authenticator_of_an_older_server_is_sealed_and_goes_on() {
     let (raw, typed) = ("12345678901234567890", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
     let db = Connection::open(&path).unwrap();
     db.execute("UPDATE account SET totp_secret = CAST(?1 AS BLOB), totp_confirmed = 1", [raw]).unwrap();
-    db.execute_batch("PRAGMA user_version = 3").unwrap();
+    db.execute_batch("ALTER TABLE record DROP COLUMN decided_by; PRAGMA user_version = 3").unwrap();
     drop(db);
 
     let storage = Sqlite::open(&path).unwrap();

@@ -2,8 +2,9 @@
 //! and settings become tombstones, threads, circles and the person's own record
 //! lose their words. What others wrote stays, and so does where it stands.
 //!
-//! Who set a thread's outcome is not noted. It is taken to be whoever changed
-//! the thread last, by the device: one that is unknown counts as its author's.
+//! Who wrote a thread's outcome is noted, but of one from before that was. Such
+//! a one is taken to be from whoever changed the thread last, by the device: one
+//! that is unknown counts as the thread's author's.
 
 use crate::feeds;
 use anyhow::bail;
@@ -99,7 +100,11 @@ impl Leaving {
     /// Whether the outcome of somebody else's thread is from them: nothing else
     /// in it could be.
     fn decided(&self, thread: &Row) -> bool {
-        self.devices.contains(&thread.run.device) && thread.record.fields.contains_key(OUTCOME)
+        let theirs = match thread.decided_by {
+            Some(person) => person == self.person,
+            None => self.devices.contains(&thread.run.device),
+        };
+        theirs && thread.record.fields.contains_key(OUTCOME)
     }
 }
 
@@ -113,13 +118,16 @@ async fn outcome_is_others(
     if !thread.record.fields.contains_key(OUTCOME) {
         return Ok(false);
     }
+    if let Some(decided_by) = thread.decided_by {
+        return Ok(decided_by != person);
+    }
     let standing = core.storage().standing(team, thread.run.device).await?;
     Ok(standing.is_some_and(|standing| standing.device.person != person))
 }
 
 fn without_outcome(mut row: Row) -> Row {
     row.record.fields.shift_remove(OUTCOME);
-    row
+    Row { decided_by: None, ..row }
 }
 
 fn without_words(row: Row, outcome_stays: bool) -> Row {
@@ -142,5 +150,6 @@ fn without_words(row: Row, outcome_stays: bool) -> Row {
     if row.record.kind == Kind::MEMBER {
         fields.insert("name".to_owned(), json!("Somebody who left"));
     }
-    Row { record: Record { deleted, fields, ..row.record }, ..row }
+    let decided_by = row.decided_by.filter(|_| fields.contains_key(OUTCOME));
+    Row { decided_by, record: Record { deleted, fields, ..row.record }, ..row }
 }

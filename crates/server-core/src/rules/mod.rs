@@ -14,6 +14,7 @@ use crate::join::member_key;
 use crate::{Actor, Key, Row, Run};
 use chrono::{DateTime, TimeDelta, Utc};
 use kinds::Known;
+use meantime_model::PersonId;
 use meantime_protocol::http::Op;
 use meantime_protocol::{Code, Kind, Problem, Record, Scope};
 use serde_json::Value;
@@ -65,7 +66,7 @@ pub fn needs(actor: &Actor, op: &Op) -> Vec<Key> {
 
 /// The people of whom [`judge`] has to know in how many circles they are.
 #[must_use]
-pub fn counts(op: &Op) -> Vec<meantime_model::PersonId> {
+pub fn counts(op: &Op) -> Vec<PersonId> {
     if op.kind == Kind::SPACE { space::named(op) } else { Vec::new() }
 }
 
@@ -111,6 +112,7 @@ fn make(actor: &Actor, known: Known, op: &Op, view: &View, now: DateTime<Utc>) -
     Ok(Verdict::Write(Box::new(Row {
         held: visible_from.is_some(),
         run: Run { device: actor.device, base: 0 },
+        decided_by: decided_by(actor, known, &fields, None),
         record: Record {
             scope: op.scope,
             kind: op.kind.clone(),
@@ -148,6 +150,7 @@ fn change(
     Ok(Verdict::Write(Box::new(Row {
         held: row.held,
         run: continued(actor, row),
+        decided_by: decided_by(actor, known, &fields, Some(row)),
         record: Record { updated_at: now, fields: limits::object(fields)?, ..row.record.clone() },
     })))
 }
@@ -163,12 +166,22 @@ fn delete(actor: &Actor, known: Known, op: &Op, row: &Row, now: DateTime<Utc>) -
     Ok(Verdict::Write(Box::new(Row {
         held: row.held,
         run: continued(actor, row),
+        decided_by: None,
         record: Record { updated_at: now, deleted: true, fields: Default::default(), ..row.record.clone() },
     })))
 }
 
 fn continued(actor: &Actor, row: &Row) -> Run {
     if row.run.device == actor.device { row.run } else { Run { device: actor.device, base: row.record.seq } }
+}
+
+/// Who wrote the outcome that stands in a thread after a change.
+fn decided_by(actor: &Actor, known: Known, fields: &Value, before: Option<&Row>) -> Option<PersonId> {
+    let outcome = fields.get("outcome").filter(|_| known == Known::Thread)?;
+    match before {
+        Some(row) if row.record.fields.get("outcome") == Some(outcome) => row.decided_by,
+        _ => Some(actor.person),
+    }
 }
 
 fn merged(old: &Value, op: &Op) -> Value {

@@ -38,6 +38,7 @@ pub fn row(team: TeamScope, fields: Fields) -> Row {
     Row {
         held: false,
         run: Run { device: DeviceId::new(), base: 0 },
+        decided_by: None,
         record: Record {
             scope: Scope::Team(team.id()),
             kind: Kind::THREAD,

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 crate::world::on_both! {
     a_second_device_signs_in_is_listed_and_ended,
     a_token_is_replaced_and_a_link_adds_a_device,
+    an_outcome_stays_with_whoever_wrote_it,
     members_are_changed_removed_and_come_back,
 }
 
@@ -154,9 +155,7 @@ async fn a_try_that_is_broken_off_counts() {
 }
 
 /// Who is taken out takes their own words along, and no others'.
-#[tokio::test]
-async fn an_outcome_stays_with_whoever_wrote_it() {
-    let world = World::new().await;
+async fn an_outcome_stays_with_whoever_wrote_it(world: World) {
     let (ana, kofi) = (world.someone("Ana", Role::Owner).await, world.someone("Kofi", Role::Member).await);
     let decide = async |who: &Someone, thread, outcome: &str| {
         let result = who.push(vec![who.change(Kind::THREAD, thread, json!({"outcome": outcome}))]).await.remove(0);
@@ -166,6 +165,16 @@ async fn an_outcome_stays_with_whoever_wrote_it() {
     decide(&kofi, own, "his words").await;
     decide(&ana, decided, "her words").await;
     decide(&kofi, others, "his words").await;
+    // Whoever changes something else after that has not written it.
+    let (hers, changed) = (ana.thread("Hers too").await, kofi.thread("Asks too").await);
+    decide(&kofi, hers, "his words").await;
+    decide(&ana, changed, "her words").await;
+    for (who, thread) in [(&ana, hers), (&kofi, changed)] {
+        who.push(vec![who.change(Kind::THREAD, thread, json!({"title": "Changed"}))]).await;
+    }
+    // He was taken out of the team before, and nobody knows his device any more.
+    let removal = ana.call(Method::DELETE, &format!("/v1/members/{}", kofi.joined.person));
+    assert_eq!(removal.send().await.unwrap().status(), StatusCode::NO_CONTENT);
     let core = world.running.core();
     let team = TeamScope::operator(ana.joined.team);
     meantime_server::erase::person(core, team, kofi.joined.person).await.unwrap();
@@ -177,6 +186,8 @@ async fn an_outcome_stays_with_whoever_wrote_it() {
         (Some("her words"), Some("(removed)"))
     );
     assert_eq!((fields(others).get("outcome"), fields(others)["title"].as_str()), (None, Some("Hers")));
+    assert_eq!((fields(hers).get("outcome"), fields(hers)["title"].as_str()), (None, Some("Changed")));
+    assert_eq!(fields(changed)["outcome"].as_str(), Some("her words"));
     assert!(rows.iter().all(|row| !json!(row.fields).to_string().contains("his words")));
     // Calling it again takes no more.
     meantime_server::erase::person(core, team, kofi.joined.person).await.unwrap();
