@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use attachments::TransferError;
@@ -41,6 +41,8 @@ pub struct HttpRemote {
     host: String,
     /// None for somebody who has no device yet.
     token: Mutex<Option<HeaderValue>>,
+    /// The newest one, while one from before it is in use or tried.
+    newest: Mutex<Option<HeaderValue>>,
     rotation: Option<Rotation>,
 }
 
@@ -76,36 +78,46 @@ impl HttpRemote {
     }
 
     pub(crate) fn nobody(client: Client, host: &str) -> Self {
-        Self { client, host: host.to_owned(), token: Mutex::new(None), rotation: None }
+        Self { client, host: host.to_owned(), token: Mutex::new(None), newest: Mutex::new(None), rotation: None }
     }
 
     /// Whether the server knows a token this device had before: then that is
-    /// used from now on.
+    /// used, and replaced as soon as can be. All are kept, and the newest is
+    /// what the next connection begins with: another backup may be put back in
+    /// place of this one, and whoever shows a server one that it replaced ends
+    /// the device.
     async fn goes_back(&self) -> Result<bool, RemoteError> {
         let Some(rotation) = &self.rotation else { return Ok(false) };
         let unkept = |message: String| RemoteError::Protocol(format!("this device's token: {message}"));
         let earlier = rotation.place.earlier().await.map_err(unkept)?;
-        let newest = self.authorization();
-        for token in &earlier {
-            self.authorize(Some(header(token)?));
+        *self.newest() = self.authorization();
+        for token in earlier {
+            self.authorize(Some(header(&token)?));
             match self.me().await {
                 Ok(_) => {
                     tracing::info!("the server was put back; it knows the token this device had then");
-                    rotation.place.go_back(Some(token)).await.map_err(unkept)?;
+                    rotation.hurry().await;
                     return Ok(true);
                 }
                 Err(RemoteError::Unauthorized) => {}
                 Err(e) => {
-                    self.authorize(newest);
+                    self.begin_with_the_newest();
                     return Err(e);
                 }
             }
         }
-        self.authorize(newest);
-        if !earlier.is_empty() {
-            rotation.place.go_back(None).await.map_err(unkept)?;
-        }
+        self.begin_with_the_newest();
         Ok(false)
+    }
+
+    fn begin_with_the_newest(&self) {
+        if let Some(newest) = self.newest().take() {
+            self.authorize(Some(newest));
+        }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<HeaderValue>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn authorization(&self) -> Option<HeaderValue> {
@@ -205,6 +217,7 @@ impl Remote for HttpRemote {
         match rotation.place.replace(&next, now).await {
             Ok(()) => {
                 self.authorize(Some(value));
+                *self.newest() = None;
                 rotation.done(now).await;
             }
             // The one in use is good until the next one is used.
@@ -255,6 +268,7 @@ impl Remote for HttpRemote {
     }
 
     async fn live(&self) -> Result<Pokes, RemoteError> {
+        self.begin_with_the_newest();
         match self.listen().await {
             // The first call of a connection.
             Err(RemoteError::Unauthorized) if self.goes_back().await? => self.listen().await,

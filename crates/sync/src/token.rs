@@ -7,7 +7,9 @@
 //!
 //! A server that was put back from a backup knows the token of that day, and
 //! none that came later. So the ones before are kept as well, for as long as
-//! backups are likely to be old; they are tried when the newest is not known.
+//! backups are likely to be old; they are tried, the newest first, when the
+//! present one is not known. Until the person signs in or joins again none is
+//! thrown away for that: the wrong backup may be put back before the right one.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -56,13 +58,13 @@ pub trait TokenPlace: Send + Sync {
     async fn replace(&self, next: &Token, at: DateTime<Utc>) -> Result<(), String>;
 
     /// Those before the present one, the newest first; [`EARLIER`] are enough.
+    /// They stay when the server knows none of them, or only an older one.
     ///
     /// # Errors
     /// A sentence for people.
     async fn earlier(&self) -> Result<Vec<Token>, String>;
 
-    /// An earlier one is the one that is good, and takes the present one's
-    /// place; or none is (`None`), and they can go.
+    /// Not asked for any more: what is kept stays as it is.
     ///
     /// # Errors
     /// A sentence for people; nothing changed.
@@ -93,6 +95,11 @@ impl Rotation {
             *due = now + AGAIN;
         }
         is
+    }
+
+    /// It is time, whatever the clock says.
+    pub async fn hurry(&self) {
+        *self.due.lock().await = DateTime::UNIX_EPOCH;
     }
 
     pub async fn done(&self, now: DateTime<Utc>) {
