@@ -9,19 +9,21 @@
 //!   to its close, before the first to its opening. A time of day that occurs
 //!   twice on that date is its second, one that is missing the first after it.
 //!
+//! In another zone (a stay, a move) both go by the clock and the date that the
+//! person has there: a time of day stays what it was before the journey.
+//!
 //! A due may be the very instant at which working time closes. The search ends
 //! [`LOOK_AHEAD`](crate::working::LOOK_AHEAD) after the message, or earlier at
 //! a stretch of [`LEAVE`] without any work: a promise that far off is none.
 //!
 //! A later message is never due earlier, with one exception that the rule for
-//! days makes: within an hour that clocks repeat, the time of day itself goes
-//! back.
+//! days makes: within an hour that clocks repeat, or that a journey west gives
+//! back, the time of day itself goes back.
 
 use crate::schedule::Schedule;
 use crate::urgency::Urgency;
 use crate::working::{Walk, horizon, instant, nanos};
-use crate::zone::Zone;
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -134,7 +136,7 @@ pub fn due(schedule: &Schedule, at: DateTime<Utc>, window: Window) -> Result<Dat
     if !COUNTED.contains(&at.timestamp()) {
         return Err(NoDue::OutOfRange);
     }
-    if schedule.weekly().iter().all(Vec::is_empty) {
+    if !schedule.keeps_hours() {
         return Err(NoDue::NoHours);
     }
     let due = match window.0 {
@@ -163,17 +165,16 @@ fn after_hours(schedule: &Schedule, at: DateTime<Utc>, mut left: i64) -> Option<
 }
 
 fn after_days(schedule: &Schedule, at: DateTime<Utc>, mut left: u32) -> Option<i64> {
-    let zone = schedule.zone();
     let mut idle_since = nanos(at);
     let mut parts = Parts {
         walk: Walk::new(schedule, idle_since, horizon(at)),
-        zone,
+        schedule,
         rest: None,
         date: NaiveDate::MIN,
         until: i64::MIN,
     };
     let (mut date, start, end) = parts.next().filter(|(_, start, _)| !is_leave(idle_since, *start))?;
-    let time = zone.local(instant(start)).time();
+    let time = schedule.zone_at(instant(start)).local(instant(start)).time();
     idle_since = end;
     while left > 0 {
         let (next, start, end) = parts.next().filter(|(_, start, _)| !is_leave(idle_since, *start))?;
@@ -184,7 +185,7 @@ fn after_days(schedule: &Schedule, at: DateTime<Utc>, mut left: u32) -> Option<i
         date = next;
         left -= 1;
         if left == 0 {
-            let wanted = nanos(zone.end(NaiveDateTime::new(date, time)));
+            let wanted = nanos(schedule.zone_on(date).end(date.and_time(time)));
             return Some(into_working_time(wanted, date, (start, end), parts));
         }
     }
@@ -212,7 +213,7 @@ fn is_leave(from: i64, to: i64) -> bool {
 /// Working time, cut where local dates begin; each part with its date.
 struct Parts<'a> {
     walk: Walk<'a>,
-    zone: Zone,
+    schedule: &'a Schedule,
     /// What is left of the piece being cut.
     rest: Option<(i64, i64)>,
     /// The date of the last part, and its end.
@@ -226,13 +227,7 @@ impl Iterator for Parts<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (start, end) = self.rest.take().or_else(|| self.walk.next())?;
         if start >= self.until {
-            self.date = self.zone.local(instant(start)).date();
-            let midnight = self.date.checked_add_days(Days::new(1)).unwrap_or(self.date).and_time(NaiveTime::MIN);
-            self.until = nanos(self.zone.start(midnight));
-            if self.until <= start {
-                // Clocks went back over midnight: this date is lived a second time.
-                self.until = nanos(self.zone.end(midnight));
-            }
+            (self.date, self.until) = self.schedule.date_at(start);
         }
         if end > self.until {
             self.rest = Some((self.until, end));

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod due;
 pub mod focus;
 pub mod group;
+pub mod holidays;
 pub mod id;
 pub mod overlap;
 pub mod schedule;

@@ -138,11 +138,11 @@ struct Calendar<'a> {
 
 impl<'a> Calendar<'a> {
     fn new(now: DateTime<Utc>, schedule: &'a Schedule) -> Self {
-        Self { schedule, now, today: schedule.zone().local(now).date() }
+        Self { schedule, now, today: schedule.zone_at(now).local(now).date() }
     }
 
     fn at(&self, day: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
-        self.schedule.zone().start(day.and_time(time))
+        self.schedule.zone_on(day).start(day.and_time(time))
     }
 
     /// When the person starts on a day; none if they don't.
@@ -163,18 +163,17 @@ impl<'a> Calendar<'a> {
     /// that midnight is none.
     fn openings(&self, from: NaiveDate) -> impl Iterator<Item = (NaiveDate, DateTime<Utc>)> {
         let midnight = self.at(from, NaiveTime::MIN);
-        let zone = self.schedule.zone();
         self.schedule
             .working(midnight - TimeDelta::days(1), midnight + LOOK_AHEAD)
             .map(|stretch| stretch.start)
             .filter(move |start| *start >= midnight)
-            .map(move |start| (zone.local(start).date(), start))
+            .map(|start| (self.schedule.zone_at(start).local(start).date(), start))
     }
 
     /// When the person's last stretch of a day ends; none if they don't work
     /// then, or into the next day.
     fn close(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
-        let midnight = self.schedule.zone().end(following(day, 1).and_time(NaiveTime::MIN));
+        let midnight = self.schedule.zone_on(day).end(following(day, 1).and_time(NaiveTime::MIN));
         let last = self.schedule.working(self.at(day, NaiveTime::MIN), midnight).last()?;
         (last.end < midnight).then_some(last.end)
     }
@@ -203,7 +202,7 @@ impl<'a> Calendar<'a> {
     }
 
     fn hours_kept(&self) -> bool {
-        self.schedule.weekly().iter().any(|day| !day.is_empty())
+        self.schedule.keeps_hours()
     }
 
     fn named(&self, words: &str) -> Option<DateTime<Utc>> {

@@ -4,12 +4,12 @@
 //! An interval starts and ends as [`Zone::start`](crate::zone::Zone::start)
 //! and [`Zone::end`](crate::zone::Zone::end) say, so that no working minute is
 //! lost or counted twice when clocks change: a repeated hour counts as it is
-//! lived, two hours. Everything is computed from the schedule on the fly;
+//! lived, two hours. What hours of two dates have in common (a night's, where
+//! other hours begin the next day) counts once. Everything is computed from the schedule on the fly;
 //! nothing is allocated or cached. Instants count from 1678 to 2261, nearer
 //! ones stand for those beyond.
 
-use crate::schedule::Schedule;
-use crate::zone::Zone;
+use crate::schedule::{Run, Schedule};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// How far ahead of an instant openings, ends and dues are looked for.
@@ -135,7 +135,9 @@ const DAY: i64 = 24 * 3600 * SECOND;
 #[derive(Clone, Debug)]
 pub(crate) struct Walk<'a> {
     schedule: &'a Schedule,
-    zone: Zone,
+    /// The hours and the zone of that day, and those after them.
+    run: Run,
+    runs: &'a [Run],
     /// The local date whose intervals come next, in days since 1970.
     day: i64,
     /// Which of them.
@@ -153,32 +155,40 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(schedule: &'a Schedule, from: i64, limit: i64) -> Self {
-        let zone = schedule.zone();
-        let hours = schedule.weekly().iter().any(|day| !day.is_empty());
+        let zone = schedule.zone_at(instant(from));
         let local = from.saturating_add(SECOND.saturating_mul(zone.offset(instant(from)).local_minus_utc().into()));
         let off = schedule.off();
-        Self {
+        let mut walk = Self {
             schedule,
-            zone,
-            // The day before may run past midnight, by its hours or by its clock.
-            day: local.div_euclid(DAY) - 1,
+            run: Run::first(zone),
+            runs: schedule.runs(),
+            day: local.div_euclid(DAY) - before(schedule),
             next: 0,
             // No zone is two days from UTC.
-            last_day: if hours { limit.div_euclid(DAY) + 2 } else { i64::MIN },
+            last_day: if schedule.keeps_hours() { limit.div_euclid(DAY) + 2 } else { i64::MIN },
             limit,
             floor: from,
             until: from,
             off: off.get(off.partition_point(|(_, end)| *end <= from)..).unwrap_or_default(),
+        };
+        walk.go_to(walk.day);
+        walk
+    }
+
+    fn go_to(&mut self, day: i64) {
+        (self.day, self.next) = (day, 0);
+        while let [run, rest @ ..] = self.runs
+            && run.first <= day
+        {
+            (self.run, self.runs) = (*run, rest);
         }
     }
 
     /// The next interval as it is lived, cut to `floor`.
     fn interval(&mut self) -> Option<(i64, i64)> {
         while self.day <= self.last_day {
-            let weekday = usize::try_from((self.day + 3).rem_euclid(7)).unwrap_or_default();
-            let Some(interval) = self.schedule.on(weekday).get(self.next) else {
-                self.day += 1;
-                self.next = 0;
+            let Some(interval) = self.schedule.on(&self.run, self.day).get(self.next) else {
+                self.go_to(self.day + 1);
                 continue;
             };
             self.next += 1;
@@ -186,7 +196,7 @@ impl<'a> Walk<'a> {
             if end <= self.floor {
                 continue;
             }
-            let start = self.at(interval.start).0;
+            let start = self.at(interval.start).0.max(self.run.cut);
             if start >= self.limit {
                 self.last_day = i64::MIN;
                 return None;
@@ -203,20 +213,26 @@ impl<'a> Walk<'a> {
     fn at(&self, minutes: u16) -> (i64, i64) {
         let local = self.day * (DAY / SECOND) + i64::from(minutes) * 60;
         let local = DateTime::from_timestamp(local, 0).unwrap_or_default().naive_utc();
-        let (start, end) = self.zone.readings(local);
+        let (start, end) = self.run.zone.readings(local);
         (nanos(start), nanos(end))
     }
 
     /// Goes on after a time off, past days that lie wholly in it.
     fn skip(&mut self, to: i64) {
         self.floor = to;
-        let day = to.div_euclid(DAY) - 2;
+        let day = to.div_euclid(DAY) - 1 - before(self.schedule);
         if day > self.day {
-            self.day = day;
-            self.next = 0;
+            self.go_to(day);
             self.until = to;
         }
     }
+}
+
+/// How many dates before the local one at an instant may have hours that last
+/// until then: the day before, past midnight, by its hours or by its clock.
+/// Zones are 26 hours apart at most, by which a date comes sooner elsewhere.
+fn before(schedule: &Schedule) -> i64 {
+    if schedule.runs().len() > 1 { 3 } else { 1 }
 }
 
 impl Iterator for Walk<'_> {

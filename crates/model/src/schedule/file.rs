@@ -2,7 +2,7 @@
 //!
 //! Read by hand rather than derived, so that each error names its field.
 
-use super::{DAY, DAYS, Interval, InvalidSchedule, Moment, Schedule, TimeOff, Weekly};
+use super::{Alternate, Change, DAY, DAYS, Interval, InvalidSchedule, Moment, Schedule, Stay, TimeOff, Weekly};
 use crate::zone::Zone;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use serde::de::Error as _;
@@ -18,16 +18,22 @@ impl Schedule {
     /// # Errors
     /// Names the first field that is missing or wrong.
     pub fn from_json(value: Value) -> Result<Self, InvalidSchedule> {
-        let Value::Object(mut file) = value else {
+        let Value::Object(object) = value else {
             return Err(InvalidSchedule::new("hours", "must be an object with `zone` and `weekly`"));
         };
-        let zone = read_zone(take(&mut file, "zone")?)?;
-        let weekly = read_weekly(take(&mut file, "weekly")?)?;
-        let time_off = match file.shift_remove("time_off") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(value) => read_all_time_off(value)?,
-        };
-        Self::checked(zone, weekly, time_off, file)
+        let mut file = Fields { object, path: String::new() };
+        let zone = file.required("zone", read_zone)?;
+        let weekly = file.required("weekly", read_weekly)?;
+        Self {
+            alternate: file.optional("alternate", read_alternate)?,
+            changes: file.list("changes", read_change)?,
+            stays: file.list("stays", read_stay)?,
+            time_off: file.list("time_off", read_time_off)?,
+            holidays: file.list("holidays", read_time_off)?,
+            rest: file.object,
+            ..Self::plain(zone, weekly)
+        }
+        .checked()
     }
 }
 
@@ -39,20 +45,57 @@ impl<'de> Deserialize<'de> for Schedule {
 
 impl Serialize for Schedule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let weekly: Map<String, Value> = DAYS
-            .iter()
-            .zip(&self.weekly)
-            .filter(|(_, intervals)| !intervals.is_empty())
-            .map(|(day, intervals)| ((*day).to_owned(), intervals.iter().map(written).collect()))
-            .collect();
         let mut file = serializer.serialize_map(None)?;
         file.serialize_entry("zone", &self.zone)?;
-        file.serialize_entry("weekly", &weekly)?;
-        file.serialize_entry("time_off", &self.time_off)?;
-        for (key, value) in &self.rest {
-            file.serialize_entry(key, value)?;
+        file.serialize_entry("weekly", &written_week(&self.weekly))?;
+        if let Some(alternate) = &self.alternate {
+            file.serialize_entry("alternate", alternate)?;
         }
-        file.end()
+        if !self.changes.is_empty() {
+            file.serialize_entry("changes", &self.changes)?;
+        }
+        if !self.stays.is_empty() {
+            file.serialize_entry("stays", &self.stays)?;
+        }
+        file.serialize_entry("time_off", &self.time_off)?;
+        if !self.holidays.is_empty() {
+            file.serialize_entry("holidays", &self.holidays)?;
+        }
+        and_rest(file, &self.rest)
+    }
+}
+
+impl Serialize for Alternate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("from", &self.from)?;
+        entry.serialize_entry("weeks", &self.weeks.iter().map(written_week).collect::<Vec<_>>())?;
+        and_rest(entry, &self.rest)
+    }
+}
+
+impl Serialize for Change {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("from", &self.from)?;
+        if let Some(zone) = &self.zone {
+            entry.serialize_entry("zone", zone)?;
+        }
+        entry.serialize_entry("weekly", &written_week(&self.weekly))?;
+        if let Some(alternate) = &self.alternate {
+            entry.serialize_entry("alternate", alternate)?;
+        }
+        and_rest(entry, &self.rest)
+    }
+}
+
+impl Serialize for Stay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_map(None)?;
+        entry.serialize_entry("zone", &self.zone)?;
+        entry.serialize_entry("from", &self.from)?;
+        entry.serialize_entry("to", &self.to)?;
+        and_rest(entry, &self.rest)
     }
 }
 
@@ -64,10 +107,7 @@ impl Serialize for TimeOff {
         if let Some(label) = &self.label {
             entry.serialize_entry("label", label)?;
         }
-        for (key, value) in &self.rest {
-            entry.serialize_entry(key, value)?;
-        }
-        entry.end()
+        and_rest(entry, &self.rest)
     }
 }
 
@@ -81,32 +121,118 @@ impl fmt::Display for Moment {
     }
 }
 
-fn take(object: &mut Map<String, Value>, key: &str) -> Result<Value, InvalidSchedule> {
-    object.shift_remove(key).ok_or_else(|| InvalidSchedule::new(key, "is missing"))
+fn and_rest<M: SerializeMap>(mut entry: M, rest: &Map<String, Value>) -> Result<M::Ok, M::Error> {
+    for (key, value) in rest {
+        entry.serialize_entry(key, value)?;
+    }
+    entry.end()
 }
 
-fn read_zone(value: Value) -> Result<Zone, InvalidSchedule> {
-    let name = value.as_str().ok_or_else(|| InvalidSchedule::new("zone", "must be a name such as Europe/Lisbon"))?;
-    name.parse().map_err(|e: crate::zone::UnknownZone| InvalidSchedule::new("zone", e.to_string()))
+fn written_week(weekly: &Weekly) -> Map<String, Value> {
+    DAYS.iter()
+        .zip(weekly)
+        .filter(|(_, intervals)| !intervals.is_empty())
+        .map(|(day, intervals)| ((*day).to_owned(), intervals.iter().map(written).collect()))
+        .collect()
 }
 
-fn read_weekly(value: Value) -> Result<Weekly, InvalidSchedule> {
+/// An object being read, and where it is: `changes[1].`, nothing for the file.
+struct Fields {
+    object: Map<String, Value>,
+    path: String,
+}
+
+/// Reads a value; the text says which field it is of.
+type Reader<T> = fn(Value, &str) -> Result<T, InvalidSchedule>;
+
+impl Fields {
+    fn of(value: Value, field: &str, what: &str) -> Result<Self, InvalidSchedule> {
+        match value {
+            Value::Object(object) => Ok(Self { object, path: format!("{field}.") }),
+            _ => Err(InvalidSchedule::new(field, format!("must be an object with {what}"))),
+        }
+    }
+
+    fn required<T>(&mut self, key: &str, read: Reader<T>) -> Result<T, InvalidSchedule> {
+        let field = format!("{}{key}", self.path);
+        let value = self.object.shift_remove(key).ok_or_else(|| InvalidSchedule::new(&field, "is missing"))?;
+        read(value, &field)
+    }
+
+    fn optional<T>(&mut self, key: &str, read: Reader<T>) -> Result<Option<T>, InvalidSchedule> {
+        match self.object.shift_remove(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => read(value, &format!("{}{key}", self.path)).map(Some),
+        }
+    }
+
+    fn list<T>(&mut self, key: &str, read: Reader<T>) -> Result<Vec<T>, InvalidSchedule> {
+        let field = format!("{}{key}", self.path);
+        match self.object.shift_remove(key) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(value) => read_list(value, &field, read),
+        }
+    }
+}
+
+fn read_list<T>(value: Value, field: &str, read: Reader<T>) -> Result<Vec<T>, InvalidSchedule> {
+    let Value::Array(entries) = value else {
+        return Err(InvalidSchedule::new(field, "must be a list"));
+    };
+    entries.into_iter().enumerate().map(|(index, entry)| read(entry, &format!("{field}[{index}]"))).collect()
+}
+
+fn read_zone(value: Value, field: &str) -> Result<Zone, InvalidSchedule> {
+    let name = value.as_str().ok_or_else(|| InvalidSchedule::new(field, "must be a name such as Europe/Lisbon"))?;
+    name.parse().map_err(|e: crate::zone::UnknownZone| InvalidSchedule::new(field, e.to_string()))
+}
+
+fn read_alternate(value: Value, field: &str) -> Result<Alternate, InvalidSchedule> {
+    let mut fields = Fields::of(value, field, "`from` and `weeks`")?;
+    let from = fields.required("from", read_date)?;
+    let weeks = fields.required("weeks", |value, field| read_list(value, field, read_weekly))?;
+    Ok(Alternate { from, weeks, rest: fields.object })
+}
+
+fn read_change(value: Value, field: &str) -> Result<Change, InvalidSchedule> {
+    let mut fields = Fields::of(value, field, "`from` and `weekly`")?;
+    Ok(Change {
+        from: fields.required("from", read_date)?,
+        zone: fields.optional("zone", read_zone)?,
+        weekly: fields.required("weekly", read_weekly)?,
+        alternate: fields.optional("alternate", read_alternate)?,
+        rest: fields.object,
+    })
+}
+
+fn read_stay(value: Value, field: &str) -> Result<Stay, InvalidSchedule> {
+    let mut fields = Fields::of(value, field, "`zone`, `from` and `to`")?;
+    Ok(Stay {
+        zone: fields.required("zone", read_zone)?,
+        from: fields.required("from", read_date)?,
+        to: fields.required("to", read_date)?,
+        rest: fields.object,
+    })
+}
+
+fn read_weekly(value: Value, field: &str) -> Result<Weekly, InvalidSchedule> {
     let Value::Object(days) = value else {
-        return Err(InvalidSchedule::new("weekly", "must be an object with the days mon to sun"));
+        return Err(InvalidSchedule::new(field, "must be an object with the days mon to sun"));
     };
     let mut weekly = Weekly::default();
     for (name, intervals) in days {
-        let field = format!("weekly.{}", shown(&name));
+        let field = || format!("{field}.{}", shown(&name));
         let day = DAYS.iter().position(|day| *day == name).and_then(|index| weekly.get_mut(index));
-        let day = day.ok_or_else(|| InvalidSchedule::new(&field, "is no day; the days are mon, tue, … sun"))?;
+        let day = day.ok_or_else(|| InvalidSchedule::new(field(), "is no day; the days are mon, tue, … sun"))?;
         let Value::Array(intervals) = intervals else {
-            return Err(InvalidSchedule::new(field, r#"must be a list such as [["09:00", "17:00"]]"#));
+            return Err(InvalidSchedule::new(field(), r#"must be a list such as [["09:00", "17:00"]]"#));
         };
         *day = intervals
             .iter()
             .enumerate()
             .map(|(index, interval)| {
-                read_interval(interval).map_err(|problem| InvalidSchedule::new(format!("{field}[{index}]"), problem))
+                read_interval(interval)
+                    .map_err(|problem| InvalidSchedule::new(format!("{}[{index}]", field()), problem))
             })
             .collect::<Result<_, _>>()?;
     }
@@ -147,42 +273,49 @@ fn written(interval: &Interval) -> Value {
     Value::from(vec![clock(interval.start), clock(end)])
 }
 
-fn read_all_time_off(value: Value) -> Result<Vec<TimeOff>, InvalidSchedule> {
-    let Value::Array(entries) = value else {
-        return Err(InvalidSchedule::new("time_off", "must be a list"));
-    };
-    entries.into_iter().enumerate().map(|(index, entry)| read_time_off(index, entry)).collect()
+fn read_time_off(value: Value, field: &str) -> Result<TimeOff, InvalidSchedule> {
+    let mut fields = Fields::of(value, field, "`from` and `to`")?;
+    Ok(TimeOff {
+        from: fields.required("from", read_moment)?,
+        to: fields.required("to", read_moment)?,
+        label: fields.optional("label", read_text)?,
+        rest: fields.object,
+    })
 }
 
-fn read_time_off(index: usize, value: Value) -> Result<TimeOff, InvalidSchedule> {
-    let field = |key: &str| format!("time_off[{index}].{key}");
-    let Value::Object(mut entry) = value else {
-        return Err(InvalidSchedule::new(format!("time_off[{index}]"), "must be an object with `from` and `to`"));
-    };
-    let mut moment = |key: &str| {
-        let value = entry.shift_remove(key).ok_or_else(|| InvalidSchedule::new(field(key), "is missing"))?;
-        value.as_str().and_then(read_moment).ok_or_else(|| {
-            let given = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let problem = format!("{:?} is no day (2026-12-24) and no local time (2026-12-31T12:00)", shown(&given));
-            InvalidSchedule::new(field(key), problem)
-        })
-    };
-    let (from, to) = (moment("from")?, moment("to")?);
-    let label = match entry.shift_remove("label") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(label)) => Some(label),
-        Some(_) => return Err(InvalidSchedule::new(field("label"), "must be text")),
-    };
-    Ok(TimeOff { from, to, label, rest: entry })
+fn read_text(value: Value, field: &str) -> Result<String, InvalidSchedule> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(InvalidSchedule::new(field, "must be text")),
+    }
+}
+
+fn read_date(value: Value, field: &str) -> Result<NaiveDate, InvalidSchedule> {
+    value
+        .as_str()
+        .and_then(date)
+        .ok_or_else(|| InvalidSchedule::new(field, format!("{:?} is no day; write it as 2026-12-24", given(&value))))
+}
+
+fn read_moment(value: Value, field: &str) -> Result<Moment, InvalidSchedule> {
+    value.as_str().and_then(moment).ok_or_else(|| {
+        let problem = format!("{:?} is no day (2026-12-24) and no local time (2026-12-31T12:00)", given(&value));
+        InvalidSchedule::new(field, problem)
+    })
+}
+
+/// `2026-12-24`; nothing looser.
+fn date(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| digits(text, "0000-00-00"))
 }
 
 /// `2026-12-24`, `2026-12-31T12:00` or `2026-12-31T12:00:30`; nothing looser.
-fn read_moment(text: &str) -> Option<Moment> {
+fn moment(text: &str) -> Option<Moment> {
     let (day, time) = match text.split_once('T') {
         Some((day, time)) => (day, Some(time)),
         None => (text, None),
     };
-    let date = NaiveDate::parse_from_str(day, "%Y-%m-%d").ok().filter(|_| digits(day, "0000-00-00"))?;
+    let date = date(day)?;
     let Some(time) = time else {
         return Some(Moment::Day(date));
     };
@@ -200,7 +333,12 @@ fn digits(text: &str, pattern: &str) -> bool {
         && text.bytes().zip(pattern.bytes()).all(|(c, p)| if p == b'0' { c.is_ascii_digit() } else { c == p })
 }
 
-/// What was given, short enough for a message.
+/// A value as it was given, short enough for a message.
+fn given(value: &Value) -> String {
+    value.as_str().map_or_else(|| shown(&value.to_string()), shown)
+}
+
+/// A text short enough for a message.
 fn shown(given: &str) -> String {
     given.chars().take(40).collect()
 }

@@ -1,18 +1,31 @@
-//! When a person works: weekly hours in their zone, and time off.
+//! When a person works: hours that repeat week by week in their zone, changes
+//! of them, stays in other zones, time off and public holidays.
 //!
 //! A [`Schedule`] is checked when it is made and never wrong afterwards. Its
-//! JSON form, the hours file, is in [`file`]; what follows from it (working
-//! intervals, dues) is in [`crate::working`] and [`crate::due`].
+//! JSON form, the hours file, is in [`file`], what is checked in [`check`],
+//! which hours and zone a date has in [`timeline`]; what follows from it
+//! (working intervals, dues) is in [`crate::working`] and [`crate::due`].
 
+mod check;
 mod file;
+mod timeline;
 
-use crate::working::nanos;
+pub(crate) use timeline::Run;
+
 use crate::zone::Zone;
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::{Map, Value};
 
 /// Entries of time off at most.
 pub const MAX_TIME_OFF: usize = 10_000;
+/// Public holidays at most: those of sixty years.
+pub const MAX_HOLIDAYS: usize = 1_000;
+/// Changes of the hours at most.
+pub const MAX_CHANGES: usize = 500;
+/// Stays in other zones at most.
+pub const MAX_STAYS: usize = 1_000;
+/// Weeks that follow each other in turn at most.
+pub const MAX_WEEKS: usize = 52;
 /// Intervals of one day at most.
 pub const MAX_INTERVALS: usize = 48;
 /// Letters of a label at most.
@@ -25,7 +38,7 @@ pub(crate) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "s
 /// When a person works. As JSON it is the hours file.
 #[derive(Clone, ts_rs::TS)]
 pub struct Schedule {
-    /// The zone all local times of the schedule are in.
+    /// The zone at home, in which all local times are but those of a stay.
     zone: Zone,
     /// For each day its intervals, local times as `HH:MM`; one that ends before
     /// it starts runs past midnight, `24:00` is allowed as an end.
@@ -33,13 +46,28 @@ pub struct Schedule {
         type = "{ [day in \"mon\" | \"tue\" | \"wed\" | \"thu\" | \"fri\" | \"sat\" | \"sun\"]?: [string, string][] }"
     )]
     weekly: Weekly,
-    /// Leave, sick days, holidays.
+    /// Other weeks that follow `weekly` in turn.
+    #[ts(optional)]
+    alternate: Option<Alternate>,
+    /// Other hours from a date on, in order.
+    #[ts(optional, as = "Option<Vec<Change>>")]
+    changes: Vec<Change>,
+    /// Dates spent in other zones, in order.
+    #[ts(optional, as = "Option<Vec<Stay>>")]
+    stays: Vec<Stay>,
+    /// Leave, sick days.
     #[ts(optional, as = "Option<Vec<TimeOff>>")]
     time_off: Vec<TimeOff>,
+    /// Public holidays.
+    #[ts(optional, as = "Option<Vec<TimeOff>>")]
+    holidays: Vec<TimeOff>,
     /// Fields of newer versions.
     #[ts(skip)]
     rest: Map<String, Value>,
-    /// Time off as it is lived: see [`lived`].
+    /// Which hours and zone hold from which date on.
+    #[ts(skip)]
+    runs: Vec<Run>,
+    /// Time off and holidays as they are lived.
     #[ts(skip)]
     off: Vec<(i64, i64)>,
 }
@@ -55,6 +83,56 @@ pub struct Interval {
     /// In the same minutes, after `start` and less than a day later (or 1440,
     /// the whole day, from 0): beyond 1440 it is past the next midnight.
     pub end: u16,
+}
+
+/// Weeks that follow each other in turn, before `from` as well.
+#[derive(Clone, Debug, PartialEq, ts_rs::TS)]
+pub struct Alternate {
+    /// The Monday of a week that has the hours of `weekly`, `2026-01-05`.
+    #[ts(type = "string")]
+    pub from: NaiveDate,
+    /// The week after it, the one after that, …; then `weekly` again.
+    #[ts(type = "Schedule[\"weekly\"][]")]
+    pub weeks: Vec<Weekly>,
+    /// Fields of newer versions.
+    #[ts(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// Other hours from a date on, until the next change.
+#[derive(Clone, Debug, PartialEq, ts_rs::TS)]
+pub struct Change {
+    /// The first date with these hours, `2027-01-01`.
+    #[ts(type = "string")]
+    pub from: NaiveDate,
+    /// The zone at home from then on, where it changes too.
+    #[ts(optional)]
+    pub zone: Option<Zone>,
+    /// The hours, as those of the schedule.
+    #[ts(type = "Schedule[\"weekly\"]")]
+    pub weekly: Weekly,
+    /// Weeks in turn, as those of the schedule.
+    #[ts(optional)]
+    pub alternate: Option<Alternate>,
+    /// Fields of newer versions.
+    #[ts(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// Dates spent in another zone: the hours are kept by its clock.
+#[derive(Clone, Debug, PartialEq, ts_rs::TS)]
+pub struct Stay {
+    /// The zone.
+    pub zone: Zone,
+    /// The first date there, `2026-11-30`.
+    #[ts(type = "string")]
+    pub from: NaiveDate,
+    /// The last date there.
+    #[ts(type = "string")]
+    pub to: NaiveDate,
+    /// Fields of newer versions.
+    #[ts(skip)]
+    pub rest: Map<String, Value>,
 }
 
 /// A stretch in which a person doesn't work.
@@ -105,7 +183,7 @@ impl Schedule {
     /// # Errors
     /// Names the field that is empty, out of range, overlaps or is too much.
     pub fn new(zone: Zone, weekly: Weekly, time_off: Vec<TimeOff>) -> Result<Self, InvalidSchedule> {
-        Self::checked(zone, weekly, time_off, Map::new())
+        Self { time_off, ..Self::plain(zone, weekly) }.checked()
     }
 
     /// What is proposed to somebody who keeps no hours yet: Monday to Friday,
@@ -113,8 +191,39 @@ impl Schedule {
     #[must_use]
     pub fn proposed(zone: Zone) -> Self {
         let day = vec![Interval { start: 9 * 60, end: 13 * 60 }, Interval { start: 14 * 60, end: 18 * 60 }];
-        let weekly = std::array::from_fn(|weekday| if weekday < 5 { day.clone() } else { Vec::new() });
-        Self { zone, weekly, time_off: Vec::new(), rest: Map::new(), off: Vec::new() }
+        Self::plain(zone, std::array::from_fn(|weekday| if weekday < 5 { day.clone() } else { Vec::new() }))
+    }
+
+    /// The same schedule with other weekly hours.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    pub fn with_weekly(&self, weekly: Weekly) -> Result<Self, InvalidSchedule> {
+        Self { weekly, ..self.clone() }.checked()
+    }
+
+    /// The same schedule with other weeks in turn.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    pub fn with_alternate(&self, alternate: Option<Alternate>) -> Result<Self, InvalidSchedule> {
+        Self { alternate, ..self.clone() }.checked()
+    }
+
+    /// The same schedule with other changes.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    pub fn with_changes(&self, changes: Vec<Change>) -> Result<Self, InvalidSchedule> {
+        Self { changes, ..self.clone() }.checked()
+    }
+
+    /// The same schedule with other stays.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    pub fn with_stays(&self, stays: Vec<Stay>) -> Result<Self, InvalidSchedule> {
+        Self { stays, ..self.clone() }.checked()
     }
 
     /// The same schedule with other time off.
@@ -122,19 +231,52 @@ impl Schedule {
     /// # Errors
     /// As [`Schedule::new`].
     pub fn with_time_off(&self, time_off: Vec<TimeOff>) -> Result<Self, InvalidSchedule> {
-        Self::checked(self.zone, self.weekly.clone(), time_off, self.rest.clone())
+        Self { time_off, ..self.clone() }.checked()
     }
 
-    /// The zone all local times of the schedule are in.
+    /// The same schedule with other public holidays.
+    ///
+    /// # Errors
+    /// As [`Schedule::new`].
+    pub fn with_holidays(&self, holidays: Vec<TimeOff>) -> Result<Self, InvalidSchedule> {
+        Self { holidays, ..self.clone() }.checked()
+    }
+
+    /// The hours as they were without any time off or holiday.
+    #[must_use]
+    pub fn without_time_off(&self) -> Self {
+        Self { time_off: Vec::new(), holidays: Vec::new(), off: Vec::new(), ..self.clone() }
+    }
+
+    /// The zone at home, at first: [`Schedule::zone_at`] knows of changes and stays.
     #[must_use]
     pub fn zone(&self) -> Zone {
         self.zone
     }
 
-    /// The weekly hours, each day's in order.
+    /// The weekly hours, each day's in order: those of every week and for ever
+    /// only without [`Schedule::alternate`] and [`Schedule::changes`].
     #[must_use]
     pub fn weekly(&self) -> &Weekly {
         &self.weekly
+    }
+
+    /// The weeks that follow in turn, if they aren't all alike.
+    #[must_use]
+    pub fn alternate(&self) -> Option<&Alternate> {
+        self.alternate.as_ref()
+    }
+
+    /// Other hours from a date on, in order.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Dates spent in other zones, in order.
+    #[must_use]
+    pub fn stays(&self) -> &[Stay] {
+        &self.stays
     }
 
     /// Time off, as it was written.
@@ -143,41 +285,51 @@ impl Schedule {
         &self.time_off
     }
 
+    /// Public holidays, as they were written.
+    #[must_use]
+    pub fn holidays(&self) -> &[TimeOff] {
+        &self.holidays
+    }
+
     /// Fields of newer versions, kept for them.
     #[must_use]
     pub fn rest(&self) -> &Map<String, Value> {
         &self.rest
     }
 
-    /// The intervals that begin on a weekday, in order.
-    pub(crate) fn on(&self, weekday: usize) -> &[Interval] {
-        self.weekly.get(weekday).map_or(&[], Vec::as_slice)
+    /// Whether any hours are kept at all, in whichever week.
+    #[must_use]
+    pub fn keeps_hours(&self) -> bool {
+        let any = |weekly: &Weekly, alternate: &Option<Alternate>| {
+            let others = alternate.iter().flat_map(|alternate| &alternate.weeks);
+            std::iter::once(weekly).chain(others).flatten().any(|day| !day.is_empty())
+        };
+        any(&self.weekly, &self.alternate) || self.changes.iter().any(|change| any(&change.weekly, &change.alternate))
     }
 
-    /// Time off as instants: see [`lived`].
-    pub(crate) fn off(&self) -> &[(i64, i64)] {
-        &self.off
-    }
-
-    fn checked(
-        zone: Zone,
-        mut weekly: Weekly,
-        time_off: Vec<TimeOff>,
-        rest: Map<String, Value>,
-    ) -> Result<Self, InvalidSchedule> {
-        check_weekly(&weekly)?;
-        check_time_off(&time_off)?;
-        weekly.iter_mut().for_each(|day| day.sort_unstable());
-        let off = lived(zone, &time_off);
-        Ok(Self { zone, weekly, time_off, rest, off })
+    /// A schedule of one week; not checked.
+    fn plain(zone: Zone, weekly: Weekly) -> Self {
+        Self {
+            zone,
+            weekly,
+            alternate: None,
+            changes: Vec::new(),
+            stays: Vec::new(),
+            time_off: Vec::new(),
+            holidays: Vec::new(),
+            rest: Map::new(),
+            runs: vec![Run::first(zone)],
+            off: Vec::new(),
+        }
     }
 }
 
 impl PartialEq for Schedule {
     fn eq(&self, other: &Self) -> bool {
-        // `off` follows from the others.
-        (self.zone, &self.weekly, &self.time_off, &self.rest)
-            == (other.zone, &other.weekly, &other.time_off, &other.rest)
+        // `runs` and `off` follow from the others.
+        (self.zone, &self.weekly, &self.alternate, &self.changes, &self.stays)
+            == (other.zone, &other.weekly, &other.alternate, &other.changes, &other.stays)
+            && (&self.time_off, &self.holidays, &self.rest) == (&other.time_off, &other.holidays, &other.rest)
     }
 }
 
@@ -217,76 +369,4 @@ impl TimeOff {
             Moment::Time(time) => time,
         }
     }
-}
-
-fn check_weekly(weekly: &Weekly) -> Result<(), InvalidSchedule> {
-    // Minutes after Monday's midnight, to see what runs into the next day.
-    let mut week = Vec::new();
-    for ((day, intervals), first) in DAYS.iter().zip(weekly).zip((0..).step_by(DAY.into())) {
-        if intervals.len() > MAX_INTERVALS {
-            let problem = format!("{} intervals; {MAX_INTERVALS} a day are allowed", intervals.len());
-            return Err(InvalidSchedule::new(format!("weekly.{day}"), problem));
-        }
-        for (index, Interval { start, end }) in intervals.iter().enumerate() {
-            let field = || format!("weekly.{day}[{index}]");
-            if start == end {
-                return Err(InvalidSchedule::new(field(), "is empty: it ends when it starts"));
-            }
-            let whole = (*start, *end) == (0, DAY);
-            if *start >= DAY || end < start || (end - start >= DAY && !whole) {
-                let problem = "must start on its day and last less than 24 hours, or be the whole day";
-                return Err(InvalidSchedule::new(field(), problem));
-            }
-            week.push((first + u32::from(*start), first + u32::from(*end), field()));
-        }
-    }
-    week.sort_unstable();
-    let length = 7 * u32::from(DAY);
-    let around = week.first().map(|(start, end, field)| (start + length, end + length, field.clone()));
-    let mut next = week.iter().skip(1).chain(&around);
-    for (_, end, field) in &week {
-        if let Some((start, _, other)) = next.next()
-            && start < end
-        {
-            // With a single interval, `around` is itself a week later and never overlaps.
-            let (field, other) = if field > other { (field, other) } else { (other, field) };
-            return Err(InvalidSchedule::new(field, format!("overlaps {other}")));
-        }
-    }
-    Ok(())
-}
-
-fn check_time_off(time_off: &[TimeOff]) -> Result<(), InvalidSchedule> {
-    if time_off.len() > MAX_TIME_OFF {
-        let problem = format!("{} entries; {MAX_TIME_OFF} are allowed", time_off.len());
-        return Err(InvalidSchedule::new("time_off", problem));
-    }
-    for (index, off) in time_off.iter().enumerate() {
-        if off.end() <= off.start() {
-            let problem = if matches!(off.to, Moment::Day(_)) { "is before `from`" } else { "is not after `from`" };
-            return Err(InvalidSchedule::new(format!("time_off[{index}].to"), problem));
-        }
-        if off.label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL) {
-            let problem = format!("is longer than {MAX_LABEL} letters");
-            return Err(InvalidSchedule::new(format!("time_off[{index}].label"), problem));
-        }
-    }
-    Ok(())
-}
-
-/// Time off as it is lived: half-open spans in nanoseconds since 1970, in
-/// order, merged. What is beyond the years that count is cut.
-fn lived(zone: Zone, time_off: &[TimeOff]) -> Vec<(i64, i64)> {
-    let mut spans: Vec<_> =
-        time_off.iter().map(|off| (nanos(zone.start(off.start())), nanos(zone.end(off.end())))).collect();
-    spans.sort_unstable();
-    spans.dedup_by(|next, kept| {
-        let touches = next.0 <= kept.1;
-        if touches {
-            kept.1 = kept.1.max(next.1);
-        }
-        touches
-    });
-    spans.retain(|(start, end)| start < end);
-    spans
 }

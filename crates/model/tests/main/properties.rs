@@ -4,8 +4,9 @@ use crate::random::{config, minute, whole_days, world};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use meantime_model::Schedule;
 use meantime_model::due::{Window, due};
-use meantime_model::overlap::overlap;
-use meantime_model::schedule::{Interval, TimeOff, Weekly};
+use meantime_model::holidays;
+use meantime_model::overlap::{next_slot, overlap};
+use meantime_model::schedule::{Alternate, Change, Interval, Stay, TimeOff, Weekly};
 use meantime_model::zone::Zone;
 use proptest::prelude::*;
 
@@ -36,14 +37,16 @@ fn split(schedule: &Schedule, day: usize, index: usize, place: u16) -> Option<Sc
     let index = index % intervals.len().max(1);
     let Interval { start, end } = *intervals.get(index)?;
     let cut = start + 1 + place % (end - start);
-    if cut >= end {
+    // What is past midnight belongs to another date, which may be of another week or zone.
+    let plain = schedule.alternate().is_none() && schedule.changes().is_empty() && schedule.stays().is_empty();
+    if cut >= end || cut >= 1440 && !plain {
         return None;
     }
     intervals[index].end = cut;
     let next = usize::from(cut >= 1440);
     let midnight = 1440 * next as u16;
     weekly[(day + next) % 7].push(Interval { start: cut - midnight, end: end - midnight });
-    Some(Schedule::new(schedule.zone(), weekly, schedule.time_off().to_vec()).unwrap())
+    Some(schedule.with_weekly(weekly).unwrap())
 }
 
 proptest! {
@@ -63,7 +66,7 @@ proptest! {
     fn a_later_message_is_never_due_earlier((schedule, day) in world(), at_ in instants(2), window in window()) {
         let (first, second) = (at(&schedule, day, at_[0]), at(&schedule, day, at_[1]));
         // The stated exception: the clock itself went back between the two.
-        let shown = |at| schedule.works_from(at).map(|start| schedule.zone().local(start));
+        let shown = |at| schedule.works_from(at).map(|start| schedule.zone_at(start).local(start));
         prop_assume!(window.to_string().ends_with(['h', 'm']) || shown(first) <= shown(second));
         if let (Ok(first), Ok(second)) = (due(&schedule, first, window), due(&schedule, second, window)) {
             prop_assert!(first <= second);
@@ -107,6 +110,53 @@ proptest! {
             let spans = |schedule: &Schedule| schedule.working(from, to).collect::<Vec<_>>();
             prop_assert_eq!(spans(&schedule), spans(&cut));
             prop_assert_eq!(schedule.next_opening(from), cut.next_opening(from));
+        }
+    }
+
+    #[test]
+    fn what_changes_nothing_changes_nothing((schedule, day) in world(), at_ in instants(2), window in window(), from in -9..9i64, more in 0..9i64) {
+        let (now, then) = (at(&schedule, day, at_[0]), at(&schedule, day, at_[1]));
+        let (from, monday) = (day + TimeDelta::days(from), NaiveDate::from_ymd_opt(2026, 1, 5).unwrap());
+        let rest = serde_json::Map::new;
+        let weekly = schedule.weekly().clone();
+        let plain = Schedule::new(schedule.zone(), weekly.clone(), schedule.time_off().to_vec()).unwrap();
+        let stay = Stay { zone: plain.zone(), from, to: from + TimeDelta::days(more), rest: rest() };
+        let change = Change { from, zone: None, weekly: weekly.clone(), alternate: None, rest: rest() };
+        let alternate = Alternate { from: monday, weeks: vec![weekly; 2], rest: rest() };
+        for same in [
+            plain.with_stays(vec![stay]).unwrap(),
+            plain.with_changes(vec![change]).unwrap(),
+            plain.with_alternate(Some(alternate)).unwrap(),
+            plain.with_time_off(Vec::new()).unwrap().with_holidays(plain.time_off().to_vec()).unwrap(),
+        ] {
+            prop_assert_eq!(due(&plain, now, window), due(&same, now, window));
+            let spans = |schedule: &Schedule| schedule.working(now, then).collect::<Vec<_>>();
+            prop_assert_eq!(spans(&plain), spans(&same));
+            prop_assert_eq!(plain.off_at(now).is_some(), same.off_at(now).is_some());
+        }
+    }
+
+    #[test]
+    fn a_slot_is_the_first_that_enough_work_through(worlds in proptest::collection::vec(world(), 1..4), at_least in 1..4usize, length in 1..300i64) {
+        let day = worlds[0].1;
+        let people: Vec<&Schedule> = worlds.iter().map(|(schedule, _)| schedule).collect();
+        let from = minute(people[0], day, 0);
+        let (to, length) = (from + TimeDelta::days(3), TimeDelta::minutes(length));
+        let enough = |start: DateTime<Utc>| {
+            let all = |schedule: &&&Schedule| schedule.working_time_between(start, start + length) == length;
+            start + length <= to && people.iter().filter(all).count() >= at_least
+        };
+        match next_slot(&people, at_least, from, to, length) {
+            Some(slot) => {
+                prop_assert!(slot.length() == length && enough(slot.start));
+                prop_assert!(slot.start == from || !enough(slot.start - TimeDelta::nanoseconds(1)));
+                let opens = people.iter().flat_map(|schedule| schedule.working(from, slot.start)).map(|span| span.start);
+                prop_assert!(opens.chain([from]).all(|start| start >= slot.start || !enough(start)));
+            }
+            None => {
+                let mut opens = people.iter().flat_map(|schedule| schedule.working(from, to)).map(|span| span.start);
+                prop_assert!(!opens.any(enough));
+            }
         }
     }
 
@@ -164,6 +214,11 @@ proptest! {
             prop_assert!(Schedule::from_json(file).is_err());
             let file = serde_json::json!({ "zone": "UTC", "weekly": {}, "time_off": [{ "from": text, "to": text }] });
             let _ = Schedule::from_json(file);
+            let stay = serde_json::json!({ "zone": "UTC", "weekly": {}, "stays": [{ "zone": "UTC", "from": text, "to": text }] });
+            prop_assert!(Schedule::from_json(stay).is_err());
+            let event = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260101\nRRULE:{text}\nDURATION:{text}\nEND:VEVENT");
+            let day = now.date_naive();
+            let _ = (holidays::read(text, day, day), holidays::read(&event, day, day));
         }
         let _ = (due(&schedule, now, Window::days(3).unwrap()), meantime_model::snooze::choices(now, &schedule));
         let _ = (schedule.next_opening(now), schedule.end_of_stretch(now), schedule.works_at(now));

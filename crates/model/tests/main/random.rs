@@ -1,11 +1,13 @@
 //! Random schedules in zones whose clocks change in every known way, at times
-//! near a change.
+//! near a change: alternating weeks, changes, stays elsewhere, time off and
+//! holidays all lie within days of it.
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use meantime_model::Schedule;
-use meantime_model::schedule::{Interval, TimeOff, Weekly};
+use meantime_model::schedule::{Alternate, Change, Interval, Stay, TimeOff, Weekly};
 use meantime_model::zone::Zone;
 use proptest::prelude::*;
+use serde_json::Map;
 
 /// Zones of every kind: 60 and 30 minutes and two hours, at midnight and by
 /// day, north and south, negative summer time, none at all.
@@ -36,18 +38,70 @@ pub fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A schedule, and a local date near which to look at it.
-pub fn world() -> impl Strategy<Value = (Schedule, NaiveDate)> {
-    let zone = prop_oneof![
+pub fn zone() -> impl Strategy<Value = Zone> {
+    prop_oneof![
         3 => proptest::sample::select(ZONES),
         1 => proptest::sample::select(Zone::all().map(Zone::name).collect::<Vec<_>>()),
     ]
-    .prop_map(|name| name.parse::<Zone>().unwrap());
+    .prop_map(|name| name.parse::<Zone>().unwrap())
+}
+
+/// A schedule, and a local date near which to look at it.
+pub fn world() -> impl Strategy<Value = (Schedule, NaiveDate)> {
+    zone().prop_flat_map(world_in)
+}
+
+/// The same for a zone: of one week that is repeated, or with all that there
+/// can be besides.
+pub fn world_in(zone: Zone) -> impl Strategy<Value = (Schedule, NaiveDate)> {
     let day = (0..7 * 365u64).prop_map(|day| NaiveDate::from_ymd_opt(2024, 1, 1).unwrap() + Days::new(day));
-    (zone, day, proptest::bool::weighted(0.8), weekly(), -2..4i64).prop_flat_map(|(zone, day, snap, weekly, shift)| {
+    (day, proptest::bool::weighted(0.8), weekly(), -2..4i64).prop_flat_map(move |(day, snap, weekly, shift)| {
         let day = if snap { next_change(zone, day) } else { day } + TimeDelta::days(shift);
-        (proptest::collection::vec(time_off(day), 0..3), Just(weekly))
-            .prop_map(move |(off, weekly)| (Schedule::new(zone, weekly, off).unwrap(), day))
+        let plain = proptest::collection::vec(time_off(day), 0..3)
+            .prop_map(move |off| Schedule::new(zone, weekly.clone(), off).unwrap());
+        (plain, proptest::option::of(more(day))).prop_map(move |(schedule, more)| {
+            let Some((alternate, changes, stays, holidays)) = more else { return (schedule, day) };
+            // What overlaps is left out.
+            let schedule = schedule.with_alternate(alternate).unwrap_or(schedule);
+            let schedule = schedule.with_changes(changes).unwrap_or(schedule);
+            let schedule = schedule.with_stays(stays).unwrap_or(schedule);
+            (schedule.with_holidays(holidays).unwrap(), day)
+        })
+    })
+}
+
+type More = (Option<Alternate>, Vec<Change>, Vec<Stay>, Vec<TimeOff>);
+
+/// Everything beside weekly hours and time off, near a date.
+fn more(day: NaiveDate) -> impl Strategy<Value = More> {
+    let near = move |from: i64| day + TimeDelta::days(from);
+    let change =
+        (-6..9i64, proptest::option::weighted(0.3, zone()), weekly(), proptest::option::weighted(0.3, alternate(day)))
+            .prop_map(move |(from, zone, weekly, alternate)| Change {
+                from: near(from),
+                zone,
+                weekly,
+                alternate,
+                rest: Map::new(),
+            });
+    let stay = (zone(), -6..9i64, 0..6i64).prop_map(move |(zone, from, more)| Stay {
+        zone,
+        from: near(from),
+        to: near(from + more),
+        rest: Map::new(),
+    });
+    (
+        proptest::option::of(alternate(day)),
+        proptest::collection::vec(change, 0..3),
+        proptest::collection::vec(stay, 0..3),
+        proptest::collection::vec(time_off(day), 0..2),
+    )
+}
+
+fn alternate(day: NaiveDate) -> impl Strategy<Value = Alternate> {
+    (-4..4i64, proptest::collection::vec(weekly(), 1..3)).prop_map(move |(week, weeks)| {
+        let monday = day - Days::new(day.weekday().num_days_from_monday().into());
+        Alternate { from: monday + TimeDelta::weeks(week), weeks, rest: Map::new() }
     })
 }
 
