@@ -160,14 +160,19 @@ fn city(name: &str) -> &str {
 fn nearest(given: &str) -> Option<&'static str> {
     let plain = |name: &str| name.to_lowercase().replace(' ', "_");
     let given = plain(given);
+    let allowed = given.chars().count() / 3;
+    // So many letters are wrong at least by the lengths alone.
+    let apart = |a: &str, b: &str| a.chars().count().abs_diff(b.len());
     let wrong = |zone: &Zone| {
         let whole = distance(&given, &plain(zone.name()));
         let part = distance(city(&given), &plain(city(zone.name())));
         // The right city in the wrong region beats another city in the right one.
         (whole.min(part), whole)
     };
-    let (best, (letters, _)) = Zone::all().map(|zone| (zone, wrong(&zone))).min_by_key(|(_, wrong)| *wrong)?;
-    (letters * 3 <= given.chars().count()).then(|| best.name())
+    let near = |zone: &Zone| apart(&given, zone.name()) <= allowed || apart(city(&given), city(zone.name())) <= allowed;
+    let (best, (letters, _)) =
+        Zone::all().filter(near).map(|zone| (zone, wrong(&zone))).min_by_key(|(_, wrong)| *wrong)?;
+    (letters <= allowed).then(|| best.name())
 }
 
 /// Letters to insert, drop or replace to turn one word into the other.

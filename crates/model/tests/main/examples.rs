@@ -5,7 +5,7 @@ use meantime_model::due::{InvalidWindow, NoDue, Window, due};
 use meantime_model::{Schedule, Urgency};
 use serde_json::{Value, json};
 
-fn hours(file: Value) -> Schedule {
+pub fn hours(file: Value) -> Schedule {
     Schedule::from_json(file).unwrap()
 }
 
@@ -14,14 +14,14 @@ fn ana() -> Schedule {
     Schedule::proposed("Europe/Lisbon".parse().unwrap())
 }
 
-fn utc(text: &str) -> DateTime<Utc> {
+pub fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
 /// The due in the recipient's zone, `Tue 13:00`.
-fn shown(schedule: &Schedule, at: &str, window: &str) -> String {
+pub fn shown(schedule: &Schedule, at: &str, window: &str) -> String {
     let due = due(schedule, utc(at), window.parse().unwrap()).unwrap();
-    schedule.zone().local(due).format("%a %H:%M").to_string()
+    schedule.zone_at(due).local(due).format("%a %H:%M").to_string()
 }
 
 #[test]
@@ -111,6 +111,13 @@ fn nothing_to_compute_says_so() {
     assert_eq!(leave("9999-12-31"), Err(NoDue::Never));
     assert_eq!(leave("2026-09-30"), Ok(utc("2026-10-02T08:00:00Z")), "nine months are none");
 
+    let over = |changes: Value| hours(json!({ "zone": "UTC", "weekly": {}, "changes": changes }));
+    assert_eq!(due(&over(json!([{ "from": "2026-01-01", "weekly": {} }])), at, window), Err(NoDue::NoHours));
+    let far = json!([{ "from": "2028-01-03", "weekly": ana_weekly() }]);
+    assert_eq!(due(&over(far), at, window), Err(NoDue::Never), "two years before the first hours");
+    let gone = json!([{ "from": "2025-01-01", "weekly": ana_weekly() }, { "from": "2026-01-01", "weekly": {} }]);
+    assert_eq!(due(&over(gone), at, window), Err(NoDue::Never), "no hours from yesterday on");
+
     let rare = hours(json!({ "zone": "UTC", "weekly": { "mon": [["09:00", "09:01"]] } }));
     assert_eq!(due(&rare, at, "1h".parse().unwrap()).unwrap(), utc("2027-02-22T09:01:00Z"));
     assert_eq!(due(&rare, at, "2h".parse().unwrap()), Err(NoDue::Never));
@@ -130,7 +137,7 @@ fn nothing_to_compute_says_so() {
     assert_eq!(due(&always, at, "4h".parse().unwrap()), Ok(at + TimeDelta::hours(4)));
 }
 
-fn ana_weekly() -> Value {
+pub fn ana_weekly() -> Value {
     serde_json::to_value(ana()).unwrap()["weekly"].clone()
 }
 

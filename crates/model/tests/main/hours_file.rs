@@ -26,6 +26,134 @@ fn a_file_is_read_and_written_as_it_is_described() {
 }
 
 #[test]
+fn all_that_hours_can_be_is_read_and_written() {
+    let file = json!({
+        "zone": "Europe/Lisbon",
+        "weekly": { "mon": [["09:00", "13:00"]] },
+        "alternate": { "from": "2026-01-05", "weeks": [{ "tue": [["09:00", "13:00"]] }, {}], "why": "newer" },
+        "changes": [
+            { "from": "2027-01-01", "weekly": {} },
+            {
+                "from": "2027-03-01",
+                "zone": "Europe/Berlin",
+                "weekly": { "wed": [["22:00", "02:00"]] },
+                "alternate": { "from": "2027-03-01", "weeks": [{}] },
+                "note": "newer",
+            },
+        ],
+        "stays": [{ "zone": "Asia/Tokyo", "from": "2026-11-30", "to": "2026-12-04", "hotel": "newer" }],
+        "time_off": [{ "from": "2026-12-24", "to": "2026-12-26" }],
+        "holidays": [{ "from": "2026-12-25", "to": "2026-12-25", "label": "Christmas Day", "source": "newer" }],
+        "theme": "newer",
+    });
+    let schedule: Schedule = serde_json::from_value(file.clone()).unwrap();
+    assert_eq!(serde_json::to_string(&schedule).unwrap(), file.to_string());
+    let absent =
+        json!({ "zone": "UTC", "weekly": {}, "alternate": null, "changes": null, "stays": null, "holidays": [] });
+    let written = serde_json::to_value(Schedule::from_json(absent).unwrap()).unwrap();
+    assert_eq!(written, json!({ "zone": "UTC", "weekly": {}, "time_off": [] }), "what is not used is not written");
+}
+
+#[test]
+fn an_error_in_what_is_rarer_names_its_field() {
+    let with = |key: &str, value: Value| {
+        let mut file = json!({ "zone": "Europe/Lisbon", "weekly": { "sun": [["22:00", "06:00"]] } });
+        file[key] = value;
+        Schedule::from_json(file).unwrap_err().to_string()
+    };
+    let early = json!([["05:00", "09:00"]]);
+    for (key, value, error) in [
+        ("alternate", json!([]), "alternate: must be an object with `from` and `weeks`"),
+        ("alternate", json!({ "weeks": [{}] }), "alternate.from: is missing"),
+        (
+            "alternate",
+            json!({ "from": "5 January", "weeks": [{}] }),
+            r#"alternate.from: "5 January" is no day; write it as 2026-12-24"#,
+        ),
+        (
+            "alternate",
+            json!({ "from": "2026-01-06", "weeks": [{}] }),
+            "alternate.from: is a Tuesday; a week begins on Monday, 2026-01-05",
+        ),
+        (
+            "alternate",
+            json!({ "from": "2026-01-05", "weeks": [] }),
+            "alternate.weeks: is empty; leave `alternate` out where all weeks are alike",
+        ),
+        (
+            "alternate",
+            json!({ "from": "2026-01-05", "weeks": vec![json!({}); 52] }),
+            "alternate.weeks: 52 entries; 51 are allowed",
+        ),
+        (
+            "alternate",
+            json!({ "from": "2026-01-05", "weeks": [{ "mon": [["09:00", "25:00"]] }] }),
+            r#"alternate.weeks[0].mon[0]: "25:00" is no time of day; write it as 09:30, between 00:00 and 24:00"#,
+        ),
+        (
+            "alternate",
+            json!({ "from": "2026-01-05", "weeks": [{ "mon": early }] }),
+            "alternate.weeks[0].mon[0]: overlaps weekly.sun[0]",
+        ),
+        ("changes", json!({}), "changes: must be a list"),
+        ("changes", json!([{ "from": "2027-01-01" }]), "changes[0].weekly: is missing"),
+        (
+            "changes",
+            json!([{ "from": "2027-01-01", "weekly": {}, "zone": "Europe/Lisboa" }]),
+            r#"changes[0].zone: there is no time zone "Europe/Lisboa"; did you mean Europe/Lisbon?"#,
+        ),
+        (
+            "changes",
+            json!([{ "from": "2027-01-01", "weekly": { "sun": [["22:00", "06:00"]], "mon": early } }]),
+            "changes[0].weekly.sun[0]: overlaps changes[0].weekly.mon[0]",
+        ),
+        (
+            "changes",
+            json!([{ "from": "2027-01-01", "weekly": {} }, { "from": "2027-01-01", "weekly": {} }]),
+            "changes[1]: overlaps changes[0]",
+        ),
+        (
+            "changes",
+            Value::from(vec![json!({ "from": "2027-01-01", "weekly": {} }); 501]),
+            "changes: 501 entries; 500 are allowed",
+        ),
+        ("stays", json!([5]), "stays[0]: must be an object with `zone`, `from` and `to`"),
+        (
+            "stays",
+            json!([{ "zone": "Tokio", "from": "2026-11-30", "to": "2026-12-04" }]),
+            r#"stays[0].zone: there is no time zone "Tokio"; did you mean Asia/Tokyo?"#,
+        ),
+        (
+            "stays",
+            json!([{ "zone": "UTC", "from": "2026-11-30", "to": "2026-11-29" }]),
+            "stays[0].to: is before `from`",
+        ),
+        (
+            "stays",
+            json!([{ "zone": "UTC", "from": "2026-11-30", "to": "2026-12-04T12:00" }]),
+            r#"stays[0].to: "2026-12-04T12:00" is no day; write it as 2026-12-24"#,
+        ),
+        (
+            "stays",
+            json!([
+                { "zone": "UTC", "from": "2026-12-04", "to": "2026-12-06" },
+                { "zone": "UTC", "from": "2026-11-30", "to": "2026-12-04" },
+            ]),
+            "stays[1]: overlaps stays[0]",
+        ),
+        ("holidays", json!([{ "from": "2026-12-25" }]), "holidays[0].to: is missing"),
+        ("holidays", json!([{ "from": "2026-12-25", "to": "2026-12-24" }]), "holidays[0].to: is before `from`"),
+        (
+            "holidays",
+            Value::from(vec![json!({ "from": "2026-12-25", "to": "2026-12-25" }); 10_000]),
+            "holidays: 10000 entries; 1000 are allowed",
+        ),
+    ] {
+        assert_eq!(with(key, value), error);
+    }
+}
+
+#[test]
 fn the_order_of_intervals_and_an_absent_time_off_do_not_matter() {
     let read = |file: Value| Schedule::from_json(file).unwrap();
     let one = read(json!({ "zone": "utc", "weekly": { "mon": [["14:00", "00:00"], ["09:00", "13:00"]], "tue": [] } }));

@@ -4,8 +4,11 @@
 // The lints for data from outside; clippy sees tests only in the functions marked so.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+mod elsewhere;
 mod examples;
+mod holidays;
 mod hours_file;
 mod oracle;
 mod properties;
 mod random;
+mod schema;

@@ -203,6 +203,12 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Schedule>(&file).unwrap(), schedule);
     }
 
+}
+
+proptest! {
+    // Looking for the nearest name takes its time.
+    #![proptest_config(config(200))]
+
     #[test]
     fn no_text_is_a_panic(text in "\\PC{0,12}", digits in "[0-9hmdT: -]{0,12}", micros in any::<i64>()) {
         let schedule = Schedule::proposed(Zone::UTC);
