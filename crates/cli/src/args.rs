@@ -8,6 +8,7 @@ use crate::commands::focus::FocusArgs;
 use crate::commands::inspect::InspectArgs;
 use crate::commands::list::{InboxArgs, SearchArgs, StatusArgs};
 use crate::commands::member::MemberArgs;
+use crate::commands::overlap::OverlapArgs;
 use crate::commands::profile::{HoursArgs, SettingsArgs};
 use crate::commands::secrets::SecretsArgs;
 use crate::commands::team::TeamArgs;
@@ -97,6 +98,8 @@ pub(crate) enum Command {
     Hours(HoursArgs),
     /// When an answer is due, by an hours file (needs no profile)
     Due(DueArgs),
+    /// When people work at the same time, by hours files (needs no profile)
+    Overlap(OverlapArgs),
     /// What Meantime would show of mail and feed files (needs no profile)
     Inspect(InspectArgs),
 }

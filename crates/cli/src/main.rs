@@ -3,7 +3,7 @@
 //!
 //! It holds no rule of its own. Commands go to the running engine over the
 //! local socket, or to one that is started for a moment in this process;
-//! `due` and `inspect` need neither.
+//! `due`, `overlap` and `inspect` need neither.
 
 mod args;
 mod ask;
@@ -14,7 +14,8 @@ mod stop;
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    account, attachment, daemon, device, due, focus, inspect, list, member, profile, secrets, team, triage, write,
+    account, attachment, daemon, device, due, focus, inspect, list, member, overlap, profile, secrets, team, triage,
+    write,
 };
 use crate::show::Out;
 use crate::stop::Stop;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         // Pure: no profile, no engine.
         Command::Due(args) => due::run(&args, &mut out),
+        Command::Overlap(args) => overlap::run(&args, &mut out),
         Command::Inspect(args) => inspect::run(&args, &mut out),
         command => with_engine(command, cli.home.as_deref(), &mut out),
     };
@@ -96,7 +98,7 @@ async fn run(command: Command, engine: &reach::Reached, out: &mut Out) -> Result
         Command::Settings(args) => profile::settings(engine, args, out).await,
         Command::Hours(args) => profile::hours(engine, args, out).await,
         // Answered before an engine was looked for.
-        Command::Daemon | Command::Due(_) | Command::Inspect(_) => Ok(()),
+        Command::Daemon | Command::Due(_) | Command::Overlap(_) | Command::Inspect(_) => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::show::Out;
 use crate::stop::Stop;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use clap::Args;
 use meantime_engine::api::FailureCode;
 use meantime_model::Schedule;
@@ -33,16 +33,33 @@ pub(crate) struct DueArgs {
     batch: bool,
 }
 
-/// Why there is no due: a code for programs, a sentence for people.
+/// Why there is no answer: a code for programs, a sentence for people.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Problem {
+pub(super) struct Problem {
     code: &'static str,
     message: String,
 }
 
 impl Problem {
-    fn new(code: &'static str, message: impl Display) -> Self {
+    pub(super) fn new(code: &'static str, message: impl Display) -> Self {
         Self { code, message: message.to_string() }
+    }
+
+    /// The same, with the file that it is about.
+    pub(super) fn of(self, file: &str) -> Self {
+        Self { message: format!("{file}: {}", self.message), ..self }
+    }
+
+    /// Tells it as the only answer of a command.
+    pub(super) fn stop(self, out: &mut Out) -> Stop {
+        let code = if self.code.starts_with("invalid_") { FailureCode::Invalid } else { FailureCode::NotPossible };
+        if !out.json {
+            return Stop::new(code, self.message);
+        }
+        match out.json_document(&json!({ "error": self })) {
+            Ok(()) => Stop::Told(code),
+            Err(error) => error.into(),
+        }
     }
 }
 
@@ -53,23 +70,10 @@ pub(crate) fn run(args: &DueArgs, out: &mut Out) -> Result<(), Stop> {
     let (Some(hours), Some(at), Some(window)) = (&args.hours, &args.at, &args.window) else {
         return Err(Stop::usage("give --hours, --at and --window, or --batch"));
     };
-    let hours = read_file(hours)?;
-    let answer = serde_json::from_slice(&hours)
-        .map_err(|e| Problem::new("invalid_hours", format!("hours: this is not JSON: {e}")))
-        .and_then(|hours| compute(&read_hours(hours)?, at, window));
+    let answer = parse_hours(&read_file(hours)?).and_then(|hours| compute(&hours, at, window));
     match answer {
         Ok(due) => Ok(out.sentence(&json!({ "due": due }), &due)?),
-        Err(problem) => {
-            let code = match problem.code {
-                "invalid_hours" | "invalid_at" | "invalid_window" => FailureCode::Invalid,
-                _ => FailureCode::NotPossible,
-            };
-            if !out.json {
-                return Err(Stop::new(code, problem.message));
-            }
-            out.json_document(&json!({ "error": problem }))?;
-            Err(Stop::Told(code))
-        }
+        Err(problem) => Err(problem.stop(out)),
     }
 }
 
@@ -120,17 +124,33 @@ fn answer(line: &[u8], last: &mut Option<(Value, Schedule)>) -> Result<String, P
     compute(schedule, text("at", "invalid_at")?, text("window", "invalid_window")?)
 }
 
+/// The schedule of an hours file.
+pub(super) fn parse_hours(file: &[u8]) -> Result<Schedule, Problem> {
+    let hours = serde_json::from_slice(file)
+        .map_err(|e| Problem::new("invalid_hours", format!("hours: this is not JSON: {e}")))?;
+    read_hours(hours)
+}
+
 fn read_hours(hours: Value) -> Result<Schedule, Problem> {
     Schedule::from_json(hours).map_err(|e| Problem::new("invalid_hours", e))
 }
 
 /// The due as RFC 3339 with the person's offset.
 fn compute(schedule: &Schedule, at: &str, window: &str) -> Result<String, Problem> {
-    let at = DateTime::parse_from_rfc3339(at)
-        .map_err(|_| Problem::new("invalid_at", "at: is no instant such as 2026-11-24T09:30:00+01:00 (RFC 3339)"))?;
+    let at = instant("at", "invalid_at", at)?;
     let window: Window = window.parse().map_err(|e| Problem::new("invalid_window", format!("window: {e}")))?;
-    let due = due(schedule, at.with_timezone(&Utc), window).map_err(|e: NoDue| Problem::new(e.code(), e))?;
-    Ok(due.with_timezone(&schedule.zone().offset(due)).to_rfc3339_opts(SecondsFormat::AutoSi, false))
+    let due = due(schedule, at.to_utc(), window).map_err(|e: NoDue| Problem::new(e.code(), e))?;
+    Ok(theirs(schedule, due))
+}
+
+pub(super) fn instant(field: &str, code: &'static str, text: &str) -> Result<DateTime<FixedOffset>, Problem> {
+    DateTime::parse_from_rfc3339(text)
+        .map_err(|_| Problem::new(code, format!("{field}: is no instant such as 2026-11-24T09:30:00+01:00 (RFC 3339)")))
+}
+
+/// An instant as RFC 3339 with the offset that the person's clock has then.
+pub(super) fn theirs(schedule: &Schedule, at: DateTime<Utc>) -> String {
+    at.with_timezone(&schedule.zone_at(at).offset(at)).to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// A whole file of bounded length; `-` is stdin.

@@ -10,6 +10,7 @@ pub(crate) mod focus;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod member;
+pub(crate) mod overlap;
 pub(crate) mod profile;
 pub(crate) mod secrets;
 pub(crate) mod team;

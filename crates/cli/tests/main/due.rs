@@ -60,6 +60,25 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn hours_that_change_and_travel_count() {
+    let mut hours = hours();
+    hours["stays"] = json!([{ "zone": "Asia/Tokyo", "from": "2026-11-24", "to": "2026-11-24" }]);
+    hours["holidays"] = json!([{ "from": "2026-11-30", "to": "2026-11-30", "label": "Restoration" }]);
+    hours["changes"] = json!([{ "from": "2026-12-01", "weekly": { "tue": [["10:00", "12:00"]] } }]);
+    let lines = ["2026-11-23T11:00:00Z", "2026-11-24T17:00:00+09:00", "2026-11-27T23:00:00Z"]
+        .map(|at| json!({ "hours": hours, "at": at, "window": "1d" }).to_string());
+    let ran = World::new().pipe(&["due", "--batch"], lines.join("\n").as_bytes()).ok().json_lines();
+    let dues: Vec<_> = ran.iter().map(|line| line["due"].as_str().unwrap()).collect();
+    assert_eq!(dues, ["2026-11-24T11:00:00+09:00", "2026-11-27T22:00:00+00:00", "2026-11-28T02:00:00+00:00"]);
+
+    hours["stays"] = json!([{ "zone": "Asia/Tokio", "from": "2026-11-24", "to": "2026-11-24" }]);
+    let line = json!({ "hours": hours, "at": "2026-11-23T11:00:00Z", "window": "1d" }).to_string();
+    let ran = World::new().pipe(&["due", "--batch"], line.as_bytes()).ok().json_lines();
+    let told = r#"stays[0].zone: there is no time zone "Asia/Tokio"; did you mean Asia/Tokyo?"#;
+    assert_eq!(ran[0]["error"], json!({ "code": "invalid_hours", "message": told }));
+}
+
+#[test]
 fn a_batch_answers_each_line() {
     let line = |at: Value, window: Value| json!({ "hours": hours(), "at": at, "window": window }).to_string();
     let at = "2026-11-23T16:30:00Z";

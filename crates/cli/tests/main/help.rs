@@ -37,6 +37,7 @@ fn help_names_every_command_and_the_guide_does_too() {
         "member",
         "sign-in",
         "attachment",
+        "overlap",
     ] {
         assert!(names.contains(&wanted), "{wanted} is not in {names:?}");
     }
@@ -73,6 +74,7 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
         &["import", "--mbox", "a", "--maildir", "b"],
         &["due", "--batch", "--at", "2026-11-24T09:00:00Z"],
         &["due", "--at", "2026-11-24T09:00:00Z"],
+        &["overlap", "--from", "2026-11-24T09:00:00Z", "--to", "2026-11-25T09:00:00Z"],
         &["team", "--day", "yesterday"],
         &["join", "meantime://join#x"],
         &["compose"],

@@ -8,6 +8,7 @@ mod due;
 mod engine;
 mod help;
 mod inspect;
+mod overlap;
 
 use serde_json::Value;
 use std::io::Write;
