@@ -224,7 +224,7 @@ impl Engine {
     }
 
     /// Secrets can be read again, or the computer woke up.
-    pub(crate) async fn retry_accounts(&self) {
+    pub(crate) async fn retry_accounts(self: &Arc<Self>) {
         let running: Vec<(AccountId, Poke)> =
             self.live().accounts.iter().map(|(id, running)| (*id, running.poke.clone())).collect();
         for (id, poke) in running {

@@ -44,6 +44,8 @@ pub struct Engine {
     pub(crate) showing: tokio::sync::Mutex<()>,
     /// Held while a team is joined: one at a time.
     pub(crate) joining: tokio::sync::Mutex<()>,
+    /// Whoever begins to follow the team.
+    pub(crate) following: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     events: broadcast::Sender<Event>,
@@ -97,6 +99,7 @@ impl Engine {
             changed: AtomicBool::new(false),
             showing: tokio::sync::Mutex::new(()),
             joining: tokio::sync::Mutex::new(()),
+            following: tokio::sync::Mutex::new(()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             events: broadcast::channel(EVENT_BACKLOG).0,

@@ -6,12 +6,13 @@ use crate::engine::Engine;
 use meantime_platform::Secrets as _;
 use meantime_platform::secrets::{Choice, Kept};
 use meantime_store::setting;
+use std::sync::Arc;
 
 /// Setting: secrets are kept in memory, by the person's own choice.
 const IN_MEMORY: &str = "secrets_in_memory";
 
 impl Engine {
-    pub(crate) async fn choose_safe(&self, choice: ChooseSecrets) -> Result<SecretsState, Failure> {
+    pub(crate) async fn choose_safe(self: &Arc<Self>, choice: ChooseSecrets) -> Result<SecretsState, Failure> {
         const SHORTEST: usize = 12;
         let choice = match choice {
             ChooseSecrets::Keyring => Choice::Keyring,

@@ -92,6 +92,11 @@ pub(crate) fn account_state(connection: &Connection) -> AccountState {
 impl Engine {
     /// Follows the team, if there is one: its sample server is started first.
     pub(crate) async fn resume_team(self: &Arc<Self>) {
+        let _one = self.following.lock().await;
+        self.try_to_follow().await;
+    }
+
+    async fn try_to_follow(self: &Arc<Self>) {
         if let Err(failure) = self.follow_team().await {
             tracing::warn!(%failure, "the team can't be followed");
             let signed_out = failure.code == FailureCode::Auth;
@@ -235,10 +240,21 @@ impl Engine {
         }
     }
 
-    /// The network or the keyring may be there again, or the person asks.
-    pub(crate) fn sync_now(&self) {
+    /// The network or the keyring may be there again, or the person asks. A
+    /// team that could not be followed, say while its token was locked up, is
+    /// tried again.
+    pub(crate) fn sync_now(self: &Arc<Self>) {
         if let Some(sync) = &self.live().sync {
             sync.handle.sync_now();
+        } else if self.background {
+            let engine = self.clone();
+            let follow = async move {
+                let _one = engine.following.lock().await;
+                if engine.live().sync.is_none() {
+                    engine.try_to_follow().await;
+                }
+            };
+            self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(follow));
         }
     }
 

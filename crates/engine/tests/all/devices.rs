@@ -325,3 +325,23 @@ async fn what_is_private_is_read_and_answered_by_those_asked_alone() {
     live(&mei).await;
     server.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_team_is_followed_once_its_token_is_unlocked() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path()).await;
+    let (rig, _) = join(&server, "Ana", kinds::Role::Member).await;
+    let unlock = async |rig: &Rig| {
+        let file = ChooseSecrets::File { passphrase: PASSWORD.to_owned() };
+        rig.engine.choose_secrets(file).await.unwrap()
+    };
+    unlock(&rig).await;
+    let rig = rig.boot().await;
+    let locked = async || matches!(status(&rig).await.connection, Connection::Refused { signed_out: false, .. });
+    rig.until("it says why not", locked).await;
+    let team = AccountRef { id: team(&rig).await };
+    rig.engine.check_account(team).await.unwrap();
+    assert_eq!(unlock(&rig).await, SecretsState::File { locked: false });
+    live(&rig).await;
+    server.stop().await.unwrap();
+}

@@ -201,6 +201,13 @@ impl Rig {
         Self { engine, notifier, mailbox, clock, safe, home }
     }
 
+    /// The same after the computer was started anew: nothing is in memory.
+    pub async fn boot(mut self) -> Self {
+        self.engine.stop().await;
+        self.safe = Safe::open(&Dirs::within(self.home.path()).unwrap()).await;
+        self.crash(TimeDelta::zero()).await
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
