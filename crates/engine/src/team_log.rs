@@ -58,13 +58,6 @@ impl TokenPlace for Kept {
         let kept = self.safe.get(&earlier_name(self.account)).await.map_err(|e| e.to_string())?;
         Ok(kept.unwrap_or_default().split_whitespace().map(|token| Token::new(token.to_owned())).collect())
     }
-
-    async fn go_back(&self, to: Option<&Token>) -> Result<(), String> {
-        let Some(to) = to else { return self.keep_earlier(&[]).await };
-        self.safe.set(&secret_name(self.account), to.reveal()).await.map_err(|e| e.to_string())?;
-        let earlier = self.earlier().await?.into_iter().skip_while(|token| token.reveal() != to.reveal()).skip(1);
-        self.keep_earlier(&earlier.collect::<Vec<_>>()).await
-    }
 }
 
 impl Kept {

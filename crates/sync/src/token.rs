@@ -63,12 +63,6 @@ pub trait TokenPlace: Send + Sync {
     /// # Errors
     /// A sentence for people.
     async fn earlier(&self) -> Result<Vec<Token>, String>;
-
-    /// Not asked for any more: what is kept stays as it is.
-    ///
-    /// # Errors
-    /// A sentence for people; nothing changed.
-    async fn go_back(&self, to: Option<&Token>) -> Result<(), String>;
 }
 
 /// So many tokens are kept beside the present one, each a day's.

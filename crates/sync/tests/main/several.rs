@@ -51,15 +51,6 @@ impl TokenPlace for Keyring {
     async fn earlier(&self) -> Result<Vec<Token>, String> {
         Ok(self.kept.lock().unwrap().iter().rev().skip(1).map(|token| Token::new(token.clone())).collect())
     }
-
-    async fn go_back(&self, to: Option<&Token>) -> Result<(), String> {
-        let mut kept = self.kept.lock().unwrap();
-        match to {
-            Some(to) => kept.retain(|token| token == to.reveal()),
-            None => *kept = kept.pop().into_iter().collect(),
-        }
-        Ok(())
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
