@@ -18,7 +18,7 @@ CREATE TABLE scope (
 // `was` is the cursor from before the feed was begun anew, until its first page
 // is in. `lost_epoch`: the server was put back from a backup and the feed was
 // not read through since (1); it is a circle that the server does not know,
-// and that was asked for again (2).
+// and that was asked for again (2), or one that others read now (3).
 pub(crate) const V2: &str = "ALTER TABLE scope ADD COLUMN was TEXT;";
 
 /// A feed and where this device stands in it.

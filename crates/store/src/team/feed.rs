@@ -34,6 +34,7 @@ pub fn apply_bootstrap(tx: &Tx<'_>, team: &Team, scope: Scope, page: &BootstrapP
     let lost = scope::get(tx, scope)?.is_some_and(|feed| feed.lost);
     if lost {
         for row in page.rows.iter().filter(|row| row.scope == scope) {
+            lost::notice_strangers(tx, team, scope, row)?;
             lost::send_change(tx, team, row)?;
         }
     }
@@ -56,7 +57,8 @@ pub fn begin_anew(tx: &Tx<'_>, scope: Scope, lost_epoch: bool) -> Result<()> {
     let name = scope.to_string();
     tx.conn.execute("UPDATE record SET old = 1 WHERE scope = ?1 AND old = 0", [&name])?;
     let sql = "UPDATE scope SET was = CASE WHEN ?2 THEN NULL ELSE coalesce(cursor, was) END,
-                   cursor = NULL, page = NULL, lost_epoch = CASE WHEN ?2 THEN 1 ELSE lost_epoch END WHERE scope = ?1";
+                   cursor = NULL, page = NULL, lost_epoch = CASE WHEN ?2 AND lost_epoch <> 3 THEN 1
+                   ELSE lost_epoch END WHERE scope = ?1";
     tx.conn.execute(sql, params![name, lost_epoch])?;
     if lost_epoch {
         // Taken by a server that may not know of it any more: sent again,
@@ -183,6 +185,7 @@ fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stal
         }
         stale.note(tx, &row.kind, row.id)?;
     }
+    lost::ask_first(tx, scope)?;
     lost::keep_threads(tx, team, scope, lost)?;
     tx.conn.execute("DELETE FROM record WHERE scope = ?1 AND old = 1", [&name])?;
     tx.conn.execute("UPDATE scope SET lost_epoch = 0 WHERE scope = ?1", [&name])?;

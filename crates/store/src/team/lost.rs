@@ -36,6 +36,45 @@ pub fn bring_back(tx: &Tx<'_>, team: &Team, scope: Scope) -> Result<()> {
     }
 }
 
+/// Whether others read a circle now than those it was kept with: after a
+/// restore whoever knows its id can make it, with whom they like. That is the
+/// person's to look at before words go there that were written for the others.
+/// What I changed in a circle of mine goes before my words, and mends it.
+pub(super) fn notice_strangers(tx: &Tx<'_>, team: &Team, scope: Scope, row: &Record) -> Result<()> {
+    let Scope::Private(circle) = scope else { return Ok(()) };
+    if row.kind != Kind::SPACE || row.id != circle {
+        return Ok(());
+    }
+    let Some(kept) = record::old(tx, scope, &row.kind, row.id)? else { return Ok(()) };
+    let mine = kept.author == team.me && row.author == team.me;
+    if !mine && !members(row).is_subset(&members(&kept)) {
+        let sql = "UPDATE scope SET lost_epoch = 3 WHERE scope = ?1 AND lost_epoch > 0";
+        tx.conn.execute(sql, [scope.to_string()])?;
+    }
+    Ok(())
+}
+
+fn members(space: &Record) -> HashSet<PersonId> {
+    let listed = space.fields.get("members").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(uuid_of).map(PersonId).collect()
+}
+
+/// What waits for a circle in which [strangers were noticed](notice_strangers)
+/// is refused, so that the person sees it and decides.
+pub(super) fn ask_first(tx: &Tx<'_>, scope: Scope) -> Result<()> {
+    let name = scope.to_string();
+    let sql = "SELECT EXISTS (SELECT 1 FROM scope WHERE scope = ?1 AND lost_epoch = 3)";
+    if !tx.conn.query_row(sql, [&name], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    let message = "The server was put back from a backup, and since then others read this private conversation too. Look \
+                   who they are before you send it again.";
+    let sql = "UPDATE outbox SET state = 'refused', n = NULL, code = 'forbidden', message = ?2
+               WHERE scope = ?1 AND state = 'waiting' AND kind <> 'space'";
+    tx.conn.execute(sql, params![name, message])?;
+    Ok(())
+}
+
 /// A record of mine that the restored server does not have is sent again.
 pub(super) fn send_record(tx: &Tx<'_>, team: &Team, row: &Record) -> Result<()> {
     if row.author != team.me || row.deleted || !is_own_word(&row.kind) {

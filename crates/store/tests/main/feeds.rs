@@ -348,6 +348,54 @@ fn a_thread_that_a_restored_server_lost_stays_while_something_waits_in_it() {
 }
 
 #[test]
+fn words_for_a_circle_wait_for_the_person_where_others_read_it_since_a_restore() {
+    for (now, author, sent) in [
+        (vec![ME, MEI], MEI, true),
+        (vec![ME], MEI, true),
+        (vec![ME, MEI, KOFI], MEI, false),
+        (vec![ME, MEI, KOFI], KOFI, false),
+    ] {
+        let t = TeamWorld::new();
+        let (circle, thread) = (Uuid::from_u128(70), Uuid::from_u128(71));
+        let scope = Scope::Private(circle);
+        let within = |row: Record| Record { scope, ..row };
+        let space = |author, members: &[PersonId]| {
+            within(t.row(1, Kind::SPACE, circle, author, 1, json!({"members": members})))
+        };
+        let titled = json!({"title": "T", "urgency": "yellow", "asked": [ME]});
+        let begun = within(t.row(2, Kind::THREAD, thread, MEI, 5, titled));
+        let said =
+            within(t.row(3, Kind::MESSAGE, Uuid::from_u128(72), ME, 6, json!({"thread": thread, "text": "lost"})));
+        let read = |rows: Vec<Record>| {
+            let page = BootstrapPage { start: cursor(2, 3), next_page: None, rows };
+            t.w.store.write(|tx| team::apply_bootstrap(tx, &t.team(20), scope, &page)).unwrap();
+        };
+        read(vec![space(MEI, &[ME, MEI]), begun.clone(), said]);
+        let waiting = json!({"thread": thread, "text": "not sent yet"});
+        t.push(t.op(scope, Kind::MESSAGE, Uuid::from_u128(73), Some(ItemId(thread)), 7, waiting));
+        t.w.store.write(|tx| team::begin_anew(tx, scope, true)).unwrap();
+        read(vec![space(author, &now), begun]);
+
+        let mut texts: Vec<_> = t.next_ops(30).into_iter().map(|op| op.fields["text"].clone()).collect();
+        texts.sort_unstable_by_key(ToString::to_string);
+        let refused = t.w.store.read(outbox::refused).unwrap();
+        let mut kept: Vec<_> = refused.iter().map(|entry| entry.op.text.clone()).collect();
+        kept.sort_unstable();
+        let words = ["lost", "not sent yet"];
+        let want: (&[&str], &[&str]) = if sent { (&words, &[]) } else { (&[], &words) };
+        assert_eq!(
+            (texts, kept),
+            (want.0.iter().map(|w| json!(w)).collect(), want.1.iter().map(|w| w.to_string()).collect()),
+            "{now:?}"
+        );
+        for entry in refused {
+            t.w.store.write(|tx| team::retry(tx, entry.id)).unwrap();
+        }
+        assert_eq!(t.next_ops(30).len(), 2, "the person decides");
+    }
+}
+
+#[test]
 fn nobody_is_named_whom_a_restored_server_does_not_know() {
     let t = TeamWorld::new();
     let (ours, urgent) = (Uuid::from_u128(7), Uuid::from_u128(8));

@@ -106,6 +106,10 @@ async fn whoever_came_after_the_backup_brings_everything_with_them() {
         }
     }
     all_sent(&apps).await;
+    // Ana knows nobody of this id: she is asked before her words go to them.
+    let asked = || ana.store.read(outbox::refused).unwrap();
+    eventually("she is asked", || asked().iter().map(|entry| entry.op.text.as_str()).eq(["Ana whispers."])).await;
+    ana.retry(asked()[0].id);
     for app in [&ana, &eve] {
         eventually("and what is private", || sorted(app, private) == ["Ana whispers.", "Between us"]).await;
     }
