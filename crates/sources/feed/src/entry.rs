@@ -24,7 +24,8 @@ pub struct Feed {
 /// One entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entry {
-    /// Its identity: guid, else link, else a digest of title and date.
+    /// Its identity: guid, else link, else a digest of title and date, else of
+    /// the text and the names of its files.
     pub id: String,
     /// One line.
     pub title: String,
@@ -87,7 +88,7 @@ impl Raw {
         } else {
             (text::plain(&self.body), None)
         };
-        let id = identity(&self.guid, link.as_deref(), &title, self.date);
+        let id = identity(&self, link.as_deref(), &title, &body);
         let hangs = |file: &Attachment| file.bytes > 0 || file.media_type != "application/octet-stream";
         let nothing = title.is_empty() && body.is_empty() && link.is_none() && !self.attachments.iter().any(hangs);
         let unreadable = nothing.then(|| "This entry says nothing: no title, no text, no address.".to_owned());
@@ -136,15 +137,21 @@ pub fn digest(parts: &[&str]) -> String {
     hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn identity(guid: &str, link: Option<&str>, title: &str, date: Option<DateTime<Utc>>) -> String {
+fn identity(raw: &Raw, link: Option<&str>, title: &str, body: &str) -> String {
+    let guid = &raw.guid;
     let named = text::one_line(guid);
     if named.starts_with(UNREADABLE) {
         return format!("#{}", digest(&[guid]));
     }
     let named = if named.is_empty() { link.unwrap_or_default().to_owned() } else { named };
     if named.is_empty() {
-        let date = date.map(|date| date.to_rfc3339()).unwrap_or_default();
-        format!("#{}", digest(&[title, &date]))
+        let date = raw.date.map(|date| date.to_rfc3339()).unwrap_or_default();
+        let mut parts = vec![title, &date];
+        if title.is_empty() && date.is_empty() {
+            // Only here: the others are remembered by title and date.
+            parts.extend([body].into_iter().chain(raw.attachments.iter().map(|file| file.name.as_str())));
+        }
+        format!("#{}", digest(&parts))
     } else if guid.len() > ID_BYTES || named.len() > ID_BYTES {
         format!("#{}", digest(&[guid, &named]))
     } else {

@@ -31,7 +31,7 @@ pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Op
 fn strict(text: &str, base: Option<&Url>) -> Option<model::Feed> {
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         feed_rs::parser::Builder::new()
-            // Ours come from guid, link, title and date; see `entry`.
+            // Ours come from what it says; see `entry`.
             .id_generator(|_, _, _| String::new())
             .base_uri(base.map(Url::as_str))
             .build()

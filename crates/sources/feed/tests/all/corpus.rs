@@ -68,6 +68,29 @@ fn atom_json_and_rdf_read_well() {
 }
 
 #[test]
+fn entries_that_have_only_a_text_are_told_apart_by_it() {
+    let rss = |items: &str| format!("<rss version='2.0'><channel><title>T</title>{items}</channel></rss>");
+    let texts = |feed: String| read(feed).items.into_iter().map(|item| item.text).collect::<Vec<_>>();
+    let said = |text: &str| format!("<item><description>{text}</description></item>");
+    let three = rss(&[said("one"), said("two"), said("one")].concat());
+    assert_eq!(texts(three.clone()), ["one", "two"], "what is repeated is one");
+    assert_eq!(texts(three.replace("</channel></rss>", "<item><title>no & end")), ["one", "two", ""]);
+    let file = |name: &str| format!("<item><enclosure url='https://b.example/{name}' type='audio/mpeg'/></item>");
+    assert_eq!(read(rss(&[file("1.mp3"), file("2.mp3")].concat())).items.len(), 2);
+    let json = |ids: [&str; 3]| {
+        let items = ids.map(|id| format!(r#"{{"id":{id},"content_text":"says {id}"}}"#)).join(",");
+        format!(r#"{{"version":"https://jsonfeed.org/version/1.1","title":"J","items":[{items}]}}"#)
+    };
+    let ids = ["12345678901234567890123", "12345678901234567890124", "true"];
+    assert_eq!(texts(json(ids)), ids.map(|id| format!("says {id}")));
+    // These are remembered so.
+    let dated = "<item><description>x</description><pubDate>Mon, 02 Feb 2026 10:00:00 GMT</pubDate></item>";
+    let feed = read(rss(&format!("{dated}<item><title>only</title><description>x</description></item>")));
+    let ids: Vec<_> = feed.items.iter().map(|item| item.id.as_str()).collect();
+    assert_eq!(ids, ["#820ca1d6b883f1fe5bb5", "#2fa9069071b397357e70"]);
+}
+
+#[test]
 fn every_encoding_gives_the_same() {
     let plain = RSS.replace("&amp; Co", "");
     let wide: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
