@@ -19,6 +19,15 @@ pub fn decode(bytes: &[u8], content_type: Option<&str>) -> String {
     }
 }
 
+/// Whether this is damaged UTF-16. A byte that was lost or added makes other
+/// letters of all that follows, `<` being U+3C00 then.
+#[must_use]
+pub fn is_damaged_utf16(bytes: &[u8], content_type: Option<&str>) -> bool {
+    let encoding = encoding(bytes, content_type);
+    let (text, wrong) = encoding.decode_with_bom_removal(bytes);
+    (encoding == UTF_16LE || encoding == UTF_16BE) && (wrong || text.contains('\u{3c00}'))
+}
+
 fn encoding(bytes: &[u8], content_type: Option<&str>) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding;

@@ -4,7 +4,7 @@
 //! feed-rs panics on some malformed input, so it runs behind `catch_unwind`:
 //! nothing of it survives the call, there is no state to be left broken.
 
-use crate::charset::decode;
+use crate::charset::{decode, is_damaged_utf16};
 use crate::entry::{ENTRIES, Feed, Raw, absolute, markup_to_line};
 use crate::lenient;
 use feed_rs::model;
@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use url::Url;
 
-/// Reads a document; `None` where there is no feed in it.
+/// Reads a document; `None` where there is no feed in it that can be read.
 #[must_use]
 pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Option<Feed> {
     let text = decode(bytes, content_type);
@@ -23,6 +23,10 @@ pub fn parse(bytes: &[u8], content_type: Option<&str>, base: Option<&Url>) -> Op
         Some(found) => shape(found, base),
         None => lenient::parse(&text, base)?,
     };
+    // Its entries may well be there, behind the damage.
+    if feed.entries.is_empty() && is_damaged_utf16(bytes, content_type) {
+        return None;
+    }
     let mut seen = HashSet::new();
     feed.entries.retain(|entry| seen.insert(entry.id.clone()));
     Some(feed)

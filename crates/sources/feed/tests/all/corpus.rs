@@ -17,6 +17,15 @@ fn read(raw: impl AsRef<[u8]>) -> InspectedFeed {
     }
 }
 
+/// UTF-16 that lost a byte before its first entry; so did its end, if `even`.
+pub fn damaged_utf16(even: bool) -> Vec<u8> {
+    let feed = "\u{feff}<rss version='2.0'><channel><title>T</title><item><title>one</title></item></channel></rss>";
+    let mut raw: Vec<u8> = feed.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    raw.remove(75);
+    raw.truncate(raw.len() - usize::from(even));
+    raw
+}
+
 fn titles(raw: impl AsRef<[u8]>) -> Vec<String> {
     read(raw).items.into_iter().map(|item| item.title).collect()
 }
@@ -155,6 +164,9 @@ fn what_is_no_feed_is_said() {
         assert_eq!(code(raw.as_bytes()), "not_feed", "{raw}");
     }
     assert_eq!(code(&[0xff; 100]), "not_feed");
+    assert_eq!((code(&damaged_utf16(false)), code(&damaged_utf16(true))), ("not_feed".into(), "not_feed".into()));
+    let empty = "\u{feff}<rss version='2.0'><channel><title>No & entry</title></channel></rss>";
+    assert!(titles(empty.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).is_empty());
     assert_eq!(code(&vec![b'<'; (10 << 20) + 1]), "too_large");
 }
 

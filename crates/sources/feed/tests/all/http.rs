@@ -1,6 +1,7 @@
 //! What servers do: nothing new, gone, too many, elsewhere, too much, not at all.
 
 use crate::conformance::{clock, rss, source};
+use crate::corpus::damaged_utf16;
 use crate::server::{Reply, Server};
 use meantime_source::kit::Local;
 use meantime_source::{Budget, Source, SourceError};
@@ -61,6 +62,9 @@ async fn refusals_are_said_in_words_and_tried_again_but_for_a_feed_that_is_gone(
     server.answer(|_| Reply::status(404));
     let error = source.discover().await.unwrap_err();
     assert_eq!(error.code(), "permanent", "a feed that is not there when it is added is a wrong address: {error}");
+    server.answer(|_| Reply::feed(damaged_utf16(false)));
+    let error = source.discover().await.unwrap_err();
+    assert!(error.code() == "permanent" && error.to_string().contains("no feed"), "{error}");
     // The tests' clock stands at 2027-01-15 08:00:00.
     let after = |nth: usize| refused[nth].after().map(|after| after.as_secs());
     assert_eq!((after(1), after(2)), (Some(120), Some(600)));
@@ -87,6 +91,7 @@ async fn a_feed_that_can_not_be_read_is_one_visible_entry_until_it_can() {
     for (reply, words) in [
         (Reply::feed("<html><body>no feed</body></html>"), form),
         (Reply::feed("not even markup"), form),
+        (Reply::feed(damaged_utf16(false)), form),
         (Reply::feed(vec![b' '; 11 << 20]), "longer than 10 MiB"),
         (Reply::feed("no gzip").with("Content-Encoding", "gzip"), "can't be unpacked"),
         (Reply::feed("no gzip").with("Content-Encoding", "gzip"), "can't be unpacked"),
