@@ -158,33 +158,39 @@ fn city(name: &str) -> &str {
 /// The known name with the fewest letters to change, whole or only its city,
 /// if those are a third of the letters at most.
 fn nearest(given: &str) -> Option<&'static str> {
-    let plain = |name: &str| name.to_lowercase().replace(' ', "_");
-    let given = plain(given);
-    let allowed = given.chars().count() / 3;
-    // So many letters are wrong at least by the lengths alone.
-    let apart = |a: &str, b: &str| a.chars().count().abs_diff(b.len());
-    let wrong = |zone: &Zone| {
-        let whole = distance(&given, &plain(zone.name()));
-        let part = distance(city(&given), &plain(city(zone.name())));
+    let given: Vec<char> = given.to_lowercase().replace(' ', "_").chars().collect();
+    let given_city = given.rsplit(|c| *c == '/').next().unwrap_or(&given);
+    let most = given.len() / 3;
+    let wrong = |name: &str| {
+        let whole = distance(&given, name, most);
+        let part = distance(given_city, city(name), most);
         // The right city in the wrong region beats another city in the right one.
-        (whole.min(part), whole)
+        let letters = whole.min(part);
+        (letters <= most).then(|| (letters, distance(&given, name, usize::MAX)))
     };
-    let near = |zone: &Zone| apart(&given, zone.name()) <= allowed || apart(city(&given), city(zone.name())) <= allowed;
-    let (best, (letters, _)) =
-        Zone::all().filter(near).map(|zone| (zone, wrong(&zone))).min_by_key(|(_, wrong)| *wrong)?;
-    (letters <= allowed).then(|| best.name())
+    let near = Zone::all().filter_map(|zone| Some((wrong(zone.name())?, zone.name())));
+    near.min_by_key(|(wrong, _)| *wrong).map(|(_, name)| name)
 }
 
-/// Letters to insert, drop or replace to turn one word into the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
+/// Letters to insert, drop or replace to turn one word into a zone's name,
+/// without regard to case; if there are more than `most`, some number above it.
+fn distance(word: &[char], name: &str, most: usize) -> usize {
+    let far = most.saturating_add(1);
+    if word.len().abs_diff(name.len()) > most {
+        return far;
+    }
+    let mut row: Vec<usize> = (0..=name.len()).collect();
+    for (i, x) in word.iter().enumerate() {
         let mut corner = i;
         let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            left = (corner + usize::from(x != *y)).min(left + 1).min(*cell + 1);
+        let mut least = left;
+        for (cell, y) in row.iter_mut().skip(1).zip(name.bytes()) {
+            left = (corner + usize::from(*x != char::from(y.to_ascii_lowercase()))).min(left + 1).min(*cell + 1);
             corner = std::mem::replace(cell, left);
+            least = least.min(left);
+        }
+        if least > most {
+            return far;
         }
         if let Some(first) = row.first_mut() {
             *first = i + 1;

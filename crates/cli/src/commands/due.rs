@@ -34,7 +34,7 @@ pub(crate) struct DueArgs {
 }
 
 /// Why there is no answer: a code for programs, a sentence for people.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Problem {
     code: &'static str,
     message: String,
@@ -103,9 +103,12 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     Ok(taken > 0)
 }
 
+/// The hours of a line, and what they are.
+type Known = (Value, Result<Schedule, Problem>);
+
 /// The due of one line. Lines often have the same hours as the one before:
 /// they are kept in `last`.
-fn answer(line: &[u8], last: &mut Option<(Value, Schedule)>) -> Result<String, Problem> {
+fn answer(line: &[u8], last: &mut Option<Known>) -> Result<String, Problem> {
     if line.len() > LONGEST {
         return Err(Problem::new("too_long", format!("a line may be {} MiB long at most", LONGEST >> 20)));
     }
@@ -119,8 +122,9 @@ fn answer(line: &[u8], last: &mut Option<(Value, Schedule)>) -> Result<String, P
     };
     let schedule = match last {
         Some((known, schedule)) if *known == hours => schedule,
-        _ => &mut last.insert((hours.clone(), read_hours(hours)?)).1,
+        _ => &last.insert((hours.clone(), read_hours(hours))).1,
     };
+    let schedule = schedule.as_ref().map_err(Problem::clone)?;
     compute(schedule, text("at", "invalid_at")?, text("window", "invalid_window")?)
 }
 

@@ -98,10 +98,11 @@ pub(crate) fn run(args: &OverlapArgs, out: &mut Out) -> Result<(), Stop> {
         slot.map(|span| asked.slot(span, &args.hours, &people))
     });
     if out.json {
-        return Ok(match slot {
-            Some(slot) => out.json_document(&json!({ "overlap": common, "slot": slot }))?,
-            None => out.json_document(&json!({ "overlap": common }))?,
-        });
+        let answer = match slot {
+            Some(slot) => json!({ "overlap": common, "slot": slot }),
+            None => json!({ "overlap": common }),
+        };
+        return Ok(out.json_document(&answer)?);
     }
     if common.is_empty() {
         out.line("there is no such time")?;

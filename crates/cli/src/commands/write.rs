@@ -125,7 +125,7 @@ pub(crate) async fn reply(engine: &Reached, args: ReplyArgs, out: &mut Out) -> R
     let to = (args.all && !team).then(everybody);
     let files = attach(engine, Some(&args.id), &args.text.attach).await?;
     let text = ask::text(args.text.text)?;
-    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver, files, to }).await?;
+    let done = engine.reply(Reply { item: args.id, text, done: args.done, deliver, files, message: None, to }).await?;
     tell_written(engine, done, out).await
 }
 

@@ -1,15 +1,19 @@
 //! Aligned columns.
 
-use super::text::{columns, fit};
+use super::text::{columns, fit, wrap};
 use super::{Out, Style};
 use std::io;
 
 /// Rows of cells; each column is as wide as its widest cell, and on a
-/// terminal one column gives way so that each row stays on its line.
+/// terminal some columns give way so that each row stays within it.
 pub(crate) struct Table {
     rows: Vec<Row>,
     /// The column that gives way.
     gives: usize,
+    /// What it has no room for goes on below.
+    wraps: bool,
+    /// Columns that give way before it where they are long.
+    long: &'static [usize],
     indent: usize,
 }
 
@@ -20,13 +24,33 @@ enum Row {
 
 /// Space between columns.
 const GAP: usize = 2;
-/// What the column that gives way keeps at least.
-const LEAST: usize = 12;
+/// Who gives way down to what, one after the other.
+const GIVING: [(Gives, usize); 5] =
+    [(Gives::Long, 20), (Gives::One, 24), (Gives::Long, 12), (Gives::One, 12), (Gives::Long, 6)];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gives {
+    /// The columns of names and other words of any length.
+    Long,
+    /// The column that gives way.
+    One,
+}
 
 impl Table {
     /// A table whose column `gives` is cut where the terminal is too narrow.
     pub(crate) fn new(gives: usize) -> Self {
-        Self { rows: Vec::new(), gives, indent: 0 }
+        Self { rows: Vec::new(), gives, wraps: false, long: &[], indent: 0 }
+    }
+
+    /// Names the columns whose cells may be of any length too: where they are
+    /// long, they are cut first.
+    pub(crate) fn long(self, long: &'static [usize]) -> Self {
+        Self { long, ..self }
+    }
+
+    /// Nothing of the column that gives way is lost: it goes on below.
+    pub(crate) fn wrapped(self) -> Self {
+        Self { wraps: true, ..self }
     }
 
     /// Sets all rows but the headings in by two columns.
@@ -52,21 +76,42 @@ impl Table {
                     if index > 0 {
                         out.line("")?;
                     }
-                    let text = out.styled(Style::Bold, text);
+                    let text = out.width.map_or_else(|| text.clone(), |width| fit(text, width));
+                    let text = out.styled(Style::Bold, &text);
                     out.line(text)?;
                 }
                 Row::Cells(cells) => {
-                    let line = self.line(cells, &widths, out);
-                    out.line(line)?;
+                    for line in self.lines(cells, &widths, out) {
+                        out.line(line)?;
+                    }
                 }
             }
         }
         Ok(())
     }
 
+    /// A row, and what goes on below.
+    fn lines(&self, cells: &[(String, Style)], widths: &[usize], out: &Out) -> Vec<String> {
+        let (Some((text, style)), Some(width)) = (cells.get(self.gives), widths.get(self.gives)) else {
+            return vec![self.line(cells, widths, out)];
+        };
+        if !self.wraps || columns(text) <= *width {
+            return vec![self.line(cells, widths, out)];
+        }
+        let before: usize = widths.iter().take(self.gives).map(|width| width + GAP).sum();
+        let margin = " ".repeat(self.indent + before);
+        let pieces = wrap(text, *width);
+        let mut first = cells.to_vec();
+        if let (Some(cell), Some(piece)) = (first.get_mut(self.gives), pieces.first()) {
+            cell.0.clone_from(piece);
+        }
+        let below = pieces.iter().skip(1).map(|piece| format!("{margin}{}", out.styled(*style, &fit(piece, *width))));
+        [self.line(&first, widths, out)].into_iter().chain(below).collect()
+    }
+
     fn line(&self, cells: &[(String, Style)], widths: &[usize], out: &Out) -> String {
         let mut line = " ".repeat(self.indent);
-        let last = cells.iter().rposition(|(text, _)| !text.is_empty());
+        let last = cells.iter().zip(widths).rposition(|((text, _), width)| !text.is_empty() && *width > 0);
         for (index, ((text, style), width)) in cells.iter().zip(widths).enumerate() {
             if Some(index) > last {
                 break;
@@ -90,12 +135,35 @@ impl Table {
                 *width = (*width).max(columns(text));
             }
         }
-        let all = self.indent + widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-        let over = terminal.map_or(0, |terminal| all.saturating_sub(terminal));
-        if let Some(width) = widths.get_mut(self.gives) {
-            *width = width.saturating_sub(over).max(LEAST.min(*width));
+        let shown = widths.iter().rposition(|width| *width > 0).unwrap_or_default();
+        let all = self.indent + widths.iter().sum::<usize>() + GAP * shown;
+        let mut over = terminal.map_or(0, |terminal| all.saturating_sub(terminal));
+        for (who, least) in GIVING {
+            let of = |column: usize| {
+                if column == self.gives { who == Gives::One } else { who == Gives::Long && self.long.contains(&column) }
+            };
+            narrow(&mut widths, of, least, &mut over);
+        }
+        // What is left is cut off at the edge.
+        for width in widths.iter_mut().rev().filter(|width| **width > 0) {
+            let cut = over.min(*width);
+            *width -= cut;
+            over -= cut;
+            if *width == 0 {
+                over = over.saturating_sub(GAP);
+            }
         }
         widths
+    }
+}
+
+/// Takes what is over from the widest of these columns, down to `least`.
+fn narrow(widths: &mut [usize], of: impl Fn(usize) -> bool, least: usize, over: &mut usize) {
+    while *over > 0 {
+        let theirs = widths.iter_mut().enumerate().filter(|(column, width)| of(*column) && **width > least);
+        let Some((_, widest)) = theirs.max_by_key(|(_, width)| **width) else { return };
+        *widest -= 1;
+        *over -= 1;
     }
 }
 
@@ -128,6 +196,38 @@ mod tests {
     #[test]
     fn one_column_gives_way_but_not_all_of_it() {
         assert_eq!(table().widths(Some(30)), [2, 17, 5]);
-        assert_eq!(table().widths(Some(10)), [2, LEAST, 5]);
+        assert_eq!(table().widths(Some(24)), [2, 12, 4], "the rest is cut off at the edge");
+        assert_eq!(table().widths(Some(19)), [2, 12, 0]);
+    }
+
+    #[test]
+    fn long_names_give_way_before_titles_and_nothing_is_wider_than_the_terminal() {
+        let plain = |text: &str| (text.to_owned(), Style::Plain);
+        let long = "Ministério 你好 e\u{301}te\u{301} ❤\u{fe0f}❤\u{fe0f} ".repeat(20);
+        let title = "Review the draft of the API by Thursday";
+        let mut table = Table::new(1).long(&[2, 4]).indented();
+        table.row(["deadbeef", title, &long, "due 17:00", ""].map(plain));
+        table.row(["deadbeef", "Short", "Mei Lin", "due tomorrow 17:00", "held"].map(plain));
+        assert_eq!(table.widths(Some(100)), [8, 38, 20, 18, 4].map(|width| width));
+        let out = Out::new(false);
+        for terminal in 40..=120 {
+            let widths = table.widths(Some(terminal));
+            for row in &table.rows {
+                let Row::Cells(cells) = row else { continue };
+                let line = table.line(cells, &widths, &out);
+                assert!(columns(&line) <= terminal, "{terminal}: {line}");
+                assert!(line.starts_with("  deadbeef  "), "{line}");
+            }
+        }
+        assert!(table.widths(None)[2] > 400, "a file holds everything");
+    }
+
+    #[test]
+    fn what_must_be_read_whole_goes_on_below() {
+        let plain = |text: &str| (text.to_owned(), Style::Plain);
+        let mut table = Table::new(1).wrapped();
+        table.row(["a", "The password is wrong: give a new one", "2 changes"].map(plain));
+        let lines = table.lines(&table_cells(&table), &table.widths(Some(38)), &Out::new(false));
+        assert_eq!(lines, ["a  The password is wrong:  2 changes", "   give a new one"]);
     }
 }

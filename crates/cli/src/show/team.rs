@@ -64,7 +64,17 @@ impl Show for Hours {
             table.row([((*day).to_owned(), Style::Plain), (intervals, Style::Plain)]);
         }
         table.print(out)?;
-        for off in self.schedule.time_off() {
+        if let Some(alternate) = self.schedule.alternate() {
+            out.line(format!("the week of {}, then {} other in turn", alternate.from, alternate.weeks.len()))?;
+        }
+        for change in self.schedule.changes() {
+            let home = change.zone.map(|zone| format!(" in {zone}")).unwrap_or_default();
+            out.line(format!("other hours{home} from {}", change.from))?;
+        }
+        for stay in self.schedule.stays() {
+            out.line(format!("in {} {} to {}", stay.zone, stay.from, stay.to))?;
+        }
+        for off in self.schedule.time_off().iter().chain(self.schedule.holidays()) {
             let label = off.label.as_deref().map(|label| format!(" {}", clean(label))).unwrap_or_default();
             out.line(format!("off {} to {}{label}", off.from, off.to))?;
         }

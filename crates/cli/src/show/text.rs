@@ -44,10 +44,29 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
         }
         fitted.push(c);
     }
+    // Together, letters may be wider than each alone.
+    while columns(&fitted) >= width.max(1) && fitted.pop().is_some() {}
     if width > 0 {
         fitted.push('…');
     }
     fitted
+}
+
+/// Lines of whole words that fit, but for a word that is wider itself.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 /// Control characters become visible; what turns the direction of writing

@@ -117,7 +117,7 @@ fn what_is_too_much_is_refused_and_takes_no_time() {
 
     let mut deep = String::from("BEGIN:VCALENDAR\n");
     for _ in 0..100_000 {
-        write!(deep, "BEGIN:VEVENT\n").unwrap();
+        writeln!(deep, "BEGIN:VEVENT").unwrap();
     }
     assert_eq!(in_2026(&deep), Ok(vec![]));
     let folded = format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:x\n{}", " x\n".repeat(1_000_000));
