@@ -160,11 +160,9 @@ pub(crate) fn state(schedule: &Schedule, now: DateTime<Utc>) -> PersonState {
     if let Some(until) = schedule.end_of_stretch(now) {
         return PersonState::Works { until };
     }
-    let local = schedule.zone().local(now);
-    let off = schedule.time_off().iter().any(|off| off.start() <= local && local < off.end());
     match schedule.next_opening(now) {
         None => PersonState::Unknown,
-        Some(until) if off => PersonState::Away { until },
+        Some(until) if schedule.off_at(now).is_some() => PersonState::Away { until },
         Some(at) => PersonState::Starts { at },
     }
 }

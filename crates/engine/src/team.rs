@@ -88,13 +88,11 @@ fn bands(person: &Person, day: Span, now: DateTime<Utc>, mine: Zone) -> Vec<Band
         .working(day.start, day.end)
         .map(|work| Band { span: span(work), kind: BandKind::Work, label: String::new() })
         .collect();
-    if let Ok(without_leave) = schedule.with_time_off(Vec::new()) {
-        let work: Vec<Span> = out.iter().map(|band| band.span).collect();
-        for full in without_leave.working(day.start, day.end) {
-            for away in subtract(span(full), &work) {
-                let label = leave_label(schedule, away, mine);
-                out.push(Band { span: away, kind: BandKind::Away, label });
-            }
+    let work: Vec<Span> = out.iter().map(|band| band.span).collect();
+    for full in schedule.without_time_off().working(day.start, day.end) {
+        for away in subtract(span(full), &work) {
+            let label = leave_label(schedule, away, mine);
+            out.push(Band { span: away, kind: BandKind::Away, label });
         }
     }
     if let Some(until) = running_focus(person.focus.as_ref(), now) {
@@ -125,9 +123,7 @@ fn subtract(whole: Span, parts: &[Span]) -> Vec<Span> {
 }
 
 fn leave_label(schedule: &Schedule, away: Span, mine: Zone) -> String {
-    let local = schedule.zone().local(away.start);
-    let off = schedule.time_off().iter().find(|off| off.start() <= local && local < off.end());
-    let word = off.and_then(|off| off.label.clone()).unwrap_or_else(|| "away".to_owned());
+    let word = schedule.off_at(away.start).and_then(|off| off.label.clone()).unwrap_or_else(|| "away".to_owned());
     match schedule.next_opening(away.end) {
         Some(back) if back - away.start > TimeDelta::hours(20) => {
             format!("{word} until {}", mine.local(back).format("%a"))
@@ -155,7 +151,7 @@ fn clock_change(person: &Person, now: DateTime<Utc>) -> Option<String> {
 /// One line to be copied: the slot in each person's own time.
 fn slot_text(slot: Span, people: &[&Person]) -> String {
     let each = people.iter().filter_map(|person| {
-        let zone = person.schedule.as_ref()?.zone();
+        let zone = person.schedule.as_ref()?.zone_at(slot.start);
         let (start, end) = (zone.local(slot.start), zone.local(slot.end));
         let (from, until) = (start.format("%a %-d %b %H:%M"), end.format("%H:%M"));
         Some(format!("{} {from}–{until} ({})", person.name, person.city()))

@@ -91,10 +91,27 @@ words: string, } | { "do": "read" } | { "do": "unread" } | { "do": "mute" } | { 
 urgency: Urgency, };
 
 /**
+ * Weeks that follow each other in turn, before `from` as well.
+ */
+export type Alternate = { 
+/**
+ * The Monday of a week that has the hours of `weekly`, `2026-01-05`.
+ */
+from: string, 
+/**
+ * The week after it, the one after that, …; then `weekly` again.
+ */
+weeks: Schedule["weekly"][], };
+
+/**
  * What an answer is to be, apart from its text. [`Reply`] has the words; none
  * stands for what is usual in its conversation.
  */
 export type AnswerDraft = { 
+/**
+ * By mail: the message that is answered.
+ */
+message: string | null, 
 /**
  * By mail: the addresses it goes to.
  */
@@ -103,6 +120,23 @@ to: Array<string> | null,
  * In a team thread: when it is delivered.
  */
 deliver: Deliver | null, };
+
+/**
+ * An earlier message that is being answered.
+ */
+export type Answered = { 
+/**
+ * Its id.
+ */
+message: string, 
+/**
+ * Whom the answer can go to.
+ */
+recipients: Array<Recipient>, 
+/**
+ * As [`Conversation::redirected`].
+ */
+redirected: Array<string>, };
 
 /**
  * Somebody whose answer is wanted.
@@ -306,6 +340,27 @@ text: string,
 remote_images: number, };
 
 /**
+ * Other hours from a date on, until the next change.
+ */
+export type Change = { 
+/**
+ * The first date with these hours, `2027-01-01`.
+ */
+from: string, 
+/**
+ * The zone at home from then on, where it changes too.
+ */
+zone?: Zone, 
+/**
+ * The hours, as those of the schedule.
+ */
+weekly: Schedule["weekly"], 
+/**
+ * Weeks in turn, as those of the schedule.
+ */
+alternate?: Alternate, };
+
+/**
  * Where to keep secrets without a keyring.
  */
 export type ChooseSecrets = { "keep": "keyring" } | { "keep": "session" } | { "keep": "file", 
@@ -414,6 +469,11 @@ can_reply: boolean,
  */
 recipients: Array<Recipient>, 
 /**
+ * By mail: the message that is answered, by its id: the newest that is not
+ * mine.
+ */
+answers: string | null, 
+/**
  * When an answer is delivered unless something else is said: at once by
  * mail, and in a thread that is urgent, whoever answered it by now.
  */
@@ -434,7 +494,11 @@ draft_files: Array<AttachedFile>,
 /**
  * And whom it is to go to, and when.
  */
-draft_answer: AnswerDraft, };
+draft_answer: AnswerDraft, 
+/**
+ * Where that answers another message than [`answers`](Self::answers).
+ */
+draft_answers: Answered | null, };
 
 /**
  * Rows of each list.
@@ -1286,6 +1350,11 @@ deliver: Deliver,
  */
 files: Array<AttachedFile>, 
 /**
+ * By mail: the message that is answered, by its id. None: the newest that
+ * is not mine.
+ */
+message?: string, 
+/**
  * By mail: the addresses it goes to, out of [`Conversation::recipients`].
  * None: to who wrote, and to none of those who are `copied`.
  */
@@ -1414,7 +1483,7 @@ folder: string, };
  */
 export type Schedule = { 
 /**
- * The zone all local times of the schedule are in.
+ * The zone at home, in which all local times are but those of a stay.
  */
 zone: Zone, 
 /**
@@ -1423,9 +1492,25 @@ zone: Zone,
  */
 weekly: { [day in "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun"]?: [string, string][] }, 
 /**
- * Leave, sick days, holidays.
+ * Other weeks that follow `weekly` in turn.
  */
-time_off?: Array<TimeOff>, };
+alternate?: Alternate, 
+/**
+ * Other hours from a date on, in order.
+ */
+changes?: Array<Change>, 
+/**
+ * Dates spent in other zones, in order.
+ */
+stays?: Array<Stay>, 
+/**
+ * Leave, sick days.
+ */
+time_off?: Array<TimeOff>, 
+/**
+ * Public holidays.
+ */
+holidays?: Array<TimeOff>, };
 
 /**
  * Hits, newest first.
@@ -1718,6 +1803,23 @@ secrets: SecretsState,
  * Notifications can't be shown: why.
  */
 notifications: string | null, };
+
+/**
+ * Dates spent in another zone: the hours are kept by its clock.
+ */
+export type Stay = { 
+/**
+ * The zone.
+ */
+zone: Zone, 
+/**
+ * The first date there, `2026-11-30`.
+ */
+from: string, 
+/**
+ * The last date there.
+ */
+to: string, };
 
 /**
  * A part of what is shown.
