@@ -7,7 +7,7 @@ use std::io;
 
 impl Show for Account {
     fn show(&self, out: &mut Out, times: &Times) -> io::Result<()> {
-        let mut table = Table::new(2);
+        let mut table = table();
         table.row(cells(self, times));
         table.print(out)
     }
@@ -19,12 +19,17 @@ impl Show for Vec<Account> {
             return out
                 .line("There is no account yet: `meantime account add imap` or `meantime account add feed` adds one.");
         }
-        let mut table = Table::new(2);
+        let mut table = table();
         for account in self {
             table.row(cells(account, times));
         }
         table.print(out)
     }
+}
+
+/// What is wrong is said to the end.
+fn table() -> Table {
+    Table::new(3).wrapped().long(&[2])
 }
 
 fn cells(account: &Account, times: &Times) -> Vec<(String, Style)> {

@@ -10,7 +10,7 @@ impl Show for InboxPage {
         if self.rows.is_empty() {
             return out.line(if self.total == 0 { "Nothing here." } else { "No more rows." });
         }
-        let mut table = Table::new(2);
+        let mut table = Table::new(2).long(&[3, 6]);
         if !self.groups.is_empty() {
             table = table.indented();
         }

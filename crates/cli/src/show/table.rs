@@ -90,23 +90,20 @@ impl Table {
         Ok(())
     }
 
-    /// A row, and what goes on below.
+    /// A row, and what of it goes on below.
     fn lines(&self, cells: &[(String, Style)], widths: &[usize], out: &Out) -> Vec<String> {
-        let (Some((text, style)), Some(width)) = (cells.get(self.gives), widths.get(self.gives)) else {
-            return vec![self.line(cells, widths, out)];
-        };
-        if !self.wraps || columns(text) <= *width {
-            return vec![self.line(cells, widths, out)];
+        let mut cells = cells.to_vec();
+        let mut below = Vec::new();
+        if let (Some((text, style)), Some(width @ 1..)) = (cells.get_mut(self.gives), widths.get(self.gives))
+            && self.wraps
+        {
+            let before: usize = widths.iter().take(self.gives).map(|width| width + GAP).sum();
+            let margin = " ".repeat(self.indent + before);
+            let mut pieces = wrap(text, *width).into_iter();
+            *text = pieces.next().unwrap_or_default();
+            below.extend(pieces.map(|piece| format!("{margin}{}", out.styled(*style, &fit(&piece, *width)))));
         }
-        let before: usize = widths.iter().take(self.gives).map(|width| width + GAP).sum();
-        let margin = " ".repeat(self.indent + before);
-        let pieces = wrap(text, *width);
-        let mut first = cells.to_vec();
-        if let (Some(cell), Some(piece)) = (first.get_mut(self.gives), pieces.first()) {
-            cell.0.clone_from(piece);
-        }
-        let below = pieces.iter().skip(1).map(|piece| format!("{margin}{}", out.styled(*style, &fit(piece, *width))));
-        [self.line(&first, widths, out)].into_iter().chain(below).collect()
+        [self.line(&cells, widths, out)].into_iter().chain(below).collect()
     }
 
     fn line(&self, cells: &[(String, Style)], widths: &[usize], out: &Out) -> String {
@@ -208,7 +205,8 @@ mod tests {
         let mut table = Table::new(1).long(&[2, 4]).indented();
         table.row(["deadbeef", title, &long, "due 17:00", ""].map(plain));
         table.row(["deadbeef", "Short", "Mei Lin", "due tomorrow 17:00", "held"].map(plain));
-        assert_eq!(table.widths(Some(100)), [8, 38, 20, 18, 4].map(|width| width));
+        assert_eq!(table.widths(Some(100)), [8, 39, 21, 18, 4]);
+        assert_eq!(table.widths(Some(90)), [8, 30, 20, 18, 4]);
         let out = Out::new(false);
         for terminal in 40..=120 {
             let widths = table.widths(Some(terminal));
@@ -225,9 +223,9 @@ mod tests {
     #[test]
     fn what_must_be_read_whole_goes_on_below() {
         let plain = |text: &str| (text.to_owned(), Style::Plain);
-        let mut table = Table::new(1).wrapped();
-        table.row(["a", "The password is wrong: give a new one", "2 changes"].map(plain));
-        let lines = table.lines(&table_cells(&table), &table.widths(Some(38)), &Out::new(false));
-        assert_eq!(lines, ["a  The password is wrong:  2 changes", "   give a new one"]);
+        let table = Table::new(1).wrapped();
+        let cells = ["a", "The password is wrong: give a new one", "2 changes"].map(plain);
+        let lines = table.lines(&cells, &[1, 24, 9], &Out::new(false));
+        assert_eq!(lines, ["a  The password is wrong:    2 changes", "   give a new one"]);
     }
 }

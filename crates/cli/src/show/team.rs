@@ -11,7 +11,7 @@ impl Show for TeamPage {
         let Some(team) = &self.team else {
             return out.line("There is no team yet: `meantime join LINK` joins one.");
         };
-        let mut table = Table::new(3);
+        let mut table = Table::new(4).wrapped().long(&[0, 1, 3]);
         table.heading(format!("{} · {} · {}", clean(team), times.day(self.day.start), clean(&self.zone)));
         for person in &self.people {
             let name = if person.you { format!("{} (you)", clean(&person.name)) } else { clean(&person.name) };

@@ -103,5 +103,16 @@ mod tests {
         assert_eq!(fit("你好吗", 6), "你好吗");
         assert_eq!(fit("abc", 1), "…");
         assert_eq!(fit("abc", 0), "");
+        assert_eq!(fit("❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}", 5), "❤\u{fe0f}❤\u{fe0f}…");
+        assert_eq!(columns(&fit("❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}", 4)), 4);
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(wrap("one two 你好 three", 7), ["one two", "你好", "three"]);
+        assert_eq!(
+            (wrap("", 7), wrap("onetwothree four", 3)),
+            (vec![String::new()], vec!["onetwothree".into(), "four".into()])
+        );
     }
 }
