@@ -5,7 +5,7 @@ use crate::reach::Reached;
 use crate::show::{Out, clean};
 use crate::stop::Stop;
 use clap::{Args, Subcommand};
-use meantime_engine::api::{Hours, Nothing, Settings};
+use meantime_engine::api::{Hours, Nothing, Settings, TeamQuery};
 use meantime_model::{PersonId, Schedule};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -56,8 +56,9 @@ enum HoursWhat {
 pub(crate) async fn settings(engine: &Reached, args: SettingsArgs, out: &mut Out) -> Result<(), Stop> {
     let mut settings = fields(&engine.settings(Nothing {}).await?)?;
     match args.what {
-        None | Some(Setting::Get { name: None }) => print(&settings, out),
+        None | Some(Setting::Get { name: None }) => print(engine, settings, out).await,
         Some(Setting::Get { name: Some(name) }) => {
+            with_names(engine, &mut settings, out).await?;
             let value = settings.get(&name).ok_or_else(|| unknown(&name, &settings))?;
             Ok(out.sentence(value, plain(value))?)
         }
@@ -71,7 +72,7 @@ pub(crate) async fn settings(engine: &Reached, args: SettingsArgs, out: &mut Out
             let changed: Settings = serde_json::from_value(Value::Object(settings.clone()))
                 .map_err(|e| Stop::usage(format!("this is no value for the setting: {e}")))?;
             engine.set_settings(changed).await?;
-            print(&settings, out)
+            print(engine, settings, out).await
         }
     }
 }
@@ -128,12 +129,29 @@ fn unknown(name: &str, settings: &Map<String, Value>) -> Stop {
     Stop::usage(format!("there is no setting {name:?}; there are {}", names.join(", ")))
 }
 
-fn print(settings: &Map<String, Value>, out: &mut Out) -> Result<(), Stop> {
+async fn print(engine: &Reached, mut settings: Map<String, Value>, out: &mut Out) -> Result<(), Stop> {
+    with_names(engine, &mut settings, out).await?;
     if out.json {
-        return Ok(out.json_document(settings)?);
+        return Ok(out.json_document(&settings)?);
     }
-    for (name, value) in settings {
+    for (name, value) in &settings {
         out.line(format!("{name}={}", plain(value)))?;
+    }
+    Ok(())
+}
+
+/// For people, those who may interrupt by their names, as far as known.
+async fn with_names(engine: &Reached, settings: &mut Map<String, Value>, out: &Out) -> Result<(), Stop> {
+    let Some(Value::Array(people)) = settings.get_mut(INTERRUPT).filter(|_| !out.json) else { return Ok(()) };
+    if people.is_empty() {
+        return Ok(());
+    }
+    let team = engine.team(TeamQuery { day: None }).await?.people;
+    for person in people {
+        let known = team.iter().find(|known| person.as_str().is_some_and(|id| id == known.id.to_string()));
+        if let Some(name) = known.map(|known| clean(&known.name)).filter(|name| !name.is_empty()) {
+            *person = name.into();
+        }
     }
     Ok(())
 }

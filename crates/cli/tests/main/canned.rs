@@ -495,6 +495,17 @@ async fn who_may_interrupt_is_said_by_name_or_address() {
     assert_eq!(asked["may_interrupt_addresses"], json!(["kofi@example.org", "tom@example.org"]));
     set(&format!(r#"["{ANA}","mei l"]"#)).ok();
     assert_eq!(served.asked("set_settings")["may_interrupt"], json!([ANA, MEI]));
+    // Whoever left the team has no other name than the id.
+    let people = json!({ "may_interrupt": [MEI, ITEM] });
+    served.reply("settings", Ok(people.clone()));
+    let named = format!(r#"["Mei Lin","{ITEM}"]"#);
+    assert_eq!(served.run(&["settings", "get", "may_interrupt"]).ok().out, format!("{named}\n"));
+    for args in [&["settings"][..], &["settings", "set", "focus_minutes=25"]] {
+        let ran = served.run(args).ok();
+        assert!(ran.out.contains(&format!("may_interrupt={named}\n")), "{ran:?}");
+    }
+    assert_eq!(served.asked("set_settings")["may_interrupt"], people["may_interrupt"]);
+    assert_eq!(served.run(&["--json", "settings"]).ok().json()["may_interrupt"], people["may_interrupt"]);
     set("").ok();
     assert_eq!(served.asked("set_settings")["may_interrupt"], json!([]));
     let ambiguous = set("mei");
