@@ -44,7 +44,7 @@ pub fn run(launch: Launch) -> anyhow::Result<()> {
         // Before everything else: a second start ends here.
         builder = builder.plugin(plugin);
     }
-    let state_file = dirs.data.join("window.json").to_string_lossy().into_owned();
+    let state_file = window::state_file(&dirs).to_string_lossy().into_owned();
     let remembered = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED | StateFlags::FULLSCREEN;
     let window_state =
         tauri_plugin_window_state::Builder::new().with_filename(state_file).with_state_flags(remembered).build();

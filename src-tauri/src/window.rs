@@ -5,6 +5,12 @@ use crate::backend::emit;
 use crate::run::{self, Shell};
 use crate::tray;
 use meantime_engine::api::{Event, Target};
+use meantime_platform::Dirs;
+#[cfg(unix)]
+use std::fs::{File, Permissions};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -85,6 +91,24 @@ pub fn on_event(app: &AppHandle, event: &WindowEvent) {
             let _ = window.destroy();
         }
     });
+}
+
+/// Where the window's place is remembered. The plugin would let everybody read
+/// a file that it makes itself; it leaves one that is there as it is.
+pub fn state_file(dirs: &Dirs) -> PathBuf {
+    let path = dirs.data.join("window.json");
+    #[cfg(unix)]
+    if let Err(error) = owners_alone(&path) {
+        tracing::warn!(%error, path = %path.display(), "others may read where the window is");
+    }
+    path
+}
+
+#[cfg(unix)]
+fn owners_alone(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = File::options().append(true).create(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 /// What is known about the window.

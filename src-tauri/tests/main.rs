@@ -6,6 +6,8 @@ use meantime_engine::api::{Client, FocusStatus, Nothing};
 use meantime_engine::socket;
 use meantime_platform::kit::{PrivateBus, Process, TrayHost, TrayItem, Xvfb, eventually, private_environment};
 use meantime_platform::{Dirs, Lock};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -172,11 +174,20 @@ async fn over_a_running_daemon_it_shows_that_one_and_takes_over_from_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_tray_closing_ends_it() {
     let desk = Desk::new();
-    let mut app = desk.start("app", &[]);
-    desk.window_is_up().await;
-    desk.focus().await;
-    desk.screen.close("Meantime");
-    assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+    let place = desk.dirs().data.join("window.json");
+    // Once where it made the file, once where an older one did.
+    for _ in 0..2 {
+        let mut app = desk.start("app", &[]);
+        desk.window_is_up().await;
+        desk.focus().await;
+        desk.screen.close("Meantime");
+        assert_eq!(ended(&mut app).await, 0, "{}", desk.log());
+        let remembered: serde_json::Value = serde_json::from_slice(&std::fs::read(&place).unwrap()).unwrap();
+        assert!(remembered["main"]["width"].as_u64() > Some(0), "{remembered}");
+        assert_eq!(place.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&place, Permissions::from_mode(0o644)).unwrap();
+        std::fs::remove_file(desk.dirs().cache.join("desktop.log")).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
