@@ -143,6 +143,31 @@ fn public_holidays_are_no_working_days() {
 }
 
 #[test]
+fn a_time_of_day_that_is_missing_or_comes_twice() {
+    let nights = |zone: &str| {
+        let night = json!([["00:00", "06:00"]]);
+        let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map(|day| (day.to_owned(), night.clone()));
+        hours(json!({ "zone": zone, "weekly": days.into_iter().collect::<serde_json::Map<_, _>>() }))
+    };
+    for (zone, at, expected) in [
+        ("Europe/Lisbon", "2026-03-28T01:30:00Z", "2026-03-29T02:00:00+01:00"), // the first after the gap
+        ("Europe/Lisbon", "2026-10-24T01:30:00+01:00", "2026-10-25T01:30:00Z"), // the second of two
+        ("Australia/Lord_Howe", "2026-04-04T01:45:00+11:00", "2026-04-05T01:45:00+10:30"), // half an hour comes twice
+        ("Australia/Lord_Howe", "2026-10-03T02:15:00+10:30", "2026-10-04T02:30:00+11:00"),
+        ("Africa/Casablanca", "2026-02-14T02:30:00+01:00", "2026-02-15T02:30:00Z"), // Ramadan
+        ("Asia/Kathmandu", "2026-02-14T02:30:00+05:45", "2026-02-15T02:30:00+05:45"),
+        ("Pacific/Apia", "2011-12-29T02:30:00-10:00", "2011-12-31T02:30:00+14:00"), // a day that never was
+    ] {
+        assert_eq!(due(&nights(zone), utc(at), "1d".parse().unwrap()), Ok(utc(expected)), "{zone} {at}");
+    }
+    let worked = |zone: &str, from: &str, to: &str| worked(&nights(zone), from, to).num_minutes();
+    assert_eq!(worked("Africa/Casablanca", "2026-02-14T12:00:00Z", "2026-02-15T12:00:00Z"), 7 * 60);
+    assert_eq!(worked("Africa/Casablanca", "2026-03-21T12:00:00Z", "2026-03-22T12:00:00Z"), 5 * 60);
+    assert_eq!(worked("Australia/Lord_Howe", "2026-04-04T00:00:00Z", "2026-04-05T00:00:00Z"), 6 * 60 + 30);
+    assert_eq!(worked("Pacific/Apia", "2011-12-30T00:00:00Z", "2011-12-31T00:00:00Z"), 6 * 60);
+}
+
+#[test]
 fn ten_thousand_days_off_are_no_trouble() {
     let first = "2026-06-09".parse::<chrono::NaiveDate>().unwrap();
     let off: Vec<_> = first
