@@ -204,7 +204,7 @@ fn newest_of_others(r: &Read<'_>, id: ItemId) -> Result<Option<DateTime<Utc>>> {
 fn put_item(tx: &Tx<'_>, account: AccountId, id: ItemId, incoming: &Incoming) -> Result<()> {
     let sql = "INSERT INTO item (id, account_id, upstream, title, place, urgency, addressed, at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-        ON CONFLICT (id) DO UPDATE SET title = ?4, place = ?5, urgency = ?6, addressed = ?7, at = ?8";
+        ON CONFLICT (id) DO UPDATE SET title = CASE WHEN lower(?4) = 're: ' || lower(title) THEN title ELSE ?4 END, place = ?5, urgency = ?6, addressed = ?7, at = ?8";
     tx.conn.prepare_cached(sql)?.execute(params![
         Id(id.0),
         Id(account.0),

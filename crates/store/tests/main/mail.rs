@@ -56,6 +56,22 @@ fn my_own_answer_leaves_title_and_urgency_as_they_were() {
 }
 
 #[test]
+fn an_answer_changes_no_title_and_another_subject_does() {
+    let w = world();
+    let titled = |title: &str, minute: i64| {
+        let message = message(&minute.to_string(), minute, "words");
+        w.take(vec![incoming("a", meantime_store::message::NewMessage { title: title.into(), ..message })]);
+        w.item(item_id("a")).title
+    };
+    let titles = [titled("Party plan", 1), titled("Re: Party plan", 2), titled("RE: party plan", 3)];
+    assert_eq!(titles, ["Party plan"; 3]);
+    assert_eq!(
+        [titled("Picnic (was: Party plan)", 4), titled("Re: Picnic", 5)],
+        ["Picnic (was: Party plan)", "Re: Picnic"]
+    );
+}
+
+#[test]
 fn where_answers_go_is_kept_and_follows_the_source() {
     let w = world();
     let list = Correspondent { name: "The List".into(), address: "list@example.org".into() };
