@@ -11,6 +11,7 @@ it('says why it came through before what it says', () => {
   const words = screen.getByTestId('row-words');
   expect(words.textContent).toBe('Kofi Mensah · came through: on your list · Since ten minutes.');
   expect(words.title, 'all of it, where it is cut off').toBe(words.textContent);
+  expect([words.dir, screen.getByTestId('row-title').dir], 'from where its script begins').toEqual(['auto', 'auto']);
 });
 
 it('says that it waits for the end of the block', async () => {

@@ -22,7 +22,7 @@ export function frame(html: string, dark: boolean): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${origin}; font-src ${origin}; img-src data: meantime-blob:">
 <meta name="color-scheme" content="${paper ? 'dark' : 'light'}"><base target="_blank">
 <link rel="stylesheet" href="${origin}/mail.css"></head>
-<body bgcolor="${back}" text="${ink}" link="${link}" vlink="${link}">${html}</body></html>`;
+<body dir="auto" bgcolor="${back}" text="${ink}" link="${link}" vlink="${link}">${html}</body></html>`;
 }
 
 /**
