@@ -69,9 +69,10 @@ fn words(what: &Recovered, accounts: usize, archives: &[String]) -> String {
     };
     let step = match (accounts, unreadable.is_empty(), archives.is_empty()) {
         (0, ..) => "Add your accounts and your team again: messages come back from there.",
-        (_, false, _) => {
+        (_, false, _) if unreadable.iter().any(|table| matches!(*table, "account" | "setting")) => {
             "Messages are fetched again; look through your accounts and settings, and add what is missing."
         }
+        (_, false, _) => "Messages are fetched again; look what is missing of the rest.",
         (_, true, true) => "Messages are fetched again; nothing is left for you to do.",
         (_, true, false) => "Messages are fetched again.",
     };

@@ -200,7 +200,7 @@ async fn a_damaged_database_is_told_until_it_was_seen() {
         drafts: 2,
     };
     let told = rig.engine.report_damage(what).await.unwrap();
-    for said in ["was damaged; a new one", "1 account, 2 drafts", "damaged-1", "look through"] {
+    for said in ["was damaged; a new one", "1 account, 2 drafts", "damaged-1", "look what is missing"] {
         assert!(told.text.contains(said), "{said}: {}", told.text);
     }
     rig.until("it is shown", || async { rig.shown() == ["The database was damaged"] }).await;
