@@ -65,7 +65,7 @@ fn wanted_by_me(tx: &Tx<'_>, item: &item::Item) -> Result<Option<DateTime<Utc>>,
     let (Some(Urgency::Red | Urgency::Yellow), Some(said_at)) = (item.own_urgency, item.own_urgency_at) else {
         return Ok(None);
     };
-    let answered = message::last_own_at(tx, item.id)?.is_some_and(|at| at >= said_at);
+    let answered = message::answered_since_said(tx, item.id)?;
     // Of what I have answered already the last message is not what I mean.
     Ok((!answered).then_some(if item.last_own { said_at } else { item.at }))
 }

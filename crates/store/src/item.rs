@@ -100,10 +100,14 @@ ALTER TABLE item ADD COLUMN present_urgency INTEGER GENERATED ALWAYS AS (CASE
 DROP INDEX item_handed;
 CREATE INDEX item_handed ON item (present_urgency, sort_at DESC) WHERE bucket = 0;";
 
-/// When the person said how urgent they see it: an answer after that ends it.
+/// When the person said how urgent they see it, and after how many messages of
+/// theirs: one more ends it. By number, since the times of messages are of
+/// other clocks than this one.
 pub(crate) const V5: &str = "
 ALTER TABLE item ADD COLUMN own_urgency_at INTEGER;
-UPDATE item SET own_urgency_at = at WHERE own_urgency IS NOT NULL;";
+ALTER TABLE item ADD COLUMN own_urgency_after INTEGER;
+UPDATE item SET own_urgency_at = at, own_urgency_after =
+    (SELECT count(*) FROM message WHERE item_id = item.id AND own = 1) - last_own WHERE own_urgency IS NOT NULL;";
 
 /// Of the items that a block held back: what still waits for me. What was
 /// done, snoozed, muted or read meanwhile has had its look.
@@ -258,7 +262,8 @@ pub fn set_muted(tx: &Tx<'_>, id: ItemId, muted: bool) -> Result<()> {
 
 /// The person's own view of how soon an answer is wanted, and when they said so.
 pub fn set_own_urgency(tx: &Tx<'_>, id: ItemId, urgency: Option<Urgency>, at: DateTime<Utc>) -> Result<()> {
-    let sql = "UPDATE item SET own_urgency = ?2, own_urgency_at = ?3, due_stale = 1 WHERE id = ?1";
+    let sql = "UPDATE item SET own_urgency = ?2, own_urgency_at = ?3, due_stale = 1,
+            own_urgency_after = (SELECT count(*) FROM message WHERE item_id = ?1 AND own = 1) WHERE id = ?1";
     tx.conn.prepare_cached(sql)?.execute(params![Id(id.0), urgency.map(Urg), urgency.map(|_| Ms(at))])?;
     Ok(())
 }

@@ -247,10 +247,11 @@ pub fn seen_until(r: &Read<'_>, item: ItemId) -> Result<Option<DateTime<Utc>>> {
     Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.opt_time("at"))?)
 }
 
-/// When I wrote in it last.
-pub fn last_own_at(r: &Read<'_>, item: ItemId) -> Result<Option<DateTime<Utc>>> {
-    let sql = "SELECT max(at) AS at FROM message WHERE item_id = ?1 AND own = 1";
-    Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.opt_time("at"))?)
+/// Whether I wrote in it since I last said how urgent I see it.
+pub fn answered_since_said(r: &Read<'_>, item: ItemId) -> Result<bool> {
+    let sql = "SELECT (SELECT count(*) FROM message WHERE item_id = ?1 AND own = 1) > own_urgency_after
+               FROM item WHERE id = ?1 AND own_urgency_after IS NOT NULL";
+    Ok(r.conn.prepare_cached(sql)?.query_row([Id(item.0)], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// Puts a message of mine into a conversation while it is on its way (mail;

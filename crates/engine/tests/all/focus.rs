@@ -199,7 +199,15 @@ async fn an_answered_urgent_mail_is_for_information() {
     assert_eq!((urgent("Red").await, urgent("News").await), (stands, stands), "my own word is enough");
     for title in ["Red", "News"] {
         let item = of(title).await.id.to_string();
-        let answer = Reply { text: "Yes.".into(), item, done: false, deliver: Deliver::Now, files: vec![], to: None };
+        let answer = Reply {
+            text: "Yes.".into(),
+            item,
+            done: false,
+            deliver: Deliver::Now,
+            files: vec![],
+            message: None,
+            to: None,
+        };
         rig.engine.reply(answer).await.unwrap();
         let row = of(title).await;
         assert_eq!((row.group, row.urgency), (Some(Group::ForInformation), Urgency::Green), "nobody waits any more");
@@ -218,7 +226,23 @@ async fn an_answered_urgent_mail_is_for_information() {
     assert!(say(news).await.unchanged, "and is so already");
     rig.engine.undo(Nothing {}).await.unwrap();
     assert_eq!(of("News").await.urgency, Urgency::Green);
-    let later = rig.now() + TimeDelta::minutes(1);
+    // However far this clock is from those of the messages.
+    rig.set_clock(TimeDelta::hours(3));
+    say(news).await;
+    rig.set_clock(TimeDelta::hours(-3));
+    let item = news.to_string();
+    let answer = Reply {
+        text: "Done.".into(),
+        item,
+        done: false,
+        deliver: Deliver::Now,
+        files: vec![],
+        message: None,
+        to: None,
+    };
+    rig.engine.reply(answer).await.unwrap();
+    assert_eq!(of("News").await.urgency, Urgency::Green, "answered is answered");
+    let later = rig.now() + TimeDelta::hours(4);
     rig.mailbox.deliver(page(vec![mail("Red", "mei@example.org", true, later)], false));
     rig.until("it is urgent again", || async { of("Red").await.urgency == Urgency::Red }).await;
 }
