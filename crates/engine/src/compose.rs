@@ -74,7 +74,7 @@ impl Engine {
                     }
                     _ => {
                         let said = Said { text: &args.text, files: &files, visible: None, until, now };
-                        let (unsent, goes_to) = send_mail(tx, &found, args.to.as_deref(), &said)?;
+                        let (unsent, goes_to) = send_mail(tx, &found, &args, &said)?;
                         to = goes_to;
                         unsent
                     }
@@ -90,6 +90,7 @@ impl Engine {
                 dues::settle(tx, computer)?;
                 let what = format!("Sent: {}", found.title);
                 let was = AnswerDraft {
+                    message: args.message,
                     to: args.to,
                     deliver: (found.kind == account::AccountKind::Team).then_some(args.deliver),
                 };
@@ -288,18 +289,14 @@ fn circle_for(tx: &Tx<'_>, team: &Team, asked: &[PersonId], now: DateTime<Utc>) 
     Ok(circle)
 }
 
-/// Queues an answer to a mail, to those who are `wanted`, and shows it in its
-/// conversation at once. Tells whom it goes to.
-fn send_mail(
-    tx: &Tx<'_>,
-    found: &item::Item,
-    wanted: Option<&[String]>,
-    said: &Said<'_>,
-) -> Result<(i64, Vec<Contact>), Failure> {
+/// Queues an answer to a mail and shows it in its conversation at once. Tells
+/// whom it goes to.
+fn send_mail(tx: &Tx<'_>, found: &item::Item, args: &Reply, said: &Said<'_>) -> Result<(i64, Vec<Contact>), Failure> {
     let messages = message::of_item(tx, found.id, MAX_MESSAGES)?;
-    let answered = reply_target(&messages).ok_or_else(gone)?;
+    let gone = || Failure::new(FailureCode::NotFound, "the mail that this answers is gone");
+    let answered = reply_target(&messages, args.message.as_deref()).ok_or_else(gone)?;
     let mine = account::get(tx, found.account)?.map(|row| row.name).unwrap_or_default();
-    let Recipients { to, cc } = Recipients::of(answered, &mine).chosen(wanted)?;
+    let Recipients { to, cc } = Recipients::of(answered, &mine).chosen(args.to.as_deref())?;
     let contact = |c: &message::Correspondent| Contact { name: c.name.clone(), address: c.address.clone() };
     let goes_to = to.iter().chain(&cc).map(contact).collect();
     let person = |c: message::Correspondent| Person { name: c.name, address: c.address };

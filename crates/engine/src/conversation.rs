@@ -32,6 +32,7 @@ impl Engine {
             let draft = draft::get(db, Some(id))?;
             let draft_files = draft::files(db, Some(id))?.iter().map(shown).collect();
             let draft_answer = kept_answer(db, id)?;
+            let mut draft_answers = None;
             let team = Team::load(db)?;
             let thread = thread(db, team.as_ref(), &found)?;
             let can_reply = can_reply(db, &found)?;
@@ -39,7 +40,7 @@ impl Engine {
                 Some((thread, ..)) if thread.urgency != Urgency::Red => Deliver::WhenTheyStart,
                 _ => Deliver::Now,
             };
-            let (asked, recipients, redirected) = match (&team, &thread) {
+            let (asked, recipients, redirected, answers) = match (&team, &thread) {
                 (Some(team), Some((thread, author, at))) => {
                     let asked = asked(team, thread, *at, &messages);
                     let mut recipients = team_recipients(db, team, (thread, *author), found.circle, now)?;
@@ -48,14 +49,15 @@ impl Engine {
                         let owes = asked.iter().find(|asked| Some(asked.person) == one.person && !asked.answered);
                         one.due = owes.and_then(|asked| asked.due);
                     }
-                    (asked, recipients, Vec::new())
+                    (asked, recipients, Vec::new(), None)
                 }
                 _ if can_reply => {
                     let mine = account::get(db, found.account)?.map(|row| row.name).unwrap_or_default();
-                    let answered = reply_target(&messages);
-                    let asked = answered.map(|m| asked_to_answer(m, &mine)).unwrap_or_default();
-                    let redirected = asked.into_iter().map(|c| c.address).collect();
-                    (Vec::new(), answered.map(|m| addressees(m, &mine)).unwrap_or_default(), redirected)
+                    let answered = reply_target(&messages, None).map(|m| answered(m, &mine));
+                    let kept = draft_answer.message.as_deref();
+                    let kept = kept.filter(|id| answered.as_ref().is_some_and(|newest| newest.message != *id));
+                    draft_answers = kept.and_then(|id| Some(self::answered(reply_target(&messages, Some(id))?, &mine)));
+                    answered.map(|a| (Vec::new(), a.recipients, a.redirected, Some(a.message))).unwrap_or_default()
                 }
                 _ => Default::default(),
             };
@@ -68,14 +70,17 @@ impl Engine {
                 place: place.unwrap_or_else(|| found.place.clone()),
                 messages: messages.into_iter().map(|m| view(m, found.kind, team.as_ref(), now)).collect(),
                 row: row(found, None),
+                // Who gave no address can't be answered.
+                can_reply: can_reply && (answers.is_none() || !recipients.is_empty()),
                 recipients,
+                answers,
                 deliver,
                 redirected,
                 asked,
-                can_reply,
                 draft,
                 draft_files,
                 draft_answer,
+                draft_answers,
             })
         })
         .await
@@ -178,6 +183,14 @@ fn recipient(person: &Person, now: DateTime<Utc>) -> Recipient {
 
 /// Whom an answer to a mail can go to, as the composer shows them: nobody gets
 /// one unseen.
+fn answered(answered: &message::Message, mine: &str) -> Answered {
+    Answered {
+        message: answered.upstream.clone(),
+        recipients: addressees(answered, mine),
+        redirected: asked_to_answer(answered, mine).into_iter().map(|c| c.address).collect(),
+    }
+}
+
 fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
     let Recipients { to, cc } = Recipients::of(answered, mine);
     let recipient = |(c, copied): (message::Correspondent, bool)| Recipient {
@@ -196,9 +209,13 @@ fn addressees(answered: &message::Message, mine: &str) -> Vec<Recipient> {
     direct.chain(cc.into_iter().map(|c| (c, true))).map(recipient).collect()
 }
 
-/// The message an answer answers: the newest that is not mine, else the newest.
-pub(crate) fn reply_target(messages: &[message::Message]) -> Option<&message::Message> {
-    messages.iter().rev().find(|m| !m.own).or_else(|| messages.last())
+/// The message that an answer answers: the named one, else the newest of
+/// somebody else, or my own where there is none.
+pub(crate) fn reply_target<'a>(messages: &'a [message::Message], named: Option<&str>) -> Option<&'a message::Message> {
+    match named {
+        Some(id) => messages.iter().find(|m| m.upstream == id),
+        None => messages.iter().rev().find(|m| !m.own).or_else(|| messages.last()),
+    }
 }
 
 pub(crate) fn can_reply(db: &Read<'_>, item: &item::Item) -> Result<bool, Failure> {

@@ -24,7 +24,8 @@ impl Recipients {
             (asked_to_answer(answered, mine), others(&all, mine))
         };
         if to.is_empty() && !answered.own {
-            to.push(Correspondent { name: answered.author.clone(), address: answered.address.clone() });
+            let author = Correspondent { name: answered.author.clone(), address: answered.address.clone() };
+            to.extend((!author.address.is_empty()).then_some(author));
         } else if to.is_empty() && cc.is_empty() {
             to.clone_from(&answered.to);
         }
@@ -35,6 +36,10 @@ impl Recipients {
     /// Those of them with a `wanted` address; without a word those it goes to
     /// directly. Nobody else gets an answer, and somebody does.
     pub(crate) fn chosen(self, wanted: Option<&[String]>) -> Result<Self, Failure> {
+        if self.to.is_empty() && self.cc.is_empty() {
+            let message = "nobody gave an address in this mail: there is nobody to answer";
+            return Err(Failure::new(FailureCode::NotPossible, message));
+        }
         let Some(wanted) = wanted else { return Ok(Self { cc: Vec::new(), ..self }) };
         let known = |address: &String| self.to.iter().chain(&self.cc).any(|c| same(c, address));
         if let Some(stranger) = wanted.iter().find(|address| !known(address)) {

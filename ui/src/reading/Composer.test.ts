@@ -115,8 +115,35 @@ it('keeps whom it goes to with the words', async () => {
   expect(chosen()).toEqual(['author']);
 });
 
+it('answers whom it was written to, whoever writes meanwhile', async () => {
+  const text = await compose('contract');
+  const shown = () => [...screen.getByTestId('recipients').querySelectorAll('b')].map((b) => b.textContent);
+  await fireEvent.input(text, { target: { value: 'Between us:' } });
+  const before = await call('open', { id: 'contract' });
+  const zoe = { ...before.messages[0]!, id: 'c2', author: 'Zoe' };
+  const [office] = before.recipients;
+  const now = { ...before, answers: 'c2', redirected: [], recipients: [{ ...office!, name: 'Zoe', address: 'zoe@example.org' }], messages: [...before.messages, zoe] };
+  await composer.rerender({ conversation: now });
+  expect(shown()).toEqual(['Office']);
+  expect(screen.getByTestId('overtaken').textContent).toContain('Zoe wrote meanwhile. This answers Ines Duarte.');
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect(replies().at(-1)).toMatchObject({ message: 'c1', to: ['office@studies.example.org'] }));
+  await eventually(() => expect(shown()).toEqual(['Zoe']));
+  expect(screen.queryByTestId('overtaken')).toBeNull();
+
+  // Taken back, or opened again: it is as it was written.
+  const { recipients, redirected } = before;
+  const kept = { ...now, draft: 'Between us:', draft_answer: { message: 'c1', to: null, deliver: null }, draft_answers: { message: 'c1', recipients, redirected } };
+  await composer.rerender({ conversation: kept });
+  expect([text.value, shown()]).toEqual(['Between us:', ['Office']]);
+  await fireEvent.click(screen.getByRole('button', { name: 'Answer Zoe instead' }));
+  expect(shown()).toEqual(['Zoe']);
+  await fireEvent.keyDown(text, { key: 'Enter', ctrlKey: true });
+  await eventually(() => expect(replies().at(-1)).toMatchObject({ message: 'c2', to: ['zoe@example.org'] }));
+});
+
 it('keeps when it is delivered with the words', async () => {
-  const keep = (deliver: Deliver) => call('save_draft', { item: 'sync', text: 'Please.', thread: null, answer: { to: null, deliver } });
+  const keep = (deliver: Deliver) => call('save_draft', { item: 'sync', text: 'Please.', thread: null, answer: { message: null, to: null, deliver } });
   await keep({ when: 'now' });
   const text = await compose('sync');
   expect(screen.getByTestId('send').textContent).toContain('now');

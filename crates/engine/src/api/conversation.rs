@@ -21,6 +21,10 @@ pub struct Conversation {
     pub can_reply: bool,
     /// Whom a reply can go to, as the composer shows them.
     pub recipients: Vec<Recipient>,
+    /// By mail: the message that is answered, by its id: the newest that is not
+    /// mine.
+    #[serde(default)]
+    pub answers: Option<String>,
     /// When an answer is delivered unless something else is said: at once by
     /// mail, and in a thread that is urgent, whoever answered it by now.
     #[serde(default)]
@@ -36,6 +40,20 @@ pub struct Conversation {
     /// And whom it is to go to, and when.
     #[serde(default)]
     pub draft_answer: AnswerDraft,
+    /// Where that answers another message than [`answers`](Self::answers).
+    #[serde(default)]
+    pub draft_answers: Option<Answered>,
+}
+
+/// An earlier message that is being answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Answered {
+    /// Its id.
+    pub message: String,
+    /// Whom the answer can go to.
+    pub recipients: Vec<Recipient>,
+    /// As [`Conversation::redirected`].
+    pub redirected: Vec<String>,
 }
 
 /// Somebody whose answer is wanted.
@@ -183,6 +201,8 @@ pub struct Draft {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct AnswerDraft {
+    /// By mail: the message that is answered.
+    pub message: Option<String>,
     /// By mail: the addresses it goes to.
     pub to: Option<Vec<String>>,
     /// In a team thread: when it is delivered.
@@ -246,6 +266,11 @@ pub struct Reply {
     /// Files that go with it, as [`Attached`] named them.
     #[serde(default)]
     pub files: Vec<AttachedFile>,
+    /// By mail: the message that is answered, by its id. None: the newest that
+    /// is not mine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub message: Option<String>,
     /// By mail: the addresses it goes to, out of [`Conversation::recipients`].
     /// None: to who wrote, and to none of those who are `copied`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,7 +57,15 @@ fn thread(title: &str, files: Vec<AttachedFile>) -> Compose {
 }
 
 fn reply(item: &str, text: &str, files: Vec<AttachedFile>) -> Reply {
-    Reply { item: item.to_owned(), text: text.to_owned(), done: false, deliver: Deliver::Now, files, to: None }
+    Reply {
+        item: item.to_owned(),
+        text: text.to_owned(),
+        done: false,
+        deliver: Deliver::Now,
+        files,
+        message: None,
+        to: None,
+    }
 }
 
 /// The seconds are over in which it could be taken back.

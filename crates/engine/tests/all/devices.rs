@@ -285,6 +285,7 @@ async fn what_is_private_is_read_and_answered_by_those_asked_alone() {
         done: false,
         deliver: Deliver::Now,
         files: Vec::new(),
+        message: None,
         to: None,
     };
     let some = Reply { to: Some(vec!["ana@example.org".to_owned()]), ..reply.clone() };

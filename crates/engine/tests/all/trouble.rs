@@ -23,6 +23,7 @@ async fn answer(rig: &Rig, title: &str) {
         done: false,
         deliver: Deliver::Now,
         files: Vec::new(),
+        message: None,
         to: None,
     };
     rig.engine.reply(reply).await.unwrap();

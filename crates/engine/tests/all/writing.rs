@@ -21,6 +21,7 @@ fn reply(item: &str, text: &str) -> Reply {
         done: false,
         deliver: Deliver::Now,
         files: Vec::new(),
+        message: None,
         to: None,
     }
 }
@@ -113,7 +114,7 @@ async fn a_new_thread_survives_with_all_it_is_to_be() {
 async fn whom_an_answer_goes_to_is_kept_with_it() {
     let (rig, id) = one_mail().await;
     let item = Some(id.parse().unwrap());
-    let everybody = AnswerDraft { to: Some(vec!["mei@example.org".into()]), deliver: None };
+    let everybody = AnswerDraft { to: Some(vec!["mei@example.org".into()]), ..AnswerDraft::default() };
     let typed = |text: &str, answer| Draft { item, text: text.into(), answer, ..Default::default() };
     rig.engine.save_draft(typed("Dear all", Some(everybody.clone()))).await.unwrap();
     rig.engine.save_draft(typed("Dear all,", None)).await.unwrap();
@@ -212,6 +213,39 @@ async fn an_answer_goes_to_its_author_alone_unless_others_are_named() {
     let all = ["kofi", "tom", "sara", "press"].map(|name| format!("{name}@example.org"));
     let (to, cc) = answered(rig, Reply { to: Some(all.to_vec()), ..reply(&id, "Yes.") }).await;
     assert_eq!((to.as_slice(), cc.as_slice()), (&all[..1], &all[1..]));
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_whom_it_was_written_whoever_writes_meanwhile() {
+    let (rig, id) = one_mail().await;
+    let item = Some(id.parse().unwrap());
+    let open = async || rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+    let (first, to) = (open().await.answers, Some(vec!["mei@example.org".to_owned()]));
+    let answer = AnswerDraft { message: first.clone(), to: to.clone(), deliver: None };
+    let draft = Draft { item, text: "Between us".into(), answer: Some(answer), ..Default::default() };
+    rig.engine.save_draft(draft).await.unwrap();
+    assert_eq!(open().await.draft_answers, None, "it is the newest");
+    let zoe = mail("Contract", "zoe@example.org", true, rig.now() + TimeDelta::seconds(60));
+    rig.mailbox.deliver(page(vec![zoe], false));
+    rig.until("both are there", || async { open().await.messages.len() == 2 }).await;
+    let now = open().await;
+    assert_eq!((now.answers == first, now.recipients[0].address.as_str()), (false, "zoe@example.org"));
+    let kept = now.draft_answers.unwrap();
+    assert_eq!((Some(kept.message), kept.recipients[0].address.as_str()), (first.clone(), "mei@example.org"));
+    let told = rig.engine.reply(Reply { message: first, to, ..reply(&id, "Between us") }).await.unwrap().to;
+    assert_eq!(told.iter().map(|contact| contact.address.as_str()).collect::<Vec<_>>(), ["mei@example.org"]);
+    let gone = Reply { message: Some("<gone>".into()), ..reply(&id, "Yes.") };
+    assert_eq!(rig.engine.reply(gone).await.unwrap_err().code, FailureCode::NotFound);
+}
+
+#[tokio::test]
+async fn who_gives_no_address_is_not_answered() {
+    let (rig, id) = changed(|message| message.author = Person::default()).await;
+    let open = rig.engine.open(ItemRef { id: id.clone() }).await.unwrap();
+    assert!(!open.can_reply && open.recipients.is_empty());
+    let failure = rig.engine.reply(reply(&id, "Yes.")).await.unwrap_err();
+    assert_eq!(failure.code, FailureCode::NotPossible);
+    assert!(failure.message.contains("nobody gave an address"), "{}", failure.message);
 }
 
 fn person(name: &str, address: &str) -> Person {

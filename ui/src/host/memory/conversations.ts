@@ -51,7 +51,7 @@ const mailbox = (name: string, address: string): Recipient => ({ person: null, n
 
 /** The conversation behind a row. */
 export function conversation(row: Row): Conversation {
-  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], deliver: { when: row.source === 'team' && row.urgency !== 'red' ? 'when_they_start' : 'now' }, redirected: [], draft: null, draft_files: [], draft_answer: { to: null, deliver: null } };
+  const base: Conversation = { row, place: 'Team', asked: [], messages: [], can_reply: row.source !== 'feed', recipients: [], deliver: { when: row.source === 'team' && row.urgency !== 'red' ? 'when_they_start' : 'now' }, redirected: [], draft: null, draft_files: [], draft_answer: { message: null, to: null, deliver: null }, answers: null, draft_answers: null };
   switch (row.id) {
     case 'sync':
       return {
@@ -92,7 +92,7 @@ export function conversation(row: Row): Conversation {
       };
     case 'contract':
       return {
-        ...base, place: 'ana@example.org',
+        ...base, place: 'ana@example.org', answers: 'c1',
         recipients: [mailbox('Office', 'office@studies.example.org'), { ...mailbox('Rui Costa', 'rui@example.net'), copied: true }, { ...mailbox('Press desk', 'press@example.net'), copied: true }],
         redirected: ['office@studies.example.org'],
         messages: [message('c1', 'Ines Duarte', hour(9.2), {

@@ -323,7 +323,7 @@ export class Memory {
     load_images: ({ message }) => (message === 'c1'
       ? { images: [{ address: 'https://studies.example.org/logo.png', data: LOGO }], missing: 0 }
       : { images: [], missing: 1 }),
-    reply: ({ item, text, done, deliver, files, to }) => {
+    reply: ({ item, text, done, deliver, files, message, to }) => {
       const sending = this.#sending(deliver);
       const own: MessageView = {
         id: `own-${this.calls.length}`, author: 'Ana Sousa', address: '', reply_to: [], person: 'ana', zone: 'Europe/Lisbon', city: 'Lisbon', own: true,
@@ -339,7 +339,7 @@ export class Memory {
       this.#remember(`Sent: ${this.#find(item).title}`, [item], () => {
         this.#sent.set(item, before);
         this.#drafts.set(item, text);
-        this.#answers.set(item, { to: to ?? null, deliver });
+        this.#answers.set(item, { message: message ?? null, to: to ?? null, deliver });
         this.#files.set(item, files);
       });
       const told = conversation(this.#find(item)).recipients.filter((r) => r.address && (to ? to.includes(r.address) : !r.copied));
