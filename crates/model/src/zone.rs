@@ -155,18 +155,22 @@ fn city(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// The known name with the fewest letters to change, whole or only its city,
-/// if those are a third of the letters at most.
+/// The known name whose city has the fewest letters to change: a third of them
+/// at most, half in the right region. What names no region may be all of a name.
 fn nearest(given: &str) -> Option<&'static str> {
     let given: Vec<char> = given.to_lowercase().replace(' ', "_").chars().collect();
-    let given_city = given.rsplit(|c| *c == '/').next().unwrap_or(&given);
-    let most = given.len() / 3;
+    let slash = given.iter().rposition(|c| *c == '/');
+    let (region, town) = given.split_at(slash.map_or(0, |slash| slash + 1));
     let wrong = |name: &str| {
-        let whole = distance(&given, name, most);
-        let part = distance(given_city, city(name), most);
+        let its_region = name.get(..name.len() - city(name).len()).unwrap_or_default();
+        let elsewhere = region.is_empty() || distance(region, its_region, 0) > 0;
+        let most = town.len() / if elsewhere { 3 } else { 2 };
+        let mut letters = distance(town, city(name), most);
+        if region.is_empty() {
+            letters = letters.min(distance(town, name, most));
+        }
         // The right city in the wrong region beats another city in the right one.
-        let letters = whole.min(part);
-        (letters <= most).then(|| (letters, distance(&given, name, usize::MAX)))
+        (letters <= most).then_some((letters, elsewhere))
     };
     let near = Zone::all().filter_map(|zone| Some((wrong(zone.name())?, zone.name())));
     near.min_by_key(|(wrong, _)| *wrong).map(|(_, name)| name)
@@ -226,6 +230,10 @@ mod tests {
             ("Lisbon", Some("Europe/Lisbon")),
             ("America/Acra", Some("Africa/Accra")),
             ("new york", Some("America/New_York")),
+            ("Europe Lisbon", Some("Europe/Lisbon")),
+            ("Asia/Omks", Some("Asia/Omsk")),
+            ("Europe/iyonyigz", None),
+            ("Europe/", None),
             ("Mars/Olympus_Mons", None),
             ("", None),
         ] {
