@@ -112,11 +112,15 @@ fn person(dice: &mut Dice) -> Result<Schedule> {
             json!({ "from": format!("{year}-{month:02}-{first:02}"), "to": format!("{year}-{month:02}-{last:02}") })
         })
         .collect();
-    let mut hours = json!({ "zone": home, "weekly": usual, "time_off": time_off });
-    if dice.roll(5) == 0 {
-        hours["alternate"] = json!({ "from": "2024-01-01", "weeks": [week(&["mon", "wed", "fri"])] });
-        hours["changes"] = json!([{ "from": "2027-01-01", "weekly": usual }]);
-        hours["stays"] = json!([{ "zone": other, "from": "2025-03-03", "to": "2025-03-28" }]);
-    }
+    let special = dice.roll(5) == 0;
+    let also = |value: Value| if special { value } else { Value::Null };
+    let hours = json!({
+        "zone": home,
+        "weekly": usual,
+        "alternate": also(json!({ "from": "2024-01-01", "weeks": [week(&["mon", "wed", "fri"])] })),
+        "changes": also(json!([{ "from": "2027-01-01", "weekly": usual }])),
+        "stays": also(json!([{ "zone": other, "from": "2025-03-03", "to": "2025-03-28" }])),
+        "time_off": time_off,
+    });
     Ok(Schedule::from_json(hours)?)
 }
