@@ -61,6 +61,10 @@ UPDATE message SET attachments = sent.list FROM (
         OR json_extract(fields, f.fullkey || '.sha256') GLOB '*[^0-9a-f]*')
 ) AS sent WHERE message.person IS NOT NULL AND replace(message.upstream, '-', '') = sent.id;";
 
+// Each message that comes asks whether I wrote before it: not through all of a
+// long conversation.
+pub(crate) const V4: &str = "CREATE INDEX message_own ON message (item_id, key) WHERE own = 1;";
+
 /// Keys of one millisecond. Not more, so that a key stays below 2^53 (the
 /// largest whole number a JavaScript number holds) until the year 2248.
 const KEYS_PER_MS: i64 = 1 << 10;

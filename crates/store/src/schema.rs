@@ -40,6 +40,7 @@ const STEPS: &[&[&str]] = &[
     &[item::V4],
     &[item::V5],
     &[draft::V4],
+    &[message::V4],
 ];
 
 /// The version this build writes.

@@ -217,3 +217,21 @@ fn no_list_scans_or_sorts_the_table() {
         assert!(plan.contains(&format!("INDEX {index}")) && !plan.contains("TEMP B-TREE"), "{filter}: {plan}");
     }
 }
+
+/// What is asked for each message that comes does not read all of a long
+/// conversation.
+#[test]
+fn whether_i_wrote_in_a_conversation_is_in_an_index() {
+    let w = world();
+    let conn = rusqlite::Connection::open(w.path()).unwrap();
+    for asked in [
+        "EXISTS (SELECT 1 FROM message WHERE item_id = x'00' AND own = 1 AND key < 5)",
+        "EXISTS (SELECT 1 FROM message WHERE item_id = x'00' AND own = 1)",
+        "(SELECT count(*) FROM message WHERE item_id = x'00' AND own = 1)",
+    ] {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT {asked}");
+        let plan: Vec<String> =
+            conn.prepare(&sql).unwrap().query_map([], |r| r.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan.join("; ").contains("INDEX message_own"), "{asked}: {plan:?}");
+    }
+}
