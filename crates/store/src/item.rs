@@ -381,6 +381,10 @@ pub(crate) fn refresh(tx: &Tx<'_>, id: ItemId) -> Result<()> {
                    AND NOT EXISTS (SELECT 1 FROM draft WHERE item_id = ?1)
                    AND NOT EXISTS (SELECT 1 FROM outbox WHERE item_id = ?1)";
         tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
+        // A thread stays without its messages; nobody's words stay with it.
+        let sql = "UPDATE item SET people = '', note = '', last_own = 0, unreadable = NULL, why = NULL,
+                unread = woken_at IS NOT NULL, due_stale = 1 WHERE id = ?1";
+        tx.conn.prepare_cached(sql)?.execute([Id(id.0)])?;
         return Ok(());
     };
     // Who waits for me since when: in a mail conversation the first message

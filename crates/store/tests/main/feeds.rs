@@ -226,6 +226,18 @@ fn a_message_of_another_form_says_so_in_its_thread() {
 }
 
 #[test]
+fn of_what_was_deleted_no_word_stays_in_the_list() {
+    let t = TeamWorld::new();
+    let id = t.simple_thread(7);
+    assert_eq!((t.item(id).note.as_str(), t.item(id).unread), ("hello", true));
+    let said = t.row(90, Kind::MESSAGE, Uuid::from_u128(1007), MEI, 9, json!({}));
+    t.pull(vec![Record { deleted: true, ..said }]);
+    let left = t.item(id);
+    assert_eq!((left.note.as_str(), left.people.as_str(), left.unread), ("", "", false));
+    assert_eq!(t.messages(id), []);
+}
+
+#[test]
 fn begun_anew_drops_what_is_gone_and_keeps_what_waits() {
     let t = TeamWorld::new();
     let (kept, gone) = (t.simple_thread(7), t.simple_thread(70));
