@@ -185,8 +185,8 @@ fn drop_old(tx: &Tx<'_>, team: &Team, scope: Scope, lost: bool, stale: &mut Stal
         }
         stale.note(tx, &row.kind, row.id)?;
     }
-    lost::ask_first(tx, scope)?;
     lost::keep_threads(tx, team, scope, lost)?;
+    lost::ask_first(tx, scope)?;
     tx.conn.execute("DELETE FROM record WHERE scope = ?1 AND old = 1", [&name])?;
     tx.conn.execute("UPDATE scope SET lost_epoch = 0 WHERE scope = ?1", [&name])?;
     Ok(())

@@ -47,7 +47,8 @@ pub(super) fn notice_strangers(tx: &Tx<'_>, team: &Team, scope: Scope, row: &Rec
     }
     let Some(kept) = record::old(tx, scope, &row.kind, row.id)? else { return Ok(()) };
     let mine = kept.author == team.me && row.author == team.me;
-    if !mine && !members(row).is_subset(&members(&kept)) {
+    let (now, before) = (members(row), members(&kept));
+    if !mine && now.iter().any(|person| *person != team.me && !before.contains(person)) {
         let sql = "UPDATE scope SET lost_epoch = 3 WHERE scope = ?1 AND lost_epoch > 0";
         tx.conn.execute(sql, [scope.to_string()])?;
     }
