@@ -373,7 +373,7 @@ fn certificate_words(host: &str, reason: &rustls::CertificateError) -> String {
         _ if other_key => "its key is not the one your invite names",
         E::Expired | E::ExpiredContext { .. } => "its certificate has expired",
         E::NotValidYet | E::NotValidYetContext { .. } => {
-            "its certificate is not valid yet; is this computer's clock right?"
+            "its certificate is not valid yet, or this computer's clock is wrong"
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => "its certificate is for another name",
         E::UnknownIssuer => "its certificate was not issued by an authority that is trusted",
