@@ -40,7 +40,7 @@ pub(crate) const NAME: &str = "%Y-%m-%dT%H%M%S%.3fZ";
 /// And this behind it, until it is whole.
 const PART: &str = ".part";
 /// Whoever makes or removes backups in a folder holds this file in it.
-const LOCK: &str = "lock";
+const LOCK: &str = "backups.lock";
 
 /// What a backup is made of; the server may be running.
 #[derive(Clone, Copy)]
@@ -96,15 +96,18 @@ pub async fn make_one(from: Source<'_>, into: &Path, now: DateTime<Utc>) -> anyh
     Ok(Made { path: whole, attachments })
 }
 
-/// Removes all but the newest `keep` backups, and the bytes of attachments
-/// that none of the others has; how many backups went.
+/// Removes all but the newest `keep` backups, first those that were made later
+/// than `now`, and the bytes of attachments that none of the others has; how
+/// many backups went.
 ///
 /// # Errors
 /// When the folder can't be read or a backup can't be removed.
-pub async fn prune(folder: &Path, keep: usize) -> anyhow::Result<usize> {
+pub async fn prune(folder: &Path, keep: usize, now: DateTime<Utc>) -> anyhow::Result<usize> {
     let _alone = alone(folder).await?;
     let mut all = backups(folder)?;
-    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    // Those of the future go first: else what a clock set back makes would be
+    // gone at once, or one of a clock set forward would outlive all others.
+    all.sort_by_key(|(at, _)| (*at > now, std::cmp::Reverse(*at)));
     let mut gone = 0;
     for (_, path) in all.iter().skip(keep) {
         fs::remove_dir_all(path).with_context(|| format!("{} can't be removed", path.display()))?;

@@ -29,16 +29,17 @@ pub fn scheduled(data: &DataDir, settings: &Settings, app: &Arc<App>) -> impl Fu
         let mut not_before = None;
         loop {
             let now = app.core.now();
-            let last = backups(folder).ok().and_then(|all| all.into_iter().map(|(at, _)| at).max());
+            // One of the future was made by a clock that was wrong, or it is now.
+            let past = backups(folder).ok().into_iter().flatten().map(|(at, _)| at).filter(|at| *at <= now);
+            let last = past.max();
             app.metrics.backup_at.set(last.map_or(0, |at| at.timestamp()));
-            // One of the future was made by a clock that was wrong.
-            let fresh = every.is_none_or(|every| last.is_some_and(|at| at <= now && now - at < every));
+            let fresh = every.is_none_or(|every| last.is_some_and(|at| now - at < every));
             if !fresh && not_before.is_none_or(|at| at <= now) {
                 let attachments = settings.attachments.in_a_folder().then_some(&app.attachments.blobs);
                 let source = Source { data: &data, settings: &settings, core: &app.core, attachments };
                 let work = async {
                     let made = make_one(source, folder, now).await?;
-                    prune(folder, keep).await?;
+                    prune(folder, keep, now).await?;
                     anyhow::Ok(made)
                 };
                 // What is half made when the server ends is removed by the next one.

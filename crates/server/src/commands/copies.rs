@@ -75,7 +75,7 @@ pub async fn backup(Backup { place, to, with_s3, keep }: &Backup) -> anyhow::Res
         }
     };
     let removed = match keep {
-        Some(keep) => backup::prune(&into, usize::try_from(*keep)?).await?,
+        Some(keep) => backup::prune(&into, usize::try_from(*keep)?, SystemClock.now()).await?,
         None => 0,
     };
     say(&json!({ "backup": made.path, "attachments": attachments, "removed": removed }).to_string())

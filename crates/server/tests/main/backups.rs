@@ -181,6 +181,26 @@ async fn the_server_makes_backups_by_itself_and_keeps_some() {
     }
     assert_eq!(world.number("meantime_backups_failed_total").await, 0.0);
     eventually("the attachment to be with them", async || files(&folder.join("attachments")).len() == 1).await;
+
+    // The clock was wrong, or is now: those there are of the future.
+    let future = names();
+    world.clock.pass(TimeDelta::hours(-200));
+    eventually("one of today", async || names().iter().any(|name| !future.contains(name))).await;
+    let today: Vec<String> = names().into_iter().filter(|name| !future.contains(name)).collect();
+    world.clock.pass(TimeDelta::hours(25));
+    eventually("one of tomorrow", async || names().len() == 2 && !names().contains(&future[1])).await;
+    assert!(names().contains(&today[0]), "it went on as usual: {today:?}, {:?}", names());
+}
+
+/// A server keeps its folder to itself, and so does whoever makes a backup.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_may_lie_beside_what_it_is_of() {
+    let world = World::at(Shifted::default(), &[("folder = \"backups\"", "folder = \".\"")]).await;
+    let made = || {
+        let entries = fs::read_dir(world.data.file("")).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().join("server.db").exists()).count()
+    };
+    eventually("a backup", async || made() == 1).await;
 }
 
 /// A team with two files in messages of Kofi's, one of them in two backups.
